@@ -1,0 +1,1 @@
+"""The built-in faults, one a file, in a folder a family."""

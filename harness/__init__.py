@@ -1,0 +1,1 @@
+"""The harness: scenarios, simulator, targets, runner, scoring and reports."""

@@ -1,0 +1,1 @@
+"""What measures the target while it runs."""

@@ -1,0 +1,1 @@
+"""Places where a scenario can run."""
