@@ -1,14 +1,20 @@
-"""What a fault is: a frozen, validated spec that plans actions and their undo, as data."""
+"""What a fault is: a frozen, validated spec that plans actions and their undo, as data.
+
+A fault declares itself: ``name``, ``points``, ``backends``, ``reversibility``, one ``example``, and parameters whose
+annotations carry a unit (`Unit`) or say that they name a column (`ColumnRef`). Help, the catalogue, the check of a
+scenario before it runs and the conformance kit all read these declarations; nothing is written down twice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from chaos.errors import InvalidPoint, Problem, suggestion
 from chaos.points import Point, PointKind
 
 if TYPE_CHECKING:
@@ -29,6 +35,15 @@ class Action:
 
     verb: str
     args: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that the journal holds."""
+        return {"verb": self.verb, "args": dict(self.args)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Action:
+        """Read `to_json`'s form; raises ``KeyError`` without a verb."""
+        return cls(raw["verb"], raw.get("args", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +68,95 @@ class PointView:
     observed: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Annotation: the unit of a parameter, for help and catalogue."""
+
+    symbol: str
+
+
+class ColumnKind(StrEnum):
+    """What a column must hold for a fault to make sense of it."""
+
+    ANY = "any"
+    NUMBER = "number"
+    TEXT = "text"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRef:
+    """Annotation: the parameter names a column (or a tuple of columns) of the feed."""
+
+    kind: ColumnKind = ColumnKind.ANY
+
+
 class Fault(BaseModel):
     """A declarative fault. Subclasses add parameters as fields and say where they may act."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: ClassVar[str]
     points: ClassVar[frozenset[PointKind]]
     backends: ClassVar[frozenset[str]] = frozenset({"sim", "local", "compose"})
     reversibility: ClassVar[Reversibility] = Reversibility.EXACT
     observes: ClassVar[str | None] = None
+    #: A point and parameters that work there on the reference pipeline; shown in help and run by the tests.
+    example: ClassVar[tuple[str, Mapping[str, Any]]]
 
     def plan(self, view: PointView) -> Plan:
         """The actions and their undo. Pure: same view, same plan."""
         raise NotImplementedError(f"{type(self).__name__}.plan")
+
+    def share(self) -> float:
+        """The largest share of what passes its point that the fault may touch, for the blast radius."""
+        return 1.0
+
+    def remains(self) -> str | None:
+        """What a revert leaves behind, in words; None if nothing."""
+        return None
+
+    def check_point(self, point: Point) -> None:
+        """Raises `InvalidPoint` if the fault cannot act there."""
+        if point.kind not in self.points:
+            kinds = ", ".join(sorted(f"{kind}:" for kind in self.points))
+            raise InvalidPoint(f"fault {self.name!r} acts on {kinds} points, not on {str(point)!r}")
+
+    def column_refs(self) -> Iterator[tuple[str, str, ColumnKind]]:
+        """(parameter, column, what it must hold) of each column that the parameters name."""
+        for param, info in type(self).model_fields.items():
+            for mark in info.metadata:
+                if isinstance(mark, ColumnRef):
+                    value = getattr(self, param)
+                    for column in (value,) if isinstance(value, str) else value or ():
+                        yield param, column, mark.kind
+
+    def check_columns(self, columns: Mapping[str, str]) -> list[Problem]:
+        """What is wrong with the named columns, given the feed's ({name: type}); empty if nothing is."""
+        problems = []
+        for param, column, kind in self.column_refs():
+            if column not in columns:
+                hint = suggestion(column, columns) or f" Columns: {', '.join(columns)}."
+                problems.append(Problem(param, f"no column {column!r}.{hint}"))
+            elif kind is not ColumnKind.ANY and kind not in kinds_of_type(columns[column]):
+                problems.append(Problem(param, f"column {column!r} is {columns[column]}, expected a {kind}"))
+        return problems
+
+
+def kinds_of_type(type_name: str) -> frozenset[ColumnKind]:
+    """What a column of the manifest's type can be used as. Times travel as text in CSV and JSON.
+
+    >>> sorted(kinds_of_type("int64"))
+    [<ColumnKind.NUMBER: 'number'>]
+    """
+    name = type_name.lower()
+    if name.startswith(("int", "uint", "float", "double", "half", "decimal", "number")):
+        return frozenset({ColumnKind.NUMBER})
+    if name.startswith(("timestamp", "date", "time")):
+        return frozenset({ColumnKind.TIME, ColumnKind.TEXT})
+    if name.startswith(("str", "text", "large_string", "utf8")):
+        return frozenset({ColumnKind.TEXT, ColumnKind.TIME})
+    return frozenset()
 
 
 class FeedFault(Fault):
@@ -101,3 +191,12 @@ class FeedFault(Fault):
     def mangle(self, payload: bytes, *, seed: int) -> bytes:
         """The encoded bytes, for faults below the level of a table (truncation, encoding)."""
         return payload
+
+
+class PayloadFault(FeedFault):
+    """A fault on what is in a batch. By default the producer seems to have made it: the manifest agrees with it."""
+
+    in_transit: bool = Field(
+        default=False,
+        description="The manifest stays as the producer wrote it (checksum, rows, columns) and no longer agrees with the payload.",
+    )

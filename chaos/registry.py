@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from chaos.errors import DuplicateFault, UnknownFault
+from pydantic import ValidationError
+
+from chaos.errors import DuplicateFault, InvalidFault, Problem, UnknownFault, suggestion
 from chaos.fault import Fault
 
 _F = TypeVar("_F", bound=type[Fault])
@@ -26,7 +28,10 @@ class Registry:
     def register(self, fault: _F) -> _F:
         """Class decorator; refuses a second fault under one name."""
         known = self._faults.get(fault.name)
-        if known is not None and known.__qualname__ != fault.__qualname__:
+        if known is not None and (known.__module__, known.__qualname__) != (
+            fault.__module__,
+            fault.__qualname__,
+        ):
             raise DuplicateFault(
                 f"fault {fault.name!r} is defined by both {known.__module__} and {fault.__module__}; "
                 "rename one of them"
@@ -40,9 +45,20 @@ class Registry:
         try:
             return self._faults[name]
         except KeyError:
-            near = difflib.get_close_matches(name, self._faults, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else " `pipequake faults` lists them."
+            hint = suggestion(name, self._faults) or " `pipequake faults` lists them."
             raise UnknownFault(f"unknown fault {name!r}.{hint}") from None
+
+    def create(self, name: str, params: Mapping[str, Any]) -> Fault:
+        """A validated fault; raises `UnknownFault`, or `InvalidFault` with every problem at once.
+
+        >>> registry.create("freshness.delay", {"by_s": 600}).by_s
+        600.0
+        """
+        fault = self.get(name)
+        try:
+            return fault(**params)
+        except ValidationError as error:
+            raise InvalidFault(name, _problems(fault, error)) from None
 
     def names(self) -> list[str]:
         """Every name, sorted."""
@@ -52,7 +68,6 @@ class Registry:
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
         if self._package is not None:
             package = importlib.import_module(self._package)
             for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
@@ -60,6 +75,24 @@ class Registry:
         if self._group is not None:
             for entry in sorted(entry_points(group=self._group), key=lambda e: e.name):
                 self.register(entry.load())
+        self._loaded = True
+
+
+def _problems(fault: type[Fault], error: ValidationError) -> list[Problem]:
+    known = sorted(fault.model_fields)
+    problems = []
+    for item in error.errors(include_url=False):
+        param = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            hint = suggestion(param, known) or f" Parameters: {', '.join(known) or 'none'}."
+            problems.append(Problem(param, f"unknown parameter.{hint}"))
+        elif item["type"] == "missing":
+            problems.append(Problem(param, "required, but not given"))
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            message = message[:1].lower() + message[1:]
+            problems.append(Problem(param, f"{message}, got {item['input']!r}" if param else message))
+    return problems
 
 
 registry = Registry(package="chaos.faults", group="pipequake.faults")

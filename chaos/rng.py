@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def key64(*parts: object) -> int:
@@ -28,4 +30,6 @@ def uniform(*parts: object) -> float:
 
 def generator(*parts: object) -> np.random.Generator:
     """A numpy generator for the key, for draws of many values at once."""
+    import numpy as np  # here: who only parses a scenario does not pay for numpy
+
     return np.random.Generator(np.random.Philox(key=key64(*parts)))

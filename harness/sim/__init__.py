@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from harness.sim.hosts import Host, HostClock
-from harness.sim.loop import SimLoop, VirtualDeadlock
-from harness.sim.network import Network
-from harness.sim.world import World
+from harness.sim.hosts import Host, HostClock, HostDown
+from harness.sim.loop import LoopError, SimLoop, VirtualDeadlock, VirtualLivelock
+from harness.sim.network import Link, Network
+from harness.sim.world import Interrupted, World
 
-__all__ = ["Host", "HostClock", "Network", "SimLoop", "VirtualDeadlock", "World"]
+__all__ = [
+    "Host",
+    "HostClock",
+    "HostDown",
+    "Interrupted",
+    "Link",
+    "LoopError",
+    "Network",
+    "SimLoop",
+    "VirtualDeadlock",
+    "VirtualLivelock",
+    "World",
+]

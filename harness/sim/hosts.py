@@ -7,31 +7,43 @@ tasks never run again (no ``finally``: that is what SIGKILL means), and what it 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.sim.loop import SimLoop
+    from harness.sim.transport import Endpoint
 
 RUNNING, PAUSED, DEAD = 0, 1, 2
+
+
+class HostDown(RuntimeError):
+    """Something was to run on a host that has no process: start it first."""
 
 
 class Life:
     """One incarnation of a host, from start to kill."""
 
-    __slots__ = ("deferred", "endpoints", "host", "listeners", "state", "tasks")
+    __slots__ = ("corpses", "deferred", "endpoints", "host", "listeners", "on_death", "state", "tasks")
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.state = RUNNING
+        #: Callbacks that came due while paused (they run at resume) or dead (kept, so that nothing of the dead is
+        #: finalised, and runs its ``finally``, in the middle of a run).
         self.deferred: deque[asyncio.Handle] = deque()
-        self.tasks: list[asyncio.Task[Any]] = []
-        self.endpoints: dict[Any, None] = {}
-        self.listeners: list[int] = []
+        self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.corpses: list[asyncio.Task[Any]] = []
+        self.endpoints: dict[Endpoint, None] = {}
+        self.listeners: dict[int, None] = {}
+        self.on_death: list[Callable[[], None]] = []
 
 
+#: The life whose code runs now; None outside of every host (the engine, the wires).
 LIFE: ContextVar[Life | None] = ContextVar("pipequake_life", default=None)
 
 
@@ -47,7 +59,11 @@ class Host:
 
     @property
     def state(self) -> str:
-        """``running``, ``paused`` or ``down``."""
+        """``running``, ``paused`` or ``down``.
+
+        >>> Host("serving", "10.0.0.1").state
+        'down'
+        """
         if self.life is None or self.life.state == DEAD:
             return "down"
         return "paused" if self.life.state == PAUSED else "running"

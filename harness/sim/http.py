@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +10,26 @@ import uvicorn
 from uvicorn.server import ServerState
 
 
-async def serve(app: Any, port: int = 8000) -> None:
-    """Serves an ASGI app on the host in whose context it runs."""
+async def serve(app: Any, port: int = 8000, *, keep_alive_s: int = 5) -> None:
+    """Serves an ASGI app on the host in whose context it runs, until the host is killed.
+
+    ``keep_alive_s`` is how long an idle connection stays open (uvicorn's default). The app's lifespan is not run:
+    start-up belongs in the host's boot coroutine. Failures of the app are answered with 500 and not logged.
+    """
     loop = asyncio.get_running_loop()
-    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        timeout_keep_alive=keep_alive_s,
+    )
     config.load()
-    logging.getLogger("uvicorn.access").propagate = False
     state = ServerState()
-    protocol = config.http_protocol_class
+    protocol: Any = config.http_protocol_class
 
     def factory() -> Any:
         return protocol(config=config, server_state=state, app_state={}, _loop=loop)
@@ -27,7 +38,7 @@ async def serve(app: Any, port: int = 8000) -> None:
 
 
 class _StubAnswer(asyncio.Protocol):
-    """Answers every request with one status and closes."""
+    """Answers one request with one status and closes."""
 
     def __init__(self, status: int, on_answer: Callable[[], None]) -> None:
         self._status = status
@@ -39,6 +50,8 @@ class _StubAnswer(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
         self._seen += data
         if b"\r\n\r\n" in self._seen:
             self._on_answer()
@@ -51,5 +64,5 @@ class _StubAnswer(asyncio.Protocol):
 
 
 def stub(status: int, on_answer: Callable[[], None]) -> Callable[[], asyncio.Protocol]:
-    """A protocol factory for `Network.set_answer`."""
+    """A protocol factory for `Network.set_answer`: every request gets ``status``; ``on_answer`` counts them."""
     return lambda: _StubAnswer(status, on_answer)

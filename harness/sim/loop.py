@@ -4,35 +4,88 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
+import os.path
 import socket
 from asyncio import base_events, events
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.sim.hosts import DEAD, LIFE, PAUSED, Life
+from harness.sim.hosts import LIFE, PAUSED, Life
 
 if TYPE_CHECKING:
     from harness.sim.network import Network
 
 #: Cancelled timers (every satisfied time-out leaves one) are swept once they outnumber the live ones.
 _SWEEP_AT = 512
+#: Rounds of callbacks at one instant after which the loop is taken to spin (``while not ready: await sleep(0)``).
+_SPIN_LIMIT = 1_000_000
+#: Kept errors of the services' own; a crash loop must not fill the memory.
+_ERRORS_KEPT = 1000
 
 
 class VirtualDeadlock(RuntimeError):
     """Nothing is ready and no timer is set: every task waits for something that can't happen."""
 
 
+class VirtualLivelock(RuntimeError):
+    """Callbacks go on and on at one instant: somebody waits for time to pass without a timer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopError:
+    """An exception that nobody caught, as asyncio's exception handler got it."""
+
+    t: float
+    host: str
+    message: str
+    exception: BaseException | None
+
+
 class _Handle(events.Handle):
-    """A callback that remembers in which life it was scheduled."""
+    """A callback that knows in which life it was scheduled; leaner than asyncio's (no debug mode)."""
 
     __slots__ = ("life",)
-    life: Life | None
+
+    def __init__(self, callback: Any, args: Any, loop: SimLoop, context: Context | None) -> None:
+        if context is None:
+            context = copy_context()
+        self._context = context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self.life: Life | None = context.get(LIFE)
 
 
 class _TimerHandle(events.TimerHandle):
     __slots__ = ("life",)
-    life: Life | None
+
+    def __init__(self, when: float, callback: Any, args: Any, loop: SimLoop, context: Context | None) -> None:
+        if context is None:
+            context = copy_context()
+        self._context = context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when
+        self._scheduled = True
+        self.life: Life | None = context.get(LIFE)
+
+    def cancel(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            self._callback = None
+            self._args = None
+            if self._scheduled:
+                self._loop._timer_handle_cancelled(self)
 
 
 class SimLoop(base_events.BaseEventLoop):
@@ -46,18 +99,24 @@ class SimLoop(base_events.BaseEventLoop):
         super().__init__()
         self.now = 0.0
         self.network: Network | None = None
-        self.on_jump: Callable[[float], None] | None = None
-        self.errors: list[dict[str, Any]] = []
+        self.errors: list[LoopError] = []
+        self.spin_limit = _SPIN_LIMIT
+        #: Called with the life whose code raised `SystemExit`: the end of a process, not of the world.
+        self.on_exit: Callable[[Life], None] | None = None
         self._clock_resolution = 1e-9
         self._heap: list[tuple[float, int, _TimerHandle]] = []
         self._counter = 0
         self._cancelled = 0
+        self._spins = 0
         self.set_exception_handler(self._record_error)
 
     @staticmethod
     def _record_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         assert isinstance(loop, SimLoop)
-        loop.errors.append(context)
+        life = LIFE.get()
+        if len(loop.errors) < _ERRORS_KEPT:
+            host = life.host.name if life is not None else ""
+            loop.errors.append(LoopError(loop.now, host, context.get("message", ""), context.get("exception")))
 
     # -- time and scheduling
 
@@ -68,7 +127,6 @@ class SimLoop(base_events.BaseEventLoop):
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
         """As asyncio's; the callback belongs to the life in its context."""
         handle = _Handle(callback, args, self, context)
-        handle.life = handle._context.get(LIFE)
         self._ready.append(handle)
         return handle
 
@@ -82,11 +140,11 @@ class SimLoop(base_events.BaseEventLoop):
         """As asyncio's, in virtual seconds."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         """As asyncio's, but first-in-first-out for equal times."""
         handle = _TimerHandle(when, callback, args, self, context)
-        handle.life = handle._context.get(LIFE)
-        handle._scheduled = True
         self._counter += 1
         heapq.heappush(self._heap, (when, self._counter, handle))
         return handle
@@ -94,53 +152,81 @@ class SimLoop(base_events.BaseEventLoop):
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         self._cancelled += 1
         if self._cancelled > _SWEEP_AT and self._cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if not entry[2]._cancelled]
+            self._heap[:] = [entry for entry in self._heap if not entry[2]._cancelled]
             heapq.heapify(self._heap)
             self._cancelled = 0
 
-    def create_task(
-        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+        **options: Any,
     ) -> asyncio.Task[Any]:
-        """As asyncio's. Tasks get numbered names by host, never by address or global counter."""
-        return asyncio.Task(coro, loop=self, name=name or "task", context=context)
+        """As asyncio's. A task is named after its host and coroutine, never by a global counter."""
+        life = context.get(LIFE) if context is not None else LIFE.get()
+        if name is None:
+            name = getattr(coro, "__qualname__", "task")
+        if life is None:
+            return asyncio.Task(coro, loop=self, name=name, context=context, **options)
+        name = f"{life.host.name}:{name}"
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context, **options)
+        life.tasks.add(task)
+        return task
 
     def _run_once(self) -> None:
         ready = self._ready
-        if not ready:
-            heap = self._heap
+        heap = self._heap
+        if ready:
+            self._spins += 1
+            if self._spins > self.spin_limit:
+                self._spins = 0
+                raise VirtualLivelock(
+                    f"virtual livelock at t={self.now:.3f} s: {self.spin_limit} rounds of callbacks and time stands "
+                    f"still; somebody waits with sleep(0) instead of a timer\n{describe_tasks(self)}"
+                )
+        else:
             while heap and heap[0][2]._cancelled:
                 heapq.heappop(heap)
                 self._cancelled -= 1
-            if not heap:
+            if not heap or heap[0][0] == math.inf:
                 raise VirtualDeadlock(
                     f"virtual deadlock at t={self.now:.3f} s: no callback is ready and no timer is set; "
-                    "some task waits for an event that nobody will send"
+                    f"these wait for what nobody will send\n{describe_tasks(self)}"
                 )
-            when = heap[0][0]
-            if when > self.now:
-                self.now = when
-                if self.on_jump is not None:
-                    self.on_jump(when)
-            now = self.now
-            while heap and heap[0][0] <= now:
-                handle = heapq.heappop(heap)[2]
-                handle._scheduled = False
-                if handle._cancelled:
-                    self._cancelled -= 1
-                else:
-                    ready.append(handle)
+            if heap[0][0] > self.now:
+                self.now = heap[0][0]
+                self._spins = 0
+        now = self.now
+        while heap and heap[0][0] <= now:
+            timer = heapq.heappop(heap)[2]
+            timer._scheduled = False
+            if timer._cancelled:
+                self._cancelled -= 1
+            else:
+                ready.append(timer)
         for _ in range(len(ready)):
-            handle = ready.popleft()
+            handle: Any = ready.popleft()
             if handle._cancelled:
                 continue
             life = handle.life
             if life is not None and life.state:
-                if life.state == PAUSED:
-                    life.deferred.append(handle)
-                elif life.state == DEAD:
-                    life.deferred.append(handle)  # kept, so that nothing of the dead is finalised in mid-run
+                life.deferred.append(handle)
                 continue
-            handle._run()
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except KeyboardInterrupt:
+                raise
+            except SystemExit:
+                if life is None or self.on_exit is None:
+                    raise
+                self.on_exit(life)
+            except BaseException as error:  # noqa: BLE001: what asyncio's own loop does with a failed callback
+                handle._context.run(
+                    self.call_exception_handler,
+                    {"message": f"Exception in callback {handle._callback!r}", "exception": error},
+                )
 
     # -- what the base class expects of a real loop
 
@@ -163,7 +249,7 @@ class SimLoop(base_events.BaseEventLoop):
         """No executor is ever made."""
 
     def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:
-        """Signals belong to the runner, outside of virtual time."""
+        """Refused: signals belong to the runner, which may call `World.interrupt`."""
         raise NotImplementedError("signals are handled outside of the simulated world")
 
     # -- the network
@@ -178,25 +264,73 @@ class SimLoop(base_events.BaseEventLoop):
     ) -> list[Any]:
         """Names of hosts resolve to their virtual addresses; others raise `socket.gaierror`."""
         ip = self._net().resolve(host)
+        if family == socket.AF_INET6:
+            raise socket.gaierror(socket.EAI_NONAME, f"the virtual network is IPv4 only: {host!r}")
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (ip, int(port or 0)))]
 
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
+        """The numeric form: the virtual network has no reverse look-up."""
+        return str(sockaddr[0]), str(sockaddr[1])
+
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """Remembers where an OS socket (aiohttp makes one) would have gone."""
-        await self._net().probe(address[0], address[1])
-        self._net().pending[sock] = (address[0], address[1])
+        """Connects an OS socket (aiohttp makes one) in name only; `create_connection` takes it over."""
+        net = self._net()
+        sock.close()  # its descriptor is never needed, and the process that owns it may be killed
+        ip = net.resolve(address[0])
+        await net.handshake(ip, address[1])
+        net.pending[sock] = (ip, address[1])
 
     async def create_connection(  # type: ignore[override]
-        self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, *, sock: Any = None, **_: Any
+        self,
+        protocol_factory: Callable[[], Any],
+        host: Any = None,
+        port: Any = None,
+        *,
+        ssl: Any = None,
+        sock: Any = None,
+        **_: Any,
     ) -> tuple[Any, Any]:
-        """A connection over the virtual network."""
+        """A connection over the virtual network; TLS is not simulated."""
+        if ssl:
+            raise ValueError("the virtual network carries no TLS: use http:// and redis:// in the simulator")
         net = self._net()
         if sock is not None:
-            host, port = net.pending.pop(sock)
-            sock.close()
-        return await net.connect(protocol_factory, net.resolve(host), int(port))
+            try:
+                ip, port = net.pending.pop(sock)
+            except KeyError:
+                raise ValueError("create_connection(sock=) needs a socket that went through sock_connect") from None
+        else:
+            ip = net.resolve(host)
+            await net.handshake(ip, int(port))
+        return net.establish(protocol_factory, ip, int(port))
 
     async def create_server(  # type: ignore[override]
         self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, **_: Any
     ) -> Any:
         """Listens on a port of the host in whose context it is called."""
-        return self._net().listen(protocol_factory, int(port))
+        return self._net().listen(protocol_factory, int(port or 0))
+
+
+def describe_tasks(loop: SimLoop) -> str:
+    """Who waits where, one task a line, and which hosts are paused or down; for error messages."""
+    dead: set[int] = set()
+    states = []
+    for host in loop.network.hosts.values() if loop.network is not None else ():
+        dead.update(id(task) for life in host.graveyard for task in life.corpses)
+        if host.state != "running" and (host.life is not None):
+            waiting = len(host.life.deferred) if host.life.state == PAUSED else 0
+            states.append(f"  host {host.name} is {host.state}" + (f", {waiting} callbacks wait" if waiting else ""))
+    lines = sorted(_where(task) for task in asyncio.all_tasks(loop) if id(task) not in dead)
+    return "\n".join([*lines, *states]) or "  no task is left"
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    """Name of a task, and the innermost line of its own that it waits at."""
+    innermost: Any = task.get_coro()
+    while getattr(innermost, "cr_await", None) is not None and hasattr(innermost.cr_await, "cr_frame"):
+        innermost = innermost.cr_await
+    frame = getattr(innermost, "cr_frame", None)
+    if frame is None:
+        return f"  task {task.get_name()}"
+    place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"  task {task.get_name()} waits in {frame.f_code.co_qualname} ({place})"

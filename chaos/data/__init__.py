@@ -1,0 +1,1 @@
+"""The vectorised engine behind the data faults: numpy kernels on Arrow-layout buffers."""

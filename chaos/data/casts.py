@@ -1,0 +1,60 @@
+"""A column written as another type, as a producer would after a careless change."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Target = Literal["text", "text_comma", "integer", "float"]
+
+
+def cast(array: pa.Array, to: Target) -> pa.Array:
+    """The column in the new type; what does not fit becomes null.
+
+    ``text_comma`` writes numbers with a decimal comma, ``integer`` drops the fraction.
+
+    >>> cast(pa.array([39.5, None]), "text_comma").to_pylist()
+    ['39,5', None]
+    >>> cast(pa.array([39.5, -0.5]), "integer").to_pylist()
+    [39, 0]
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if to in ("text", "text_comma"):
+        text = _text(array)
+        return pc.replace_substring(text, ".", ",") if to == "text_comma" else text
+    numbers = _numbers(array)
+    if to == "float":
+        return numbers
+    whole = pc.trunc(numbers)
+    fits = pc.and_(pc.less(pc.abs(whole), 2.0**63), pc.is_finite(whole))
+    return pc.if_else(fits, whole, pa.scalar(None, pa.float64())).cast(pa.int64())
+
+
+def _text(array: pa.Array) -> pa.Array:
+    if pa.types.is_string(array.type):
+        return array
+    if pa.types.is_floating(array.type):  # as Python prints them: Arrow would drop the .0
+        return pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string())
+    if array.type.num_fields or pa.types.is_binary(array.type):
+        return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string())
+    return array.cast(pa.string())
+
+
+def _numbers(array: pa.Array) -> pa.Array:
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type):
+        return array.cast(pa.float64(), safe=False)
+    if pa.types.is_decimal(array.type):
+        return array.cast(pa.float64())
+    if pa.types.is_temporal(array.type):
+        return array.cast(pa.int64()).cast(pa.float64(), safe=False)
+    return pa.array([_number(v) for v in array.to_pylist()], pa.float64())
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""data.outliers"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from chaos.data.column_fault import ColumnFault
+from chaos.fault import ColumnKind, ColumnRef
+from chaos.registry import register
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from chaos.data.cells import Victims
+    from chaos.data.columns import Floats
+
+__all__ = ["Outliers"]
+
+
+@register
+class Outliers(ColumnFault):
+    """Single values are far out: a slipped decimal point, or beyond the fences of what the column can be.
+
+    Without fences the value is multiplied by ``magnitude`` (a zero becomes ``magnitude``), so positive columns
+    stay positive. With ``low`` and/or ``high`` it is drawn from one fence width beyond them, or from ``magnitude``
+    beyond a single one. Only the value and the row's own draw count, never the other rows.
+
+    >>> import pyarrow as pa, chaos
+    >>> table = pa.table({"temp": [39.0, 0.0]})
+    >>> chaos.inject(table, "data.outliers", column="temp", rate=1.0, magnitude=100, seed=7).to_pydict()
+    {'temp': [3900.0, 100.0]}
+    """
+
+    name: ClassVar[str] = "data.outliers"
+    example: ClassVar[tuple[str, Mapping[str, Any]]] = (
+        "feed:weather",
+        {"column": "temp", "rate": 0.05, "magnitude": 10},
+    )
+
+    column: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(
+        description="The column to change, of numbers."
+    )
+    magnitude: float = Field(
+        default=10.0,
+        gt=1.0,
+        description="What a value is multiplied by, or how far beyond a single fence it may lie.",
+    )
+    low: float | None = Field(default=None, description="The lower fence: outliers lie below it.")
+    high: float | None = Field(default=None, description="The upper fence: outliers lie above it.")
+
+    @model_validator(mode="after")
+    def _fences_in_order(self) -> Outliers:
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"expected low below high, got low={self.low:g} and high={self.high:g}")
+        return self
+
+    def change(self, values: pa.Array, victims: Victims) -> pa.Array:
+        import numpy as np
+
+        from chaos.data.columns import mapped
+
+        if self.low is None and self.high is None:
+            return mapped(
+                values, victims.rows, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude)
+            )
+        beyond = self._beyond_fences(victims)
+        return mapped(values, victims.rows, lambda v: np.where(np.isnan(v), v, beyond))
+
+    def _beyond_fences(self, victims: Victims) -> Floats:
+        import numpy as np
+
+        distance = 1.0 - victims.draws("distance")  # in (0, 1]: strictly beyond
+        if self.low is None:
+            return np.asarray(self.high + distance * self.magnitude)
+        if self.high is None:
+            return np.asarray(self.low - distance * self.magnitude)
+        width = self.high - self.low
+        upper = victims.draws("side") < 0.5
+        return np.where(upper, self.high + distance * width, self.low - distance * width)

@@ -1,0 +1,1 @@
+"""Data come late, or not at all."""

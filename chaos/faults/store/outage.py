@@ -1,0 +1,54 @@
+"""store.outage"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from chaos.fault import Action, Fault, Plan, PointView, Reversibility
+from chaos.points import PointKind
+from chaos.registry import register
+
+__all__ = ["Outage"]
+
+
+@register
+class Outage(Fault):
+    """The feature store is gone: it refuses connections, or accepts them and never answers.
+
+    With ``loses_data`` it comes back empty, as a cache without persistence does.
+
+    >>> from chaos.points import Point
+    >>> plan = Outage(loses_data=True).plan(PointView(Point.parse("store:store"), "f1", 7))
+    >>> [(action.verb, dict(action.args)) for action in (*plan.do, *plan.undo)]
+    [('kill', {}), ('start', {'empty': True})]
+    """
+
+    name: ClassVar[str] = "store.outage"
+    points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.STORE})
+    reversibility: ClassVar[Reversibility] = Reversibility.COMPENSATING
+    example: ClassVar[tuple[str, Mapping[str, Any]]] = ("store:store", {"mode": "hang"})
+
+    mode: Literal["refuse", "hang"] = Field(
+        default="refuse", description="refuse: the process is dead; hang: it is alive and frozen."
+    )
+    loses_data: bool = Field(
+        default=False, description="Whether the store comes back empty (mode refuse only)."
+    )
+
+    @model_validator(mode="after")
+    def _a_hanging_store_keeps_its_data(self) -> Outage:
+        if self.mode == "hang" and self.loses_data:
+            raise ValueError("loses_data needs mode 'refuse': a store that hangs keeps its data")
+        return self
+
+    def remains(self) -> str | None:
+        """An empty store, if it lost its data."""
+        return "the store is empty until the pipeline fills it again" if self.loses_data else None
+
+    def plan(self, view: PointView) -> Plan:
+        if self.mode == "hang":
+            return Plan((Action("pause"),), (Action("resume"),))
+        return Plan((Action("kill"),), (Action("start", {"empty": self.loses_data}),))

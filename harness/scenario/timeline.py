@@ -1,0 +1,114 @@
+"""Checks of the timeline: does each fault have an id of its own, a start, and room before the horizon?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.scenario.draft import Draft
+from harness.scenario.durations import format_duration
+from harness.scenario.explain import Finding
+from harness.scenario.model import MAX_RUN_S, FaultSpec
+from harness.scenario.suggest import suggestion
+
+__all__ = ["Span", "check_timeline", "fault_spans"]
+
+#: Earliest start and end of a fault, in seconds from the end of the warm-up.
+Span = tuple[float, float]
+
+
+def check_timeline(draft: Draft) -> Iterator[Finding]:
+    """Faults that share an id, never begin, or don't fit the run."""
+    yield from _check_length(draft)
+    yield from _check_ids(draft)
+    yield from _check_after(draft)
+    yield from _check_spans(draft)
+
+
+def _check_length(draft: Draft) -> Iterator[Finding]:
+    if draft.horizon_s == 0:
+        yield Finding(("horizon",), "a horizon of 0s leaves no time for a fault. Write for example '24h'.")
+    if draft.warmup_s is not None and draft.horizon_s is not None and draft.warmup_s + draft.horizon_s > MAX_RUN_S:
+        total, most = format_duration(draft.warmup_s + draft.horizon_s), format_duration(MAX_RUN_S)
+        yield Finding(("horizon",), f"warm-up and horizon are {total} together, more than {most}. Shorten one.")
+
+
+def _check_ids(draft: Draft) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, fault_id in enumerate(draft.ids):
+        if fault_id is None:
+            continue
+        if fault_id in first:
+            message = f"the id {fault_id!r} is taken by faults[{first[fault_id]}]. Rename one of them."
+            yield Finding(("faults", index, "id"), message)
+        first.setdefault(fault_id, index)
+
+
+def _check_after(draft: Draft) -> Iterator[Finding]:
+    for index, spec in enumerate(draft.faults):
+        if spec is None or spec.after is None:
+            continue
+        place = ("faults", index, "after", "fault")
+        if spec.after.fault not in draft.ids:
+            others = [fault_id for fault_id in draft.ids if fault_id not in (None, draft.ids[index])]
+            known = suggestion(spec.after.fault, [name for name in others if name], otherwise="Use `at` instead.")
+            yield Finding(place, f"no fault has the id {spec.after.fault!r}. {known}")
+            continue
+        cycle = _cycle(draft, index)
+        if cycle and min(cycle) == index:
+            chain = " -> ".join(str(draft.ids[step]) for step in [*cycle, index])
+            yield Finding(place, f"these faults wait for each other for ever: {chain}. Give one of them an `at`.")
+        other = draft.faults[draft.ids.index(spec.after.fault)]
+        if spec.after.effect == "reverted" and other is not None and other.for_s is None and not cycle:
+            message = f"{spec.after.fault!r} lasts until the horizon, so that this never begins. Give it a `for`."
+            yield Finding(place, message)
+
+
+def _cycle(draft: Draft, index: int) -> list[int]:
+    """The faults of the cycle that the fault is part of, in waiting order; empty if it is in none."""
+    seen = [index]
+    while True:
+        spec = draft.faults[seen[-1]]
+        if spec is None or spec.after is None or spec.after.fault not in draft.ids:
+            return []
+        following = draft.ids.index(spec.after.fault)
+        if following == index:
+            return seen
+        if following in seen:
+            return []
+        seen.append(following)
+
+
+def fault_spans(draft: Draft) -> list[Span | None]:
+    """When each fault is on, at the earliest; None where that can't be told."""
+    found: dict[int, Span] = {}
+    for _ in draft.faults:
+        for index, spec in enumerate(draft.faults):
+            start = None if spec is None or index in found else _start(draft, spec, found)
+            if spec is not None and start is not None and draft.horizon_s is not None:
+                end = draft.horizon_s if spec.for_s is None else start + spec.for_s
+                found[index] = (start, end)
+    return [found.get(index) for index in range(len(draft.faults))]
+
+
+def _start(draft: Draft, spec: FaultSpec, found: dict[int, Span]) -> float | None:
+    if spec.after is None:
+        return spec.at_s or 0.0
+    other = found.get(draft.ids.index(spec.after.fault)) if spec.after.fault in draft.ids else None
+    if other is None:
+        return None
+    return other[spec.after.effect == "reverted"] + spec.after.delay_s
+
+
+def _check_spans(draft: Draft) -> Iterator[Finding]:
+    for index, (spec, span) in enumerate(zip(draft.faults, fault_spans(draft), strict=True)):
+        if spec is None or span is None or not draft.horizon_s:
+            continue
+        horizon = format_duration(draft.horizon_s)
+        if span[0] >= draft.horizon_s:
+            place = ("faults", index, "at" if spec.after is None else "after")
+            began = f"begins {format_duration(span[0])} after the warm-up, but the horizon is {horizon}"
+            yield Finding(place, f"{began}. Let it begin earlier, or write a longer `horizon`.")
+        elif span[1] > draft.horizon_s:
+            message = f"ends {format_duration(span[1])} after the warm-up, but the horizon is {horizon}. "
+            most = format_duration(draft.horizon_s - span[0])
+            yield Finding(("faults", index, "for"), message + f"Write at most '{most}', or a longer `horizon`.")

@@ -1,0 +1,93 @@
+"""Which alerts a fault raised, by comparison with the control, and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.scoring.evidence import AlertEvent
+from harness.scoring.findings import AlertSeen, Detection, Grade
+from harness.scoring.localisation import grade
+from harness.scoring.policy import Policy
+
+#: Severities that reach a person; an info alert is a log line, neither a detection nor a false alarm.
+NOTIFYING = frozenset({"critical", "warning"})
+
+_ORDER = list(Grade)
+
+
+def alerts_of(events: Iterable[AlertEvent]) -> tuple[AlertSeen, ...]:
+    """Joins the lines of an arm into alerts: repeated firing is one alert until it resolves."""
+    firing: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
+    seen: list[AlertSeen] = []
+    for event in events:
+        key = (event.name, event.labels)
+        at = firing.get(key)
+        if event.firing and at is None:
+            firing[key] = len(seen)
+            seen.append(
+                AlertSeen(
+                    name=event.name,
+                    component=event.component,
+                    severity=event.severity,
+                    labels=dict(event.labels),
+                    summary=event.summary,
+                    t_fired=event.t,
+                    t_resolved=None,
+                )
+            )
+        elif not event.firing and at is not None:
+            seen[at] = seen[at].model_copy(update={"t_resolved": event.t})
+            del firing[key]
+    return tuple(sorted(seen, key=_when))
+
+
+def fresh_alerts(
+    treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], policy: Policy
+) -> tuple[AlertSeen, ...]:
+    """The treatment's notifying alerts that have no counterpart: same name and labels, firing in the control
+    at any time within w of the moment."""
+    twins: dict[tuple[str, tuple[tuple[str, str], ...]], list[AlertSeen]] = {}
+    for alert in control:
+        twins.setdefault(_key(alert), []).append(alert)
+
+    def has_twin(alert: AlertSeen) -> bool:
+        low, high = alert.t_fired - policy.counterpart_s, alert.t_fired + policy.counterpart_s
+        return any(
+            twin.t_fired <= high and (twin.t_resolved is None or twin.t_resolved >= low)
+            for twin in twins.get(_key(alert), ())
+        )
+
+    return tuple(alert for alert in treatment if alert.severity in NOTIFYING and not has_twin(alert))
+
+
+def detection_of(
+    alerts: Sequence[AlertSeen],
+    expected: frozenset[str],
+    *,
+    t_act: float,
+    t_on: float | None,
+    watched_s: float,
+) -> Detection:
+    """The detection by alerts that are already attributed to the fault; ``harm_before`` is filled in later."""
+    ranked = sorted(alerts, key=_when)
+    first = ranked[0] if ranked else None
+    grades = [grade(alert.component, expected) for alert in ranked]
+    localised = next((a for a, g in zip(ranked, grades, strict=True) if g is Grade.LOCALISED), None)
+    return Detection(
+        grade=max(grades, key=_ORDER.index, default=Grade.NONE),
+        first=first,
+        localised_by=localised,
+        alerts=tuple(ranked),
+        time_to_detect_s=None if first is None else first.t_fired - t_act,
+        from_onset_s=None if first is None or t_on is None else first.t_fired - t_on,
+        watched_s=watched_s,
+        harm_before=0.0,
+    )
+
+
+def _key(alert: AlertSeen) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return alert.name, tuple(sorted(alert.labels.items()))
+
+
+def _when(alert: AlertSeen) -> tuple[float, str, tuple[tuple[str, str], ...]]:
+    return alert.t_fired, alert.name, tuple(sorted(alert.labels.items()))

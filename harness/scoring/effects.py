@@ -1,0 +1,201 @@
+"""What each fault of a treatment did: its window, the harm in it, the alerts that are its own, its outcome.
+
+Harm in overlapping windows cannot be told apart without an arm for each fault: it counts for every fault in whose
+window it falls. Alerts can: one that names the component of an open fault belongs to that fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.scoring.degradation import Curve, area, flagged, harm_in
+from harness.scoring.detection import detection_of
+from harness.scoring.evidence import Arm, Bools, FaultLog
+from harness.scoring.findings import AlertSeen, Detection, FaultFinding, Grade, SignalHarm
+from harness.scoring.localisation import expected_components, grade
+from harness.scoring.plan import Plan, PlannedFault
+from harness.scoring.policy import Policy
+from harness.scoring.recovery import recovery_of
+from harness.verdict import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where one fault's doing is looked for: from its first effect until the end or the next fault."""
+
+    planned: PlannedFault
+    log: FaultLog
+    t_act: float
+    t_end: float
+    to_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What was seen in a fault's window, before alerts are attributed."""
+
+    window: Window
+    flags: Mapping[str, tuple[Bools, bool]]
+    signals: tuple[SignalHarm, ...]
+    until_s: float
+
+
+def windows_of(arm: Arm, plan: Plan) -> list[Window]:
+    """The windows of the faults that acted; one ends where a later fault acts after this one's removal."""
+    logs = {log.id: log for log in arm.faults if log.act_s is not None and log.act_s < arm.observed_end_s}
+    windows = []
+    for planned in plan.faults:
+        log = logs.get(planned.id)
+        if log is None or log.act_s is None:
+            continue
+        t_end = arm.observed_end_s if log.end_s is None else max(log.act_s, log.end_s)
+        following = [
+            o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id and o.act_s >= t_end
+        ]
+        windows.append(Window(planned, log, log.act_s, t_end, min([arm.observed_end_s, *following])))
+    return windows
+
+
+def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doing:
+    flags = {name: flagged(curve, window.t_act, window.to_s, policy) for name, curve in curves.items()}
+    signals = tuple(
+        harm_in(curve, *flags[name], window.t_act, window.to_s)
+        for name, curve in curves.items()
+        if curve.observed.any()
+    )
+    worse = [
+        float(curve.starts[np.flatnonzero(flags[name][0])[-1]] + curve.bin_s)
+        for name, curve in curves.items()
+        if curve.signal.counts and flags[name][0].any()
+    ]
+    # An alert during the harm that a fault left behind (a poisoned model) is its detection too.
+    until = max([window.t_end, *worse]) + policy.attribution_s
+    return Doing(window, flags, signals, until)
+
+
+def judge_faults(
+    arm: Arm,
+    plan: Plan,
+    doings: Sequence[Doing],
+    curves: Mapping[str, Curve],
+    fresh: Sequence[AlertSeen],
+    policy: Policy,
+) -> tuple[FaultFinding, ...]:
+    acted = {doing.window.planned.id: doing for doing in doings}
+    logs = {log.id: log for log in arm.faults}
+    components = {fault.id: _components(plan, fault) for fault in plan.faults}
+    found = []
+    for planned in plan.faults:
+        doing = acted.get(planned.id)
+        if doing is None:
+            found.append(without_effect(planned, logs.get(planned.id), arm))
+            continue
+        mine = [alert for alert in fresh if _attributed(alert, doing, doings, components)]
+        found.append(_with_effect(doing, mine, components[planned.id], curves, policy))
+    return tuple(found)
+
+
+def _components(plan: Plan, fault: PlannedFault) -> frozenset[str]:
+    """What a localising alert may name: the scenario's own word for it, else what the point says."""
+    own = [
+        c.component for c in plan.expect if c.kind == "detect" and c.component and c.fault in (None, fault.id)
+    ]
+    return frozenset(own) or expected_components(fault.point)
+
+
+def _attributed(
+    alert: AlertSeen, doing: Doing, doings: Sequence[Doing], components: Mapping[str, frozenset[str]]
+) -> bool:
+    """Whether an alert counts for a fault: in its window, and not rather another open fault's."""
+    owners = [d.window.planned.id for d in doings if d.window.t_act <= alert.t_fired <= d.until_s]
+    mine = doing.window.planned.id
+    if mine not in owners:
+        return False
+    named = [owner for owner in owners if grade(alert.component, components[owner]) is Grade.LOCALISED]
+    return not named or mine in named
+
+
+def without_effect(planned: PlannedFault, log: FaultLog | None, arm: Arm) -> FaultFinding:
+    if log is None:
+        outcome, reason = (
+            Outcome.UNKNOWN,
+            f"{planned.id} was never injected: its time did not come before the end",
+        )
+    elif log.failure:
+        outcome, reason = Outcome.UNKNOWN, f"{planned.id} could not be injected: {log.failure}"
+    else:
+        outcome, reason = Outcome.INERT, f"{planned.id} was applied and touched nothing"
+    return FaultFinding(
+        id=planned.id,
+        fault=planned.fault,
+        point=planned.point,
+        params={} if log is None else dict(log.params),
+        outcome=outcome,
+        reason=reason,
+        t_act=None,
+        t_end=None if log is None else log.end_s,
+        t_on=None,
+        touched=0.0,
+        what="" if log is None else log.what,
+        remains="" if log is None else log.remains,
+        harm=0.0,
+        signals=(),
+        detection=None,
+        recovery=None,
+    )
+
+
+def _with_effect(
+    doing: Doing,
+    alerts: Sequence[AlertSeen],
+    components: frozenset[str],
+    curves: Mapping[str, Curve],
+    policy: Policy,
+) -> FaultFinding:
+    window, total = doing.window, curves["total"]
+    hurt = [harm for harm in doing.signals if harm.t_on is not None and curves[harm.signal].signal.counts]
+    t_on = min((harm.t_on for harm in hurt if harm.t_on is not None), default=None)
+    detection = detection_of(
+        alerts, components, t_act=window.t_act, t_on=t_on, watched_s=window.to_s - window.t_act
+    )
+    t_det = None if detection.first is None else detection.first.t_fired
+    before = area(total, window.t_act, window.to_s if t_det is None else min(t_det, window.to_s))
+    recovery = recovery_of(
+        [(curves[harm.signal], doing.flags[harm.signal][0]) for harm in hurt],
+        alerts,
+        t_act=window.t_act,
+        t_end=window.t_end,
+        t_det=t_det,
+        to_s=window.to_s,
+        policy=policy,
+    )
+    outcome = Outcome.ABSORBED if not hurt else Outcome.SILENT if t_det is None else Outcome.CAUGHT
+    return FaultFinding(
+        id=window.planned.id,
+        fault=window.planned.fault,
+        point=window.planned.point,
+        params=dict(window.log.params),
+        outcome=outcome,
+        reason=_reason(outcome, hurt, detection),
+        t_act=window.t_act,
+        t_end=window.t_end,
+        t_on=t_on,
+        touched=window.log.touched,
+        what=window.log.what,
+        remains=window.log.remains,
+        harm=area(total, window.t_act, window.to_s),
+        signals=doing.signals,
+        detection=detection.model_copy(update={"harm_before": before}),
+        recovery=recovery,
+    )
+
+
+def _reason(outcome: Outcome, hurt: Sequence[SignalHarm], detection: Detection) -> str:
+    noticed = "" if detection.first is None else f"{detection.first.name} was raised"
+    if outcome is Outcome.ABSORBED:
+        return "no signal left the control's band" + (f"; {noticed}" if noticed else " and nothing alerted")
+    worse = ", ".join(harm.title.lower() for harm in hurt)
+    return f"{worse} left the control's band" + (f"; {noticed}" if noticed else " and nothing alerted")

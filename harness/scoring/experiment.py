@@ -1,0 +1,263 @@
+"""One treatment arm against its control: the outcome of each fault and the verdict of the scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harness.scoring.degradation import Curve, bin_starts, harm_in, measure, noise_of, pair
+from harness.scoring.detection import alerts_of, fresh_alerts
+from harness.scoring.effects import Doing, doing_in, judge_faults, windows_of, without_effect
+from harness.scoring.evidence import Arm, Floats
+from harness.scoring.expectations import judge_expectation, unjudged
+from harness.scoring.findings import (
+    AlertSeen,
+    Counts,
+    ExpectationFinding,
+    ExperimentFinding,
+    FaultFinding,
+    Series,
+    SignalHarm,
+    Timeline,
+)
+from harness.scoring.plan import Plan
+from harness.scoring.policy import Policy
+from harness.scoring.signals import all_signals
+from harness.verdict import Outcome, Verdict, worst
+
+
+def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) -> ExperimentFinding:
+    """Everything that the journal says about one treatment arm. Never raises for an arm that went wrong:
+    that is INCONCLUSIVE, with the reason."""
+    plan = treatment.plan or Plan(treatment.scenario or treatment.id, "", {}, (), (), ())
+    control = arms.get(treatment.control or "")
+    broken = _why_unusable(treatment, control, policy)
+    if control is None or broken:
+        return _inconclusive(treatment, plan, broken)
+    references = [arms[name] for name in treatment.reference if name in arms and name != control.id]
+    curves = _curves(treatment, control, references, policy)
+    raised = alerts_of(treatment.alerts)
+    fresh = fresh_alerts(raised, alerts_of(control.alerts), policy)
+    doings = [doing_in(window, curves, policy) for window in windows_of(treatment, plan)]
+    faults = judge_faults(treatment, plan, doings, curves, fresh, policy)
+    signals = _overall(treatment, curves, doings)
+    cut_short = "" if treatment.end_reason == "horizon" else "a stop condition ended the run early"
+    expectations = tuple(
+        judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect
+    )
+    claimed = [alert for fault in faults if fault.detection for alert in fault.detection.alerts]
+    stuck = [
+        f"{log.id} could not be reverted: {log.failure}"
+        for log in treatment.faults
+        if log.act_s and log.failure
+    ]
+    reasons = [fault.reason for fault in faults if fault.outcome in (Outcome.INERT, Outcome.UNKNOWN)] + stuck
+    return _experiment(
+        treatment,
+        plan,
+        outcome=_outcome_of(faults),
+        verdict=_verdict_of(plan, faults, [finding.verdict for finding in expectations], stuck),
+        reasons=(*reasons, *((cut_short,) if cut_short else ())),
+        faults=faults,
+        expectations=expectations,
+        signals=signals,
+        counts=count_requests(treatment, policy),
+        timeline=_timeline(treatment, curves, [a for a in raised if a not in claimed], policy),
+    )
+
+
+def why_arm_unusable(arm: Arm, what: str) -> str:
+    """Why an arm says nothing; empty if it can be used. ``what`` names the arm in the text."""
+    if arm.end_reason is None:
+        return f"the journal stops before the end of {what}"
+    if arm.end_reason == "unsteady" or arm.steady is False:
+        reasons = "; ".join(arm.unsteady_reasons) or "no reason was written"
+        return f"{what} was not in steady state after its warm-up: {reasons}"
+    if arm.end_reason in ("error", "interrupted"):
+        return f"{what} ended by {arm.end_reason}" + (f": {arm.error}" if arm.error else "")
+    if not len(arm.requests):
+        return f"{what} has no requests"
+    return ""
+
+
+def count_requests(arm: Arm, policy: Policy) -> Counts:
+    """How many of the arm's requests in the horizon were answered, and how many answers were fresh."""
+    requests = arm.requests
+    due = (requests.sent_s >= arm.warmup_s) & (requests.sent_s < arm.observed_end_s)
+    answered = requests.answered & due
+    features = answered & np.isfinite(requests.feature_age_s)
+    models = answered & np.isfinite(requests.model_age_s)
+    return Counts(
+        requests=int(due.sum()),
+        answered=int(answered.sum()),
+        feature_ages=int(features.sum()),
+        feature_fresh=int((features & (requests.feature_age_s <= policy.feature_slo_s)).sum()),
+        model_ages=int(models.sum()),
+        model_fresh=int((models & (requests.model_age_s <= policy.model_slo_s)).sum()),
+    )
+
+
+def _why_unusable(treatment: Arm, control: Arm | None, policy: Policy) -> str:
+    if treatment.plan is None:
+        return "the journal does not carry the scenario of this arm"
+    if control is None:
+        return f"its control run {treatment.control!r} is not in the journal"
+    problem = why_arm_unusable(treatment, "the treatment run") or why_arm_unusable(control, "the control run")
+    if problem:
+        return problem
+    pairing = pair(control.requests, treatment.requests, treatment.warmup_s, _common_end(treatment, control))
+    if pairing.coverage < policy.coverage_min:
+        return (
+            f"only {100 * pairing.coverage:.0f} % of the control's requests have a counterpart in the treatment "
+            f"({100 * policy.coverage_min:.0f} % are needed)"
+        )
+    return ""
+
+
+def _common_end(treatment: Arm, control: Arm) -> float:
+    return min(treatment.observed_end_s, control.observed_end_s)
+
+
+def _curves(treatment: Arm, control: Arm, references: Sequence[Arm], policy: Policy) -> dict[str, Curve]:
+    to_s = _common_end(treatment, control)
+    pairing = pair(control.requests, treatment.requests, treatment.warmup_s, to_s)
+    starts = bin_starts(treatment.warmup_s, to_s, policy.bin_s)
+    return {
+        signal.name: measure(
+            signal,
+            control.requests,
+            treatment.requests,
+            pairing,
+            starts,
+            noise_of(signal, control, references, policy),
+            policy,
+        )
+        for signal in all_signals()
+    }
+
+
+def _overall(arm: Arm, curves: Mapping[str, Curve], doings: Sequence[Doing]) -> tuple[SignalHarm, ...]:
+    """Each signal over the whole horizon, with the bins that any fault's window flagged."""
+    found = []
+    for name, curve in curves.items():
+        if not curve.observed.any():
+            continue
+        flags = np.zeros(len(curve.starts), dtype=np.bool_)
+        for doing in doings:
+            flags |= doing.flags[name][0]
+        sustained = bool(doings) and all(doing.flags[name][1] for doing in doings)
+        found.append(harm_in(curve, flags, sustained, arm.warmup_s, arm.observed_end_s))
+    return tuple(found)
+
+
+def _outcome_of(faults: Sequence[FaultFinding]) -> Outcome:
+    """The scenario's outcome: what is worst for users among its faults, and what is unknown before what is well."""
+    order = (Outcome.SILENT, Outcome.UNKNOWN, Outcome.CAUGHT, Outcome.ABSORBED, Outcome.INERT)
+    present = {fault.outcome for fault in faults}
+    return next((outcome for outcome in order if outcome in present), Outcome.UNKNOWN)
+
+
+def _verdict_of(
+    plan: Plan, faults: Sequence[FaultFinding], verdicts: Sequence[Verdict], stuck: Sequence[str]
+) -> Verdict:
+    """The worst of the claims; a fault without effect is never a pass unless the scenario says it has none, and
+    a fault that stayed behind is never one."""
+    verdict = worst(verdicts)
+    foretold = {c.fault for c in plan.expect if c.kind == "outcome" and c.outcome is Outcome.INERT}
+    unproven = [
+        fault
+        for fault in faults
+        if fault.outcome is Outcome.UNKNOWN
+        or (fault.outcome is Outcome.INERT and fault.id not in foretold and None not in foretold)
+    ]
+    return worst([verdict, Verdict.INCONCLUSIVE]) if unproven or stuck else verdict
+
+
+def _timeline(
+    arm: Arm, curves: Mapping[str, Curve], background: Sequence[AlertSeen], policy: Policy
+) -> Timeline:
+    """The total, and every signal in which the arms differ at all: the others would be flat twice over."""
+    shown = [
+        curve
+        for name, curve in curves.items()
+        if name == "total" or bool(np.any(np.nan_to_num(curve.excess) != 0))
+    ]
+    return Timeline(
+        t_from=arm.warmup_s,
+        t_to=arm.observed_end_s,
+        bin_s=policy.bin_s,
+        series=tuple(
+            Series(
+                signal=curve.signal.name,
+                title=curve.signal.title,
+                meaning=curve.signal.meaning,
+                control=_numbers(curve.control),
+                treatment=_numbers(curve.treatment),
+            )
+            for curve in shown
+        ),
+        background=tuple(background),
+    )
+
+
+def _numbers(values: Floats) -> tuple[float | None, ...]:
+    return tuple(round(float(value), 4) if np.isfinite(value) else None for value in values)
+
+
+def _inconclusive(arm: Arm, plan: Plan, reason: str) -> ExperimentFinding:
+    logs = {log.id: log for log in arm.faults}
+    faults = tuple(
+        without_effect(fault, logs.get(fault.id), arm).model_copy(
+            update={"outcome": Outcome.UNKNOWN, "reason": reason}
+        )
+        for fault in plan.faults
+    )
+    return _experiment(
+        arm,
+        plan,
+        outcome=Outcome.UNKNOWN,
+        verdict=Verdict.INCONCLUSIVE,
+        reasons=(reason,),
+        faults=faults,
+        expectations=tuple(unjudged(claim, reason) for claim in plan.expect),
+        signals=(),
+        counts=None,
+        timeline=None,
+    )
+
+
+def _experiment(
+    arm: Arm,
+    plan: Plan,
+    *,
+    outcome: Outcome,
+    verdict: Verdict,
+    reasons: tuple[str, ...],
+    faults: tuple[FaultFinding, ...],
+    expectations: tuple[ExpectationFinding, ...],
+    signals: tuple[SignalHarm, ...],
+    counts: Counts | None,
+    timeline: Timeline | None,
+) -> ExperimentFinding:
+    return ExperimentFinding(
+        arm=arm.id,
+        scenario=plan.name,
+        description=plan.description,
+        classification=dict(plan.classification),
+        tags=plan.tags,
+        profile=arm.profile,
+        backend=arm.backend,
+        seed=arm.seed,
+        start=arm.start,
+        warmup_s=arm.warmup_s,
+        horizon_s=arm.horizon_s,
+        outcome=outcome,
+        verdict=verdict,
+        reasons=reasons,
+        faults=faults,
+        expectations=expectations,
+        signals=signals,
+        counts=counts,
+        timeline=timeline,
+    )

@@ -1,0 +1,247 @@
+"""What was found out about one experiment: plain, frozen values that become JSON as they are.
+
+Times named ``t_...`` are virtual seconds of the run; durations end in ``_s``; ``harm`` is in hours of a total outage.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.verdict import Outcome, Verdict
+
+
+class Finding(BaseModel):
+    """Base of everything in a scorecard."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Grade(StrEnum):
+    """How well an alert named what was wrong, from worst to best."""
+
+    NONE = "none"  #: no alert was raised for the fault
+    WRONG_REASON = "wrong_reason"  #: only for a part of the pipeline that the fault cannot reach
+    DETECTED = "detected"  #: for a symptom further down the flow of data
+    LOCALISED = "localised"  #: for the component where the fault acted
+
+
+class RecoveryKind(StrEnum):
+    """How the harm ended."""
+
+    NOT_NEEDED = "not_needed"  #: there was no harm
+    MITIGATED = "mitigated"  #: while the fault was still there
+    RECOVERED = "recovered"  #: after it was removed
+    NEVER = "never"  #: not before the end of the observation
+
+
+class AlertSeen(Finding):
+    """One time that an alert fired, from its beginning to its resolution."""
+
+    name: str
+    component: str
+    severity: str
+    labels: dict[str, str]
+    summary: str
+    t_fired: float
+    t_resolved: float | None
+
+
+class Detection(Finding):
+    """Whether, when and by what the fault was noticed."""
+
+    grade: Grade
+    first: AlertSeen | None
+    localised_by: AlertSeen | None
+    alerts: tuple[AlertSeen, ...]
+    time_to_detect_s: float | None
+    from_onset_s: float | None
+    watched_s: float
+    """How long an alert would have been attributed: the censoring time when there was none."""
+    harm_before: float
+    """Harm until the first alert, or all of it when there was none."""
+
+
+class Recovery(Finding):
+    """Whether and when users were back where the control is."""
+
+    kind: RecoveryKind
+    t_rec: float | None
+    time_to_recover_s: float | None
+    """From detection; from the first effect if nothing was detected before the recovery."""
+    from_effect_s: float | None
+    from_removal_s: float | None
+    t_watched: float
+    """Until when the fault's effects were watched."""
+    watched_s: float
+    """From the clock's start until then: the censoring time when there was no recovery."""
+    relapsed: bool
+    why: str
+
+
+class SignalHarm(Finding):
+    """The excess of one signal's loss over the control in the fault's window."""
+
+    signal: str
+    title: str
+    t_on: float | None
+    sustained: bool
+    """No bins stood out; the window as a whole was worse."""
+    depth: float
+    duration_s: float
+    area: float
+    mean: float
+    requests: float
+    """The excess in requests' worth of loss."""
+    eps: float
+
+
+class FaultFinding(Finding):
+    """One fault: what it touched, what it did to users, who noticed, what became of it."""
+
+    id: str
+    fault: str
+    point: str
+    params: dict[str, Any]
+    outcome: Outcome
+    reason: str
+    t_act: float | None
+    t_end: float | None
+    t_on: float | None
+    touched: float
+    what: str
+    remains: str
+    harm: float
+    signals: tuple[SignalHarm, ...]
+    detection: Detection | None
+    recovery: Recovery | None
+
+
+class ExpectationFinding(Finding):
+    """One claim of the scenario and what came of it. ``why`` and ``fix`` are empty for one that passed."""
+
+    claim: str
+    verdict: Verdict
+    what: str
+    why: str
+    fix: str
+
+
+class Series(Finding):
+    """A signal's mean loss a bin in both arms; None where no request was sent."""
+
+    signal: str
+    title: str
+    meaning: str
+    control: tuple[float | None, ...]
+    treatment: tuple[float | None, ...]
+
+
+class Timeline(Finding):
+    """What a report draws."""
+
+    t_from: float
+    t_to: float
+    bin_s: float
+    series: tuple[Series, ...]
+    background: tuple[AlertSeen, ...]
+    """Alerts of the treatment that belong to no fault."""
+
+
+class Counts(Finding):
+    """Requests of the treatment in the horizon, for aggregates."""
+
+    requests: int
+    answered: int
+    feature_ages: int
+    feature_fresh: int
+    model_ages: int
+    model_fresh: int
+
+
+class ExperimentFinding(Finding):
+    """One scenario under one profile and seed, judged against its control."""
+
+    arm: str
+    scenario: str
+    description: str
+    classification: dict[str, str]
+    tags: tuple[str, ...]
+    profile: str
+    backend: str
+    seed: int
+    start: str
+    warmup_s: float
+    horizon_s: float
+    outcome: Outcome
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    faults: tuple[FaultFinding, ...]
+    expectations: tuple[ExpectationFinding, ...]
+    signals: tuple[SignalHarm, ...]
+    counts: Counts | None
+    timeline: Timeline | None
+
+
+class ControlFinding(Finding):
+    """A fault-free run: what its monitors said when nothing was injected."""
+
+    arm: str
+    profile: str
+    seed: int
+    unusable: str
+    """Why it says nothing; empty if it does."""
+    days: float
+    false_alarms: int
+    pages: int
+    alerts: dict[str, int]
+
+
+class MetricFinding(Finding):
+    """One metric of one profile. ``value`` is None if nothing was measured; ``note`` says why or what of it."""
+
+    name: str
+    title: str
+    unit: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    censored: int
+    median: float | None
+    p95: float | None
+    tau_s: float | None
+    grade: str | None
+    note: str
+
+
+class TierFinding(Finding):
+    """The performance tier, 0 for none of the five, None if it could not be measured."""
+
+    level: int | None
+    name: str
+    holds_back: tuple[str, ...]
+    """What keeps the profile from the next tier, or what was not measured."""
+
+
+class ProfileFinding(Finding):
+    """What all experiments of one profile add up to."""
+
+    profile: str
+    backends: tuple[str, ...]
+    seeds: tuple[int, ...]
+    experiments: int
+    outcomes: dict[str, int]
+    verdicts: dict[str, int]
+    tier: TierFinding
+    metrics: tuple[MetricFinding, ...]
+    controls: tuple[ControlFinding, ...]
+
+    def metric(self, name: str) -> MetricFinding:
+        """The metric of that name. Raises `KeyError` if there is none."""
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)

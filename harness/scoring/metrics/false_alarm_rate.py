@@ -1,0 +1,29 @@
+"""False alarms per day: the price at which a detection time was bought."""
+
+from __future__ import annotations
+
+from harness.scoring.intervals import poisson_upper
+from harness.scoring.metrics._metric import Measured, Metric, Pool
+
+
+def _compute(pool: Pool) -> Measured:
+    """lambda0 = k / T0 over fault-free runs (warning and critical alerts), with the upper 95 % bound
+    ``chi2_0.95(2k + 2) / (2 T0)``. The document has no columns for it."""
+    days = sum(control.days for control in pool.usable_controls)
+    if days <= 0:
+        return Measured(None, note="no fault-free run was observed")
+    alarms = sum(control.false_alarms for control in pool.usable_controls)
+    return Measured(
+        alarms / days, high=poisson_upper(alarms, days), n=alarms, note=f"{alarms} in {days:.3g} days"
+    )
+
+
+METRIC = Metric(
+    name="false_alarm_rate",
+    title="False alarms",
+    unit="per_day",
+    higher_is_better=False,
+    rank=9,
+    columns=None,
+    compute=_compute,
+)

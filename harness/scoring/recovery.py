@@ -1,0 +1,100 @@
+"""When users were back where the control is, and whether they stayed there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.scoring.degradation import Curve
+from harness.scoring.evidence import Bools
+from harness.scoring.findings import AlertSeen, Recovery, RecoveryKind
+from harness.scoring.policy import Policy
+
+Harmed = tuple[Curve, Bools]
+
+
+def settled_at(curve: Curve, flags: Bools, to_s: float, policy: Policy) -> float | None:
+    """The first healthy request after the last harmed one, if N observed bins in band follow; else None."""
+    last = int(np.flatnonzero(flags)[-1])
+    later = curve.observed & (np.arange(len(curve.starts)) > last) & (curve.starts < to_s)
+    if int(later.sum()) < policy.recovery_bins:
+        return None
+    end_of_bin = curve.starts[last] + curve.bin_s
+    worse = curve.sent_s[
+        (curve.diff > 0) & (curve.sent_s >= curve.starts[last]) & (curve.sent_s < end_of_bin)
+    ]
+    after = curve.sent_s[curve.sent_s > (worse[-1] if len(worse) else end_of_bin)]
+    return float(after[0]) if len(after) else None
+
+
+def relapsed(curve: Curve, flags: Bools, policy: Policy) -> bool:
+    """Whether the harm came back after N observed bins in band."""
+    places = np.flatnonzero(flags)
+    return any(
+        int(curve.observed[before + 1 : after].sum()) >= policy.recovery_bins
+        for before, after in zip(places, places[1:], strict=False)
+    )
+
+
+def recovery_of(
+    harmed: Sequence[Harmed],
+    alerts: Sequence[AlertSeen],
+    *,
+    t_act: float,
+    t_end: float,
+    t_det: float | None,
+    to_s: float,
+    policy: Policy,
+) -> Recovery:
+    """The recovery of all harmed signals together; ``to_s`` is where the fault's observation ends.
+
+    Mitigated: every signal is back before the fault's removal. Recovered: after it, with the fault's alerts resolved.
+    """
+    again = any(relapsed(curve, flags, policy) for curve, flags in harmed)
+    if not harmed:
+        return _recovery(
+            RecoveryKind.NOT_NEEDED, None, "no harm to recover from", t_act, t_end, t_det, to_s, again
+        )
+    settled = {curve.signal.title: settled_at(curve, flags, to_s, policy) for curve, flags in harmed}
+    open_signals = sorted(title for title, t in settled.items() if t is None)
+    if open_signals:
+        names = ", ".join(open_signals).lower()
+        why = f"{names} not back in the control's band for {policy.recovery_bins} bins before the observation ended"
+        return _recovery(RecoveryKind.NEVER, None, why, t_act, t_end, t_det, to_s, again)
+    t_rec = max(t for t in settled.values() if t is not None)
+    if t_rec < t_end:
+        why = "every signal was back in band while the fault was still there"
+        return _recovery(RecoveryKind.MITIGATED, t_rec, why, t_act, t_end, t_det, to_s, again)
+    firing = sorted({alert.name for alert in alerts if alert.t_resolved is None})
+    if firing:
+        why = f"users were back in band, but alerts never resolved: {', '.join(firing)}"
+        return _recovery(RecoveryKind.NEVER, None, why, t_act, t_end, t_det, to_s, again)
+    t_rec = max([t_rec, *(alert.t_resolved for alert in alerts if alert.t_resolved is not None)])
+    why = "every signal was back in band and the fault's alerts had resolved"
+    return _recovery(RecoveryKind.RECOVERED, t_rec, why, t_act, t_end, t_det, to_s, again)
+
+
+def _recovery(
+    kind: RecoveryKind,
+    t_rec: float | None,
+    why: str,
+    t_act: float,
+    t_end: float,
+    t_det: float | None,
+    to_s: float,
+    again: bool,
+) -> Recovery:
+    # A recovery before the alert is no instant repair: then the clock runs from the first effect.
+    origin = t_act if t_det is None or (t_rec is not None and t_rec <= t_det) else t_det
+    return Recovery(
+        kind=kind,
+        t_rec=t_rec,
+        time_to_recover_s=None if t_rec is None else t_rec - origin,
+        from_effect_s=None if t_rec is None else t_rec - t_act,
+        from_removal_s=None if t_rec is None else max(0.0, t_rec - t_end),
+        t_watched=to_s,
+        watched_s=to_s - origin,
+        relapsed=again,
+        why=why,
+    )

@@ -1,0 +1,26 @@
+"""Quality of the answered predictions: the Brier loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.scoring.evidence import Floats, Requests
+from harness.scoring.policy import Policy
+from harness.scoring.signals._signal import Signal
+
+
+def _loss(requests: Requests, policy: Policy) -> Floats:
+    """(p - y)^2 where an answer and a label exist; a request without an answer is availability's."""
+    return np.where(requests.answered, (requests.p - requests.y) ** 2, np.nan)
+
+
+# The reference model's Brier score is 0.145 and that of a constant 0.182: 0.005 is an eighth of all its skill.
+SIGNAL = Signal(
+    name="quality",
+    title="Prediction quality",
+    meaning="Brier loss of the answered predictions",
+    rank=1,
+    floor=0.005,
+    loss=_loss,
+    sampled=True,
+)

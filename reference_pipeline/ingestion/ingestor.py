@@ -1,0 +1,292 @@
+"""Takes one feed from its provider into the lake and hands each partition over, at least once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+
+from reference_pipeline.clock import Clock
+from reference_pipeline.ingestion.baseline import FeedBaseline
+from reference_pipeline.ingestion.client import FeedClient, FetchError, HttpSettings
+from reference_pipeline.ingestion.contract import Contract
+from reference_pipeline.ingestion.duplicates import KeyMemory
+from reference_pipeline.ingestion.lake import code_version, read_partition, write_partition
+from reference_pipeline.ingestion.ledger import Ledger
+from reference_pipeline.ingestion.manifest import Manifest
+from reference_pipeline.ingestion.quarantine import Quarantine
+from reference_pipeline.ingestion.statistics import Recent, arrays
+from reference_pipeline.ingestion.status import FeedStatus
+from reference_pipeline.ingestion.validation import Validated, few, validate
+from reference_pipeline.ingestion.violation import Level, Severity, Violation
+
+log = logging.getLogger(__name__)
+
+#: Called with (feed, partition's path, manifest, rows) for each partition; may be called again with the same one.
+OnPartition = Callable[[str, Path, Manifest, pa.Table], Awaitable[None]]
+
+#: Manifests in one listing.
+PAGE = 100
+#: How long a skipped sequence is asked for again: providers publish late now and then.
+GAP_PATIENCE_S = 6 * 3600.0
+#: Skipped sequences that are remembered.
+GAPS_MAX = 500
+#: Partitions that a restart reads to know the latest rows again.
+WARM_PARTITIONS = 40
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A partition that waits to be handed over; ``table`` is read again after a restart."""
+
+    manifest: Manifest
+    path: Path
+    table: pa.Table | None
+
+
+class FeedIngestor:
+    """One feed. Its state on disk is the lake, the ledger and the quarantine; the rest is rebuilt from them."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        client: FeedClient,
+        lake: Path,
+        clock: Clock,
+        level: Level,
+        on_partition: OnPartition,
+        *,
+        baseline: FeedBaseline | None = None,
+        http: HttpSettings,
+    ) -> None:
+        self.contract = contract
+        self.status = FeedStatus()
+        self._client = client
+        self._lake = lake
+        self._clock = clock
+        self._level: Level = level
+        self._on_partition = on_partition
+        self._baseline = baseline
+        self._http = http
+        self._lock = asyncio.Lock()
+        self._keys = KeyMemory(contract)
+        self._recent = Recent(contract)
+        self._ledger = Ledger(lake / "_state" / f"{contract.feed}.jsonl")
+        self._quarantine = Quarantine(lake / "_quarantine" / contract.feed)
+        self._pending: deque[_Pending] = deque()
+        self._missing: dict[int, float] = {}
+        self._restore()
+
+    # -- what callers do
+
+    async def poll(self) -> None:
+        """Takes what is new. An unreachable provider or a full disk is counted, not raised."""
+        async with self._lock:
+            try:
+                await self._deliver()
+                await self._take_new()
+            except (FetchError, OSError) as error:
+                self.status.poll_errors += 1
+                self.status.last_error = str(error)
+                log.warning("%s: %s", self.contract.feed, error)
+            else:
+                self.status.last_success_at = self._clock.now()
+
+    async def backfill(self, after: int) -> int:
+        """Takes again what was quarantined, changed since or never came, after a sequence; how many were accepted.
+
+        Raises `FetchError` if the provider can't be read.
+        """
+        accepted = 0
+        async with self._lock:
+            for manifest in await self._listing(after):
+                entry = self._ledger.entries.get(manifest.batch_id)
+                if entry is None or entry.sha256 != manifest.sha256:
+                    revision = entry is not None and entry.state != "quarantined"
+                    accepted += await self._take(manifest, revision=revision)
+        return accepted
+
+    async def release(self, batch_id: str) -> list[Violation] | None:
+        """Accepts a quarantined batch as far as it can be read; None if no such batch waits, else what is still wrong.
+
+        A batch that can't be read at all stays (a ``decode`` error is among what is returned).
+        """
+        async with self._lock:
+            found = self._quarantine.get(batch_id)
+            if found is None:
+                return None
+            manifest, payload = found
+            outcome = validate(payload, manifest, self.contract, "none", self._recent)
+            if outcome.ok:
+                await self._accept(manifest, outcome, sha256(payload).hexdigest())
+            return outcome.violations
+
+    # -- taking batches
+
+    async def _take_new(self) -> None:
+        for manifest in await self._listing(self._ask_after()):
+            if manifest.batch_id not in self._ledger.entries:
+                self._notice_gap(manifest.sequence)
+                await self._take(manifest)
+
+    def _ask_after(self) -> int | None:
+        """The cursor, or what lies before the oldest gap that may still be filled."""
+        oldest = self._clock.now() - GAP_PATIENCE_S
+        hopeful = [sequence for sequence, noticed in self._missing.items() if noticed > oldest]
+        cursor = self._ledger.cursor
+        return cursor if not hopeful or cursor is None else min([cursor, *(n - 1 for n in hopeful)])
+
+    async def _listing(self, after: int | None) -> list[Manifest]:
+        """All manifests after a sequence, page by page."""
+        manifests: list[Manifest] = []
+        while True:
+            page = await self._client.manifests(after, PAGE)
+            manifests += page
+            if len(page) < PAGE or (after is not None and page[-1].sequence <= after):
+                return manifests
+            after = page[-1].sequence
+
+    def _notice_gap(self, sequence: int) -> None:
+        cursor = self._ledger.cursor
+        if cursor is not None:
+            for skipped in range(max(cursor + 1, sequence - GAPS_MAX), sequence):
+                self._missing[skipped] = self._clock.now()
+        self._missing.pop(sequence, None)
+        while len(self._missing) > GAPS_MAX:
+            del self._missing[min(self._missing)]
+        self.status.gaps = len(self._missing)
+
+    async def _take(self, manifest: Manifest, *, revision: bool = False) -> bool:
+        """Downloads, validates, and stores or quarantines; whether the batch was accepted."""
+        payload = await self._download(manifest)
+        if payload is None:
+            self._missing[manifest.sequence] = self._clock.now()
+            self.status.gaps = len(self._missing)
+            return False
+        outcome = validate(payload, manifest, self.contract, self._level, self._recent, self._baseline)
+        if outcome.ok and self._level != "none":
+            self._drop_duplicates(outcome, revision)
+        self.status.saw(manifest, outcome.violations, self._clock.now())
+        digest = sha256(payload).hexdigest()
+        if not outcome.ok:
+            self._set_aside(manifest, payload, outcome, digest)
+            return False
+        await self._accept(manifest, outcome, digest)
+        return True
+
+    async def _download(self, manifest: Manifest) -> bytes | None:
+        """The payload; fetched once more if it differs from the manifest, as a transfer may have gone wrong."""
+        payload = await self._client.payload(manifest.batch_id)
+        if payload is None or self._level == "none" or sha256(payload).hexdigest() == manifest.sha256:
+            return payload
+        return await self._client.payload(manifest.batch_id)
+
+    def _drop_duplicates(self, outcome: Validated, revision: bool) -> None:
+        fresh = self._keys.fresh(outcome.table, revision=revision)
+        duplicates = len(fresh) - int(fresh.sum())
+        if duplicates:
+            outcome.ok = few(duplicates, len(fresh))
+            detail = f"{duplicates} of {len(fresh)} rows have been seen before"
+            severity: Severity = "warning" if outcome.ok else "error"
+            outcome.violations.append(Violation("duplicate", self.contract.keys[0], detail, severity))
+            outcome.table = outcome.table.filter(pa.array(fresh))
+            self.status.duplicate_rows += duplicates
+
+    def _set_aside(self, manifest: Manifest, payload: bytes, outcome: Validated, digest: str) -> None:
+        again = self._quarantine.get(manifest.batch_id) is not None
+        self._quarantine.keep(manifest, payload, outcome.violations, self._clock.now())
+        self._ledger.record(manifest, "quarantined", sha256=digest)
+        self.status.quarantined += not again
+        self.status.quarantine_open += not again
+
+    async def _accept(self, manifest: Manifest, outcome: Validated, digest: str) -> None:
+        """Lake first, then the ledger, then the consumer: a crash in between repeats a step and loses nothing."""
+        now = self._clock.now()
+        lineage = {
+            "source_url": self._client.url_of(manifest.batch_id),
+            "batch_id": manifest.batch_id,
+            "feed": manifest.feed,
+            "sequence": manifest.sequence,
+            "sha256": digest,
+            "contract_version": manifest.contract_version,
+            "validation": self._level,
+            "produced_at": manifest.produced_at,
+            "ingested_at": now,
+            "code_version": code_version(),
+        }
+        path = write_partition(self._lake, manifest, outcome.table, lineage)
+        self._ledger.record(manifest, "stored", path.relative_to(self._lake).as_posix(), digest)
+        self._keys.remember(outcome.table)
+        if outcome.recent is not None:
+            self._recent = outcome.recent
+            self.status.null_rates = self._recent.null_rates()
+        if outcome.rejected:
+            self._quarantine.keep_rows(manifest, outcome.rejected)
+            self.status.rejected_rows += len(outcome.rejected)
+        if self._quarantine.get(manifest.batch_id) is not None:
+            self._quarantine.resolve(manifest.batch_id, now)
+            self.status.quarantine_open -= 1
+        self.status.accepted(manifest, len(outcome.table), now)
+        self._pending.append(_Pending(manifest, path, outcome.table))
+        await self._deliver()
+
+    # -- handing over
+
+    async def _deliver(self) -> None:
+        """Hands over what waits, oldest first; stops at the first that the consumer doesn't take."""
+        while self._pending:
+            pending = self._pending[0]
+            if pending.table is None:
+                pending.table = read_partition(pending.path)
+            if not await self._hand_over(pending.manifest, pending.path, pending.table):
+                break
+            self._pending.popleft()
+            path = pending.path.relative_to(self._lake).as_posix()
+            sha = self._ledger.entries[pending.manifest.batch_id].sha256
+            self._ledger.record(pending.manifest, "delivered", path, sha)
+        self.status.undelivered = len(self._pending)
+
+    async def _hand_over(self, manifest: Manifest, path: Path, table: pa.Table) -> bool:
+        for attempt in range(self._http.attempts):
+            if attempt:
+                await asyncio.sleep(self._http.pause_s(attempt - 1))
+            try:
+                await self._on_partition(self.contract.feed, path, manifest, table)
+                return True
+            except Exception as error:  # the boundary to a consumer that may be anything
+                self.status.delivery_errors += 1
+                self.status.last_error = f"handing over {manifest.batch_id}: {error!r}"
+                log.warning("%s", self.status.last_error)
+        return False
+
+    # -- starting again
+
+    def _restore(self) -> None:
+        """Rebuilds what isn't on disk from what is."""
+        now = self._clock.now()
+        self._missing = dict.fromkeys(self._ledger.missing()[-GAPS_MAX:], now)
+        self.status.gaps = len(self._missing)
+        stored = [entry for entry in self._ledger.entries.values() if entry.path is not None]
+        for entry in stored[-WARM_PARTITIONS:]:
+            table = read_partition(self._lake / str(entry.path))
+            self._keys.remember(table)
+            columns = {name: table[name].to_pylist() for name in self.contract.names}
+            self._recent = self._recent.with_rows(arrays(self.contract, columns))
+        if stored:
+            newest = max(stored, key=lambda entry: entry.sequence)
+            manifest = Manifest.from_json(newest.manifest)
+            self.status.last_window_end = manifest.window_end
+            self.status.last_produced_at = manifest.produced_at
+        self.status.null_rates = self._recent.null_rates()
+        self.status.quarantine_open = sum(e.state == "quarantined" for e in self._ledger.entries.values())
+        self._pending.extend(
+            _Pending(Manifest.from_json(entry.manifest), self._lake / str(entry.path), None)
+            for entry in self._ledger.undelivered()
+        )
+        self.status.undelivered = len(self._pending)

@@ -1,0 +1,65 @@
+"""Immutable Parquet partitions that say where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reference_pipeline.ingestion.manifest import Manifest
+
+LINEAGE_KEY = b"pipequake.lineage"
+
+
+@cache
+def code_version() -> str:
+    """Names the code of this package, for lineage."""
+    digest = hashlib.blake2b(digest_size=6)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def write_partition(lake: Path, manifest: Manifest, table: pa.Table, lineage: Mapping[str, Any]) -> Path:
+    """Writes ``<lake>/<feed>/date=<window's day>/<batch_id>.parquet`` by an atomic rename.
+
+    A file that is there already is never touched: a revision of a batch gets ``-r2``, ``-r3`` ... in its
+    name.
+    """
+    day = datetime.fromtimestamp(manifest.window_start, UTC).date().isoformat()
+    folder = lake / manifest.feed / f"date={day}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{manifest.batch_id}.parquet"
+    revision = 1
+    while path.exists():
+        revision += 1
+        path = folder / f"{manifest.batch_id}-r{revision}.parquet"
+    text = json.dumps(dict(lineage) | {"revision": revision}, sort_keys=True, separators=(",", ":"))
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(
+        table.replace_schema_metadata({LINEAGE_KEY: text.encode()}),
+        temporary,
+        compression="snappy",
+        use_dictionary=False,  # a batch is small: dictionaries cost more than they save
+    )
+    temporary.replace(path)
+    return path
+
+
+def read_lineage(path: Path) -> dict[str, Any]:
+    """What a partition says of its origin: source_url, batch_id, sequence, sha256, produced_at, ingested_at ..."""
+    metadata = pq.read_schema(path).metadata or {}
+    lineage: dict[str, Any] = json.loads(metadata[LINEAGE_KEY])
+    return lineage
+
+
+def read_partition(path: Path) -> pa.Table:
+    """The rows of a partition."""
+    return pq.ParquetFile(path).read(use_threads=False)

@@ -1,0 +1,140 @@
+"""The statistics that history and new batches are compared by; both sides call this code.
+
+Two scales: a batch by itself (when it has enough rows) and the sliding window of the latest rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reference_pipeline.ingestion.contract import Column, Columns, Contract
+
+Floats = npt.NDArray[np.float64]
+#: Statistics of one column, by name: null_rate, location (median), spread (interquartile range).
+ColumnStatistics = dict[str, float]
+
+
+def arrays(contract: Contract, columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Columns of Python values as arrays: NaN for a missing number or time, "" for a missing text."""
+    out: dict[str, npt.NDArray[Any]] = {}
+    for column in contract.columns:
+        values = columns[column.name]
+        if column.type == "string":
+            out[column.name] = np.array([value or "" for value in values], dtype=np.str_)
+        else:
+            out[column.name] = np.array(values, dtype=np.float64)  # None becomes NaN
+    return out
+
+
+def nulls(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which values of an array of `arrays` are missing."""
+    return np.asarray(values == "") if values.dtype.kind == "U" else np.isnan(values)
+
+
+def statistics_of(contract: Contract, columns: Columns) -> dict[str, ColumnStatistics]:
+    """Statistics of each column that may be null or is watched, where enough values bear them."""
+    known_min = max(2, contract.batch_rows_min // 2)
+    out: dict[str, ColumnStatistics] = {}
+    for column in contract.columns:
+        if column.required and not column.watched:
+            continue
+        values = columns[column.name]
+        missing = nulls(values)
+        count = int(np.count_nonzero(missing))
+        found: ColumnStatistics = {}
+        rate = None if column.required else null_rate(column, columns, missing, contract.batch_rows_min)
+        if rate is not None:
+            found["null_rate"] = rate
+        if column.watched and len(values) - count >= known_min:
+            known = np.sort(values[~missing] if count else values)
+            last = len(known) - 1
+            found["location"] = float(known[last // 2] + known[(last + 1) // 2]) / 2
+            found["spread"] = float(known[(3 * last + 2) // 4] - known[(last + 1) // 4])
+        out[column.name] = found
+    return out
+
+
+def null_rate(column: Column, columns: Columns, missing: npt.NDArray[np.bool_], rows_min: int) -> float | None:
+    """The share of missing values among the rows that should have one; None for too few of them."""
+    if column.expected is not None:
+        missing = missing[column.expected(columns)]
+    return float(np.count_nonzero(missing)) / len(missing) if len(missing) >= rows_min else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A distribution, kept as its cumulative share at up to 64 of its values."""
+
+    grid: tuple[float, ...]
+    shares: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Floats) -> Reference:
+        """The distribution of known values, at least one."""
+        known = np.sort(values)
+        grid = np.unique(known[np.linspace(0, len(known) - 1, 64).astype(int)])
+        shares = np.searchsorted(known, grid, side="right") / len(known)
+        return cls(tuple(grid.tolist()), tuple(shares.tolist()))
+
+    def distance(self, values: Floats) -> float:
+        """The Kolmogorov-Smirnov distance on the grid, in 0..1.
+
+        >>> reference = Reference.of(np.arange(100.0))
+        >>> reference.distance(np.arange(100.0)), round(reference.distance(np.arange(100.0) + 50), 2)
+        (0.0, 0.5)
+        """
+        shares = np.searchsorted(np.sort(values), self.grid, side="right") / len(values)
+        return float(np.abs(shares - self.shares).max())
+
+
+class Recent:
+    """The latest rows of a feed: the columns that statistics look at."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._names = [c.name for c in contract.columns if c.watched or not c.required or c.allowed]
+        self.columns: dict[str, npt.NDArray[Any]] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many rows are remembered."""
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there are enough rows to judge."""
+        return 0 < self._contract.recent_rows <= self.rows
+
+    def with_rows(self, columns: Columns) -> Recent:
+        """What this would be after the rows; as many are kept as the contract says (200 of a snapshot)."""
+        keep = self._contract.recent_rows or 200
+        after = Recent(self._contract)
+        for name in self._names:
+            new = columns[name]
+            old = self.columns.get(name)
+            after.columns[name] = (new if old is None else np.concatenate((old, new)))[-keep:]
+        return after
+
+    def null_rates(self) -> dict[str, float]:
+        """The share of missing values of each optional column, among the rows that should have one."""
+        rates: dict[str, float] = {}
+        for column in self._contract.columns:
+            if not column.required and self.rows:
+                rate = null_rate(column, self.columns, nulls(self.columns[column.name]), 1)
+                if rate is not None:
+                    rates[column.name] = round(rate, 6)
+        return rates
+
+    def watched(self) -> Iterator[tuple[str, Floats]]:
+        """The known values of each watched column that has any."""
+        for column in self._contract.columns:
+            if column.watched and self.rows:
+                values = self.columns[column.name]
+                known = values[~np.isnan(values)]
+                if len(known):
+                    yield column.name, known

@@ -1,0 +1,1 @@
+"""Checks, set from fault-free history, and alerts."""

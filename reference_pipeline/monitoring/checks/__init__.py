@@ -1,0 +1,44 @@
+"""One check a file; each is a pure function of two looks at the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reference_pipeline.monitoring.checks import (
+    contract,
+    dependencies,
+    drift,
+    errors,
+    fallbacks,
+    feature_age,
+    health,
+    latency,
+    model_age,
+    predictions,
+    quality,
+    source_age,
+    training,
+)
+from reference_pipeline.monitoring.snapshot import Check
+
+CHECKS: Mapping[str, Check] = {
+    "serving_health": health.serving,
+    "health": health.others,
+    "errors": errors.check,
+    "latency": latency.check,
+    "fallbacks": fallbacks.check,
+    "dependencies": dependencies.check,
+    "source_age": source_age.check,
+    "contract": contract.check,
+    "feature_age": feature_age.check,
+    "drift": drift.check,
+    "predictions": predictions.check,
+    "quality": quality.check,
+    "model_age": model_age.check,
+    "training": training.check,
+}
+
+#: Checks of serving's status alone: cheap enough for every watch. (Health is of all services, and needs all of them.)
+QUICK = ("serving_health", "errors", "latency", "fallbacks")
+
+__all__ = ["CHECKS", "QUICK"]

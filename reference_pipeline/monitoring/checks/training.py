@@ -1,0 +1,14 @@
+"""Training that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reference_pipeline.monitoring.snapshot import Finding, Snapshot
+
+
+def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
+    """``TrainingFailed`` from a failed attempt until the next success."""
+    status = now.status("training")
+    if status.get("last_error"):
+        yield Finding("TrainingFailed", "training", "critical", str(status["last_error"]))

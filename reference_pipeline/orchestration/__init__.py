@@ -1,0 +1,1 @@
+"""Jobs, retries and runbooks."""

@@ -1,0 +1,158 @@
+"""Orchestration: the nightly retrain with its release, retries, and the runbooks that answer alerts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from reference_pipeline.clock import Clock
+from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
+from reference_pipeline.orchestration.runbook import Incident, Platform, Toolbox
+from reference_pipeline.orchestration.runbooks import RUNBOOKS
+
+_RUNBOOKS_EVERY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class OrchestrationConfig:
+    """``retrain_at_s`` is the time of day (seconds after midnight UTC) of the nightly retrain."""
+
+    retrain_at_s: float
+    job_retries: int
+    retry_s: float
+    canary_s: float
+    runbooks: tuple[str, ...]
+
+
+class Orchestrator:
+    """Runs jobs and runbooks. Its clients' time-outs bound every call."""
+
+    def __init__(
+        self,
+        config: OrchestrationConfig,
+        *,
+        services: Mapping[str, Client],
+        platform: Platform | None,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._services = services
+        self._clock = clock
+        self._incident = Incident()
+        self._promoted_at: float | None = None
+        self._changed = asyncio.Event()
+        self._counts = {
+            "jobs": 0,
+            "job_failures": 0,
+            "deployments": 0,
+            "deployment_failures": 0,
+            "runbook_errors": 0,
+        }
+        tools = Toolbox(services, platform, clock, lambda: self._promoted_at, self.retrain)
+        self._runbooks = {name: RUNBOOKS[name](tools) for name in config.runbooks}
+
+    async def run(self) -> None:
+        """Schedule and runbooks, for ever."""
+        await asyncio.gather(self._nightly(), self._watch())
+
+    async def _nightly(self) -> None:
+        while True:
+            now = self._clock.now()
+            wait = (self._config.retrain_at_s - now) % 86400
+            await asyncio.sleep(wait or 86400)
+            await self.retrain()
+
+    async def retrain(self) -> None:
+        """Trains with retries and back-off, then releases what came out."""
+        for attempt in range(self._config.job_retries + 1):
+            self._counts["jobs"] += 1
+            try:
+                manifest = await self._services["training"].post("/train")
+                break
+            except (*UNREACHABLE, ServiceError, ValueError):
+                self._counts["job_failures"] += 1
+                if attempt == self._config.job_retries:
+                    return
+                await asyncio.sleep(self._config.retry_s * 2**attempt)
+        await self._release(manifest["version"])
+
+    async def _release(self, version: str) -> None:
+        """Promotes a version: at once, or after it stood as a canary."""
+        self._counts["deployments"] += 1
+        try:
+            if self._config.canary_s and not await self._canary_holds(version):
+                self._counts["deployment_failures"] += 1
+                return
+            await self._stage("production", version)
+            self._promoted_at = self._clock.now()
+        except (*UNREACHABLE, ServiceError, ValueError):
+            self._counts["deployment_failures"] += 1
+
+    async def _canary_holds(self, version: str) -> bool:
+        """Whether nothing new fires about predictions while a tenth of the traffic has the new model."""
+        names = ("PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality")
+        before = len(self._incident.named(*names))
+        await self._stage("canary", version)
+        await asyncio.sleep(self._config.canary_s)
+        await self._stage("canary", None)
+        return len(self._incident.named(*names)) <= before
+
+    async def _stage(self, stage: str, version: str | None) -> None:
+        body = {"stage": stage, "version": version}
+        await self._services["registry"].put("/stages", body)
+        await self._services["serving"].post("/reload")
+
+    async def _watch(self) -> None:
+        while self._runbooks:
+            try:
+                await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S)
+            except TimeoutError:
+                if not self._incident.firing:
+                    continue
+            self._changed.clear()
+            for runbook in self._runbooks.values():
+                try:
+                    await runbook.consider(self._incident)
+                except (*UNREACHABLE, ServiceError, ValueError):
+                    self._counts["runbook_errors"] += 1  # considered again within a minute
+
+    def alert(self, alerts: list[Mapping[str, Any]]) -> None:
+        """Takes alerts of Alertmanager's v2 API."""
+        for alert in alerts:
+            self._incident.update(alert, self._clock.now())
+        self._changed.set()
+
+    def status(self) -> dict[str, Any]:
+        """Counters of jobs, releases and runbooks."""
+        return {
+            **self._counts,
+            "runbooks": {name: runbook.actions for name, runbook in self._runbooks.items()},
+        }
+
+
+def create_orchestration(orchestrator: Orchestrator) -> Starlette:
+    """``POST /api/v2/alerts`` takes alerts, as Alertmanager does; ``POST /retrain`` starts a retrain by hand."""
+    jobs: set[asyncio.Task[None]] = set()
+
+    async def alerts(request: Request) -> Response:
+        orchestrator.alert(await request.json())
+        return JSONResponse({})
+
+    async def retrain(_: Request) -> Response:
+        job = asyncio.get_running_loop().create_task(orchestrator.retrain())
+        jobs.add(job)
+        job.add_done_callback(jobs.discard)
+        return JSONResponse({"started": True}, status_code=202)
+
+    routes = [
+        Route("/api/v2/alerts", alerts, methods=["POST"]),
+        Route("/retrain", retrain, methods=["POST"]),
+    ]
+    return Starlette(routes=[*routes, *service_routes("orchestration", orchestrator.status)])

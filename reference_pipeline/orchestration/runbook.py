@@ -1,0 +1,62 @@
+"""What a runbook is, and what it may use."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from reference_pipeline.clock import Clock
+from reference_pipeline.http import Client
+
+
+class Platform(Protocol):
+    """What runs the services: Kubernetes, an engine, a supervisor."""
+
+    async def restart(self, service: str) -> None:
+        """Stops a service's process, whatever its state, and starts it again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """What runbooks work with. ``promoted_at`` tells when production last changed (epoch seconds), or None."""
+
+    services: Mapping[str, Client]
+    platform: Platform | None
+    clock: Clock
+    promoted_at: Callable[[], float | None]
+    retrain: Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Incident:
+    """The alerts that fire now, by identity, each with the moment it began (epoch seconds)."""
+
+    firing: dict[tuple[tuple[str, str], ...], tuple[Mapping[str, str], float]] = field(default_factory=dict)
+
+    def update(self, alert: Mapping[str, Any], at: float) -> None:
+        """Takes one alert of Alertmanager's v2 API."""
+        labels = alert["labels"]
+        identity = tuple(sorted(labels.items()))
+        if "endsAt" in alert:
+            self.firing.pop(identity, None)
+        else:
+            self.firing.setdefault(identity, (labels, at))
+
+    def named(self, *names: str) -> list[tuple[Mapping[str, str], float]]:
+        """Firing alerts of these names: (labels, since)."""
+        return [(labels, since) for labels, since in self.firing.values() if labels["alertname"] in names]
+
+
+class Runbook(ABC):
+    """Looks at the firing alerts whenever they change, and once a minute; acts when it should."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self.tools = tools
+        self.actions = 0
+
+    @abstractmethod
+    async def consider(self, incident: Incident) -> None:
+        """Acts, or not."""

@@ -1,0 +1,28 @@
+"""A service that doesn't answer is restarted."""
+
+from __future__ import annotations
+
+from reference_pipeline.orchestration.runbook import Incident, Runbook, Toolbox
+
+#: How long it may stay silent first, and how long a restart is given to help, in seconds.
+PATIENCE_S = 120
+GRACE_S = 600
+
+
+class Restart(Runbook):
+    """Answers ``ServiceDown``."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        super().__init__(tools)
+        self._restarted_at: dict[str, float] = {}
+
+    async def consider(self, incident: Incident) -> None:
+        """Restarts each service that has been down for two minutes."""
+        now = self.tools.clock.now()
+        for labels, since in incident.named("ServiceDown"):
+            service = labels["component"]
+            lately = now - self._restarted_at.get(service, float("-inf")) < GRACE_S
+            if self.tools.platform is not None and now - since >= PATIENCE_S and not lately:
+                self._restarted_at[service] = now
+                self.actions += 1
+                await self.tools.platform.restart(service)

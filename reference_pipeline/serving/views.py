@@ -1,0 +1,91 @@
+"""Reading feature views for a request: time-outs and a breaker around the store, and what stands in when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from redis.exceptions import RedisError
+
+from reference_pipeline.clock import Clock
+from reference_pipeline.features.definitions import LIVE_VIEWS
+from reference_pipeline.store.online import STAMP, OnlineStore
+
+Views = dict[str, dict[str, Any] | None]
+
+_FAILURES_TO_OPEN = 3
+_OPEN_FOR_S = 30
+
+
+class StoreUnavailable(Exception):
+    """The features can't be read, and nothing may stand in for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Views by kind; ``ages_s`` of the live views that are there; ``cached`` if the store didn't answer."""
+
+    views: Views
+    ages_s: dict[str, float]
+    cached: bool
+
+    @property
+    def age_s(self) -> float | None:
+        """The age of the oldest live view."""
+        return max(self.ages_s.values(), default=None)
+
+
+class ViewReader:
+    """Reads views; ``max_age_s`` turns older ones into missing ones, ``cached_s`` is how long a copy may stand in."""
+
+    def __init__(
+        self, store: OnlineStore, clock: Clock, *, breaker: bool, max_age_s: float | None, cached_s: float
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._max_age_s = max_age_s
+        self._cached_s = cached_s
+        self._copies: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._breakers = AsyncCircuitBreakerFactory(_FAILURES_TO_OPEN, _OPEN_FOR_S) if breaker else None
+        self.suspect: frozenset[str] = frozenset()
+        self.errors = 0
+
+    async def read(self, keys: Mapping[str, str]) -> Read:
+        """The views of the keys; raises `StoreUnavailable`."""
+        now = self._clock.now()
+        try:
+            stored = await self._guarded(list(keys.values()))
+        except (RedisError, OpenedState, OSError) as error:
+            self.errors += 1
+            return self._from_copies(keys, now, error)
+        if self._cached_s:
+            self._copies.update((key, (now, view)) for key, view in zip(keys.values(), stored, strict=True) if view)
+        return self._checked(dict(zip(keys, stored, strict=True)), now, cached=False)
+
+    async def _guarded(self, keys: list[str]) -> list[dict[str, Any] | None]:
+        if self._breakers is None:
+            return await self._store.read(keys)
+        async with await self._breakers.get_breaker("store"):
+            return await self._store.read(keys)
+
+    def _from_copies(self, keys: Mapping[str, str], now: float, error: Exception) -> Read:
+        copies: Views = {}
+        for kind, key in keys.items():
+            read_at, view = self._copies.get(key, (float("-inf"), None))
+            copies[kind] = view if now - read_at <= self._cached_s else None
+        if not any(copies[kind] for kind in LIVE_VIEWS):
+            raise StoreUnavailable(f"feature store: {type(error).__name__}: {error}") from error
+        return self._checked(copies, now, cached=True)
+
+    def _checked(self, views: Views, now: float, *, cached: bool) -> Read:
+        for kind, view in views.items():
+            if view is None:
+                continue
+            too_old = self._max_age_s is not None and kind in LIVE_VIEWS and now - view.get(STAMP, 0) > self._max_age_s
+            if too_old or kind in self.suspect:
+                views[kind] = None
+        live = {kind: view for kind in LIVE_VIEWS if (view := views.get(kind)) is not None}
+        return Read(views, {kind: now - view.get(STAMP, 0.0) for kind, view in live.items()}, cached)

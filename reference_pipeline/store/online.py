@@ -1,0 +1,62 @@
+"""The client of the online feature store: one Redis key an entity, a JSON object with the moment that it was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+#: The field that says when a value was written, in epoch seconds.
+STAMP = "_at"
+
+
+class OnlineStore:
+    """Reads and writes feature views.
+
+    ``timeout_s`` is the socket time-out, without retries; None leaves redis-py's own defaults, under which a frozen
+    server costs the better part of a minute a call.
+    """
+
+    def __init__(self, host: str, port: int = 6379, *, timeout_s: float | None) -> None:
+        options: dict[str, Any] = {}
+        if timeout_s is not None:
+            options = {
+                "socket_timeout": timeout_s,
+                "socket_connect_timeout": timeout_s,
+                "retry": Retry(NoBackoff(), 0),
+            }
+        self._redis = Redis(host=host, port=port, **options)
+
+    async def write(self, entries: Iterable[tuple[str, Mapping[str, Any], int]], at: float) -> None:
+        """Writes (key, values, time to live in seconds), stamped with ``at``; raises `redis.RedisError`."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, values, ttl_s in entries:
+            pipeline.set(key, json.dumps({**values, STAMP: at}), ex=ttl_s)
+        await pipeline.execute()
+
+    async def read(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:
+        """The values of the keys, None for one that is missing or unreadable; raises `redis.RedisError`."""
+        raw = await self._redis.mget(keys)
+        return [_decode(item) for item in raw]
+
+    async def ping(self) -> None:
+        """Raises `redis.RedisError` if the store doesn't answer."""
+        await self._redis.ping()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._redis.aclose()
+
+
+def _decode(item: bytes | str | None) -> dict[str, Any] | None:
+    if item is None:
+        return None
+    try:
+        value = json.loads(item)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

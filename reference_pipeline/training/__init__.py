@@ -1,0 +1,1 @@
+"""Nightly training with a validation gate."""

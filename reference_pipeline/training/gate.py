@@ -1,0 +1,61 @@
+"""The validation gate: a candidate must be sane, useful, and not worse than what is in production, overall and by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: How much worse than production a candidate may be on the same rows, overall and in a segment.
+WORSE_AT_MOST = 1.05
+SEGMENT_WORSE_AT_MOST = 1.15
+SEGMENT_ROWS_AT_LEAST = 200
+
+
+def brier(p: NDArray[np.float64], late: NDArray[np.float64]) -> float:
+    """Mean squared error of probabilities.
+
+    >>> brier(np.array([0.0, 1.0]), np.array([0.0, 0.0]))
+    0.5
+    """
+    return float(np.mean((p - late) ** 2))
+
+
+def metrics(p: NDArray[np.float64], late: NDArray[np.float64], segments: Sequence[str]) -> dict[str, Any]:
+    """Brier score overall, of the prior, and by segment."""
+    names = np.asarray(segments)
+    return {
+        "rows": len(late),
+        "brier": round(brier(p, late), 6),
+        "brier_prior": round(brier(np.full(len(late), late.mean()), late), 6),
+        "p_mean": round(float(p.mean()), 6),
+        "segments": {
+            str(name): {
+                "rows": int((names == name).sum()),
+                "brier": round(brier(p[names == name], late[names == name]), 6),
+            }
+            for name in sorted(set(segments))
+        },
+    }
+
+
+def judge(p: NDArray[np.float64], candidate: Mapping[str, Any], production: Mapping[str, Any] | None) -> list[str]:
+    """Why the candidate must not be released; empty if it may. Both were measured on the same held-out rows."""
+    reasons: list[str] = []
+    if not np.isfinite(p).all() or p.min() < 0 or p.max() > 1:
+        reasons.append(f"predictions are no probabilities (from {p.min():.3g} to {p.max():.3g})")
+    if candidate["brier"] >= candidate["brier_prior"]:
+        reasons.append(f"no better than the prior ({candidate['brier']:.4f} against {candidate['brier_prior']:.4f})")
+    if production is None:
+        return reasons
+    if candidate["brier"] > WORSE_AT_MOST * production["brier"]:
+        reasons.append(f"worse than production ({candidate['brier']:.4f} against {production['brier']:.4f})")
+    for name, segment in candidate["segments"].items():
+        before = production["segments"].get(name)
+        if before is None or segment["rows"] < SEGMENT_ROWS_AT_LEAST:
+            continue
+        if segment["brier"] > SEGMENT_WORSE_AT_MOST * before["brier"]:
+            reasons.append(f"worse for segment {name} ({segment['brier']:.4f} against {before['brier']:.4f})")
+    return reasons
