@@ -73,6 +73,4 @@ def _hit(names: Sequence[str], what: str) -> str:
 
 
 def _refusal(what: str, cap: str, limit: float) -> BlastRadiusExceeded:
-    return BlastRadiusExceeded(
-        f"refused: {what}, the cap {cap} is {limit:g}. Revert a fault first, or raise {cap}."
-    )
+    return BlastRadiusExceeded(f"refused: {what}, the cap {cap} is {limit:g}. Revert a fault first, or raise {cap}.")

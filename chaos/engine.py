@@ -103,9 +103,7 @@ class Engine:
         """
         fault, point, fault_id = injection.fault, injection.point, injection.fault_id
         if fault_id in self._applied:
-            raise InjectionError(
-                f"fault id {fault_id!r} is in effect already; give each injection its own id"
-            )
+            raise InjectionError(f"fault id {fault_id!r} is in effect already; give each injection its own id")
         fault.check_point(point)
         self._limits.check(Reach(point, fault.share()), [_reach(a.injection) for a in self._applied.values()])
         observed = await self._observe(injection)

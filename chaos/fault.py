@@ -198,5 +198,5 @@ class PayloadFault(FeedFault):
 
     in_transit: bool = Field(
         default=False,
-        description="The manifest stays as the producer wrote it (checksum, rows, columns) and no longer agrees with the payload.",
+        description="Leave the manifest as the producer wrote it, so that it no longer agrees with the payload.",
     )

@@ -33,8 +33,7 @@ class Registry:
             fault.__qualname__,
         ):
             raise DuplicateFault(
-                f"fault {fault.name!r} is defined by both {known.__module__} and {fault.__module__}; "
-                "rename one of them"
+                f"fault {fault.name!r} is defined by both {known.__module__} and {fault.__module__}; rename one of them"
             )
         self._faults[fault.name] = fault
         return fault

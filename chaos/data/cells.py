@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from chaos.data.columns import Floats, differs, replaced, whole
 from chaos.data.keys import row_ids
@@ -53,7 +52,7 @@ def change_cells(
     changed = change(array, Victims(rows, ids, draw))
     taken = pa.array(rows)
     originals = array.take(taken)
-    different: NDArray = differs(originals, changed.take(taken))
+    different = differs(originals, changed.take(taken))
     count = int(different.sum())
     if not count:
         return table, Corruption(fault, len(array), requested, len(rows), 0)

@@ -7,6 +7,7 @@ validity bitmap and shares the values.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -88,7 +89,7 @@ def mapped(array: pa.Array, rows: I64, change: Callable[[Floats], Floats]) -> pa
     return pa.Array.from_buffers(kind, len(data), [_validity(array), pa.py_buffer(data)])
 
 
-def _fitted(values: Floats, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+def _fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return values.astype(dtype)

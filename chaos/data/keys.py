@@ -65,9 +65,7 @@ def _bits(array: pa.Array) -> U64:
     elif pa.types.is_uint64(kind):
         return np.array(pc.fill_null(array, 0).to_numpy(zero_copy_only=False), dtype=np.uint64)
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        return _text_hashes(
-            pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string())
-        )
+        return _text_hashes(pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string()))
     values = pc.fill_null(array.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
     return np.array(values, dtype=np.int64).view(np.uint64)
 

@@ -45,6 +45,7 @@ class Gateway:
         self._fetch = fetch
         self._clock = clock
         self._histories: dict[str, dict[str, BatchRef]] = {feed: {} for feed in upstreams}
+        self._pinned: dict[tuple[str, str], Fetched] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,9 +62,7 @@ class Gateway:
             return JSONResponse({"ok": True})
         parts = path.strip("/").split("/")
         if len(parts) not in (2, 3) or parts[1] != "batches":
-            raise _Refused(
-                404, f"no such resource: {path}; expected /<feed>/batches or /<feed>/batches/<batch_id>"
-            )
+            raise _Refused(404, f"no such resource: {path}; expected /<feed>/batches or /<feed>/batches/<batch_id>")
         if scope["method"] not in ("GET", "HEAD"):
             raise _Refused(405, f"{scope['method']} is not allowed here; expected GET")
         feed = parts[0]
@@ -78,65 +77,74 @@ class Gateway:
         return await self._payload(feed, unquote(parts[2]))
 
     async def _list(self, feed: str, query: str) -> Response:
-        asked = parse_qs(query).get("after", [None])[0]
-        try:
-            after = None if asked is None else int(asked)
-        except ValueError:
-            raise _Refused(400, f"expected after to be a sequence number, got {asked!r}") from None
-        history = await self._history(feed)
-        refs = self.rules.listing(feed, list(history.values()), after=after, now=self._clock())
-        return JSONResponse([await self._manifest(feed, ref) for ref in refs])
+        asked = parse_qs(query)
+        after, limit = _whole(asked, "after"), _whole(asked, "limit")
+        await self._refresh(feed)
+        refs = self.rules.listing(feed, self._known(feed), after=after, now=self._clock())
+        return JSONResponse([await self._manifest(feed, ref) for ref in refs[:limit]])
 
     async def _manifest(self, feed: str, ref: BatchRef) -> dict[str, Any]:
-        if not self.rules.touches_payloads(feed, ref):
-            return ref.to_json()
-        try:
-            return (await self._serve(feed, ref)).ref.to_json()
-        except PayloadError:
-            return ref.to_json()  # unreadable at the source: consumers see what the source says of it
+        made = await self._make(feed, ref)
+        # A source that has lost the batch, or one that is unreadable: consumers see what the source says of it.
+        return made.ref.to_json() if isinstance(made, Served) else ref.to_json()
 
     async def _payload(self, feed: str, batch_id: str) -> Response:
-        history = self._histories[feed]
-        if batch_id not in history:
-            history = await self._history(feed)
-        refs = self.rules.listing(feed, list(history.values()), after=None, now=self._clock(), evidence=False)
+        if batch_id not in self._histories[feed]:
+            await self._refresh(feed)
+        refs = self.rules.listing(feed, self._known(feed), after=None, now=self._clock(), evidence=False)
         ref = next((ref for ref in refs if ref.batch_id == batch_id), None)
         if ref is None:
             raise _Refused(404, f"feed {feed!r} has no batch {batch_id!r}")
-        if not self.rules.touches_payloads(feed, ref):
-            return _forward(await self._get(feed, f"/{quote(ref.source_id or batch_id, safe='')}"))
-        try:
-            served = await self._serve(feed, ref)
-        except PayloadError:
-            return _forward(await self._get(feed, f"/{quote(ref.source_id or batch_id, safe='')}"))
-        self.rules.delivered(served)
-        return Response(served.payload, media_type=_MEDIA_TYPES.get(ref.format, "application/octet-stream"))
+        made = await self._make(feed, ref)
+        if made is None:
+            return _forward(await self._source_payload(feed, ref))
+        if isinstance(made, Fetched):
+            return _forward(made)
+        self.rules.delivered(made)
+        return Response(made.payload, media_type=_MEDIA_TYPES.get(ref.format, "application/octet-stream"))
 
-    async def _serve(self, feed: str, ref: BatchRef) -> Served:
+    async def _make(self, feed: str, ref: BatchRef) -> Served | Fetched | None:
+        """The batch with the rules applied; the source's answer if they cannot be; None if they leave it alone."""
+        if not self.rules.touches_payloads(feed, ref):
+            return None
         known = self.rules.cached(feed, ref)
         if known is not None:
             return known
-        fetched = await self._get(feed, f"/{quote(ref.source_id or ref.batch_id, safe='')}")
+        fetched = await self._source_payload(feed, ref)
         if fetched.status != 200:
-            raise _Refused(
-                502, f"feed {feed!r}: the source answered {fetched.status} for batch {ref.batch_id!r}"
-            )
-        return self.rules.serve(feed, ref, fetched.body)
-
-    async def _history(self, feed: str) -> dict[str, BatchRef]:
-        """Every manifest that the source ever listed; only what is new is asked for."""
-        known = self._histories[feed]
-        last = max((ref.sequence for ref in known.values()), default=None)
-        fetched = await self._get(feed, "" if last is None else f"?after={last}")
-        if fetched.status != 200:
-            raise _Refused(502, f"feed {feed!r}: the source answered {fetched.status} to a listing")
+            return fetched
         try:
-            for raw in json.loads(fetched.body):
-                ref = BatchRef.from_json(raw)
-                known[ref.batch_id] = ref
-        except (ValueError, TypeError, AttributeError, PayloadError) as error:
-            raise _Refused(502, f"feed {feed!r}: the source's listing cannot be read: {error}") from None
-        return known
+            return self.rules.serve(feed, ref, fetched.body)
+        except PayloadError:
+            return fetched
+
+    async def _source_payload(self, feed: str, ref: BatchRef) -> Fetched:
+        if ref.source_id is None:
+            return await self._get(feed, f"/{quote(ref.batch_id, safe='')}")
+        # Old data under a new name: kept, as the source may forget the batch while the fault still lasts.
+        kept = self._pinned.get((feed, ref.source_id))
+        if kept is None:
+            kept = await self._get(feed, f"/{quote(ref.source_id, safe='')}")
+            if kept.status == 200:
+                self._pinned[feed, ref.source_id] = kept
+        return kept
+
+    def _known(self, feed: str) -> list[BatchRef]:
+        return list(self._histories[feed].values())
+
+    async def _refresh(self, feed: str) -> None:
+        """Learn what the source has listed since the last time; it may answer in pages."""
+        known = self._histories[feed]
+        while True:
+            last = max((ref.sequence for ref in known.values()), default=None)
+            fetched = await self._get(feed, "" if last is None else f"?after={last}")
+            if fetched.status != 200:
+                raise _Refused(502, f"feed {feed!r}: the source answered {fetched.status} to a listing")
+            page = _manifests(feed, fetched.body)
+            news = {ref.batch_id: ref for ref in page if ref.batch_id not in known}
+            known.update(news)
+            if not news:
+                return
 
     async def _get(self, feed: str, tail: str) -> Fetched:
         try:
@@ -145,6 +153,21 @@ class Gateway:
             raise _Refused(504, f"feed {feed!r}: the source did not answer: {error or 'timed out'}") from None
         except OSError as error:
             raise _Refused(502, f"feed {feed!r}: the source cannot be reached: {error}") from None
+
+
+def _whole(asked: Mapping[str, list[str]], name: str) -> int | None:
+    text = next(iter(asked.get(name, ())), None)
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise _Refused(400, f"expected {name} to be a whole number, got {text!r}") from None
+
+
+def _manifests(feed: str, body: bytes) -> list[BatchRef]:
+    try:
+        return [BatchRef.from_json(raw) for raw in json.loads(body)]
+    except (ValueError, TypeError, AttributeError, PayloadError) as error:
+        raise _Refused(502, f"feed {feed!r}: the source's listing cannot be read: {error}") from None
 
 
 def _forward(fetched: Fetched) -> Response:

@@ -65,9 +65,7 @@ class BatchRef:
 
     def describing(self, table: pa.Table, payload: bytes) -> BatchRef:
         """The manifest that a producer of this table would have written."""
-        columns = {
-            f.name: (f.metadata or {}).get(_DECLARED, b"").decode() or type_name(f.type) for f in table.schema
-        }
+        columns = {f.name: (f.metadata or {}).get(_DECLARED, b"").decode() or type_name(f.type) for f in table.schema}
         digest = hashlib.sha256(payload).hexdigest()
         return replace(self, rows=table.num_rows, columns=columns, sha256=digest)
 
@@ -98,9 +96,7 @@ class Batch:
         """A batch around a table that has no manifest."""
         columns = {f.name: type_name(f.type) for f in table.schema}
         extra = {"row_offset": first_row}
-        return cls(
-            table, BatchRef("", feed, 0, None, None, 0.0, table.num_rows, columns, "table", "", None, extra)
-        )
+        return cls(table, BatchRef("", feed, 0, None, None, 0.0, table.num_rows, columns, "table", "", None, extra))
 
 
 def decode(payload: bytes, ref: BatchRef) -> Batch:
@@ -111,9 +107,7 @@ def decode(payload: bytes, ref: BatchRef) -> Batch:
     except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
         raise PayloadError(f"batch {ref.batch_id!r} is no readable {ref.format}: {error}") from None
     fields = [
-        f.with_metadata({**(f.metadata or {}), _DECLARED: ref.columns[f.name].encode()})
-        if f.name in ref.columns
-        else f
+        f.with_metadata({**(f.metadata or {}), _DECLARED: ref.columns[f.name].encode()}) if f.name in ref.columns else f
         for f in table.schema
     ]
     return Batch(table.cast(pa.schema(fields, table.schema.metadata)), ref)
@@ -136,9 +130,7 @@ def _codec(ref: BatchRef) -> tuple[Callable[[bytes, BatchRef], pa.Table], Callab
         return _CODECS[ref.format]
     except KeyError:
         known = ", ".join(_CODECS)
-        raise PayloadError(
-            f"batch {ref.batch_id!r} has unknown format {ref.format!r}; formats: {known}"
-        ) from None
+        raise PayloadError(f"batch {ref.batch_id!r} has unknown format {ref.format!r}; formats: {known}") from None
 
 
 def _read_csv(payload: bytes, ref: BatchRef) -> pa.Table:

@@ -208,9 +208,7 @@ class RuleBook:
     def _parse(self, raw: Mapping[str, Any], now: float) -> Rule:
         if not isinstance(raw, Mapping):
             raise InvalidRule(400, f"expected a rule as a JSON object, got {raw!r}")
-        problems = [
-            f"unknown field {name!r}.{suggestion(name, _FIELDS)}" for name in raw if name not in _FIELDS
-        ]
+        problems = [f"unknown field {name!r}.{suggestion(name, _FIELDS)}" for name in raw if name not in _FIELDS]
         problems += [f"field {name!r} is missing" for name in ("rule_id", "feed", "fault") if name not in raw]
         if problems:
             raise InvalidRule(400, "; ".join(problems))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,7 +41,7 @@ class SessionFetcher:
             async with self._session.get(url, timeout=self._timeout) as answer:
                 body = await answer.read()
                 return Fetched(answer.status, answer.headers.get("content-type", ""), body)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise TimeoutError(f"no answer within {self._timeout.total:g} s") from None
         except self._failures as error:
             raise ConnectionError(str(error) or type(error).__name__) from error

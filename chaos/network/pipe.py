@@ -225,11 +225,7 @@ class Pipe:
         self._queue = deque((now, item) for _, item in self._queue)
         before = self._stages
         self._install(now, specs, live=True)
-        gone = [
-            stage
-            for stage in before
-            if stage not in self._stages and isinstance(stage, _Timeout | _ResetPeer)
-        ]
+        gone = [stage for stage in before if stage not in self._stages and isinstance(stage, _Timeout | _ResetPeer)]
         if gone and not self._over:
             if any(stage.dropped for stage in gone):
                 self._finish(now, End.RESET)

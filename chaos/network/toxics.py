@@ -61,16 +61,12 @@ class ToxicSpec:
             if self.get("average_size") < 1:
                 raise ToxicError(400, "attribute 'average_size' of a slicer must be at least 1")
             if self.get("size_variation") >= self.get("average_size"):
-                raise ToxicError(
-                    400, "attribute 'size_variation' of a slicer must be below its 'average_size'"
-                )
+                raise ToxicError(400, "attribute 'size_variation' of a slicer must be below its 'average_size'")
 
     def _check_attribute(self, key: str, value: Any) -> None:
         known = ATTRIBUTES[self.type]
         if key not in known:
-            raise ToxicError(
-                400, f"unknown attribute {key!r} of toxic {self.type!r}; attributes: {', '.join(known)}"
-            )
+            raise ToxicError(400, f"unknown attribute {key!r} of toxic {self.type!r}; attributes: {', '.join(known)}")
         if not _is_number(value):
             raise ToxicError(400, f"attribute {key!r} must be a number, got {value!r}")
         if not (math.isfinite(value) and 0 <= value < 2**53):

@@ -153,7 +153,7 @@ class _Builder:
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> Any:
         if node.tag != "tag:yaml.org,2002:map":
-            return self._report(node, place, _TAG.format(tag=node.tag))
+            return self._report(node, place, _untagged(node))
         return {key: self.build(value, (*place, key)) for key, value in self._items(node, place)}
 
     def _items(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
@@ -174,7 +174,7 @@ class _Builder:
 
     def _sequence(self, node: yaml.SequenceNode, place: Place) -> Any:
         if node.tag != "tag:yaml.org,2002:seq":
-            return self._report(node, place, _TAG.format(tag=node.tag))
+            return self._report(node, place, _untagged(node))
         return [self.build(item, (*place, index)) for index, item in enumerate(node.value)]
 
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
@@ -194,7 +194,9 @@ class _Builder:
             pass
         if tag in ("int", "float"):
             return self._report(node, place, f"{text!r:.40} is no number that can be kept. Write a finite one.")
-        return self._report(node, place, _TAG.format(tag=node.tag))
+        return self._report(node, place, _untagged(node))
 
 
-_TAG = "the tag '{tag:.40}' isn't supported. Remove it and write the value itself."
+def _untagged(node: yaml.Node) -> str:
+    tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+    return f"the tag {tag:.40} isn't supported. Remove it and write the value itself."

@@ -51,7 +51,7 @@ def draft(raw: Mapping[str, Any]) -> Draft:
     raw_faults = _entries(raw, "faults")
     return Draft(
         raw_faults=raw_faults,
-        faults=[_or_none(FaultSpec.model_validate, entry) for entry in raw_faults],
+        faults=[_fault(entry) for entry in raw_faults],
         ids=_lenient_ids(raw_faults),
         expect=[_or_none(_EXPECTATION.validate_python, entry) for entry in _entries(raw, "expect")],
         warmup_s=_seconds(raw, "warmup"),
@@ -59,6 +59,24 @@ def draft(raw: Mapping[str, Any]) -> Draft:
         start=_or_none(_START.validate_python, raw.get("start")),
         blast_radius=_or_none(BlastRadius.model_validate, raw.get("blast_radius", {})),
     )
+
+
+#: Without a sound one of these, nothing can be said about when the fault is on.
+_TIMING = frozenset({"at", "after", "for"})
+
+
+def _fault(entry: object) -> FaultSpec | None:
+    """The fault, or what is sound of it; one whose name or point is unusable has an empty name."""
+    try:
+        return FaultSpec.model_validate(entry)
+    except ValidationError as error:
+        wrong = {str(detail["loc"][0]) if detail["loc"] else "" for detail in error.errors(include_url=False)}
+    if not isinstance(entry, Mapping) or "" in wrong or wrong & _TIMING:
+        return None
+    sound = {key: value for key, value in entry.items() if key not in wrong}
+    if wrong & {"fault", "point", "with"}:
+        sound.update({"fault": "", "point": "feed:*", "with": {}})
+    return _or_none(FaultSpec.model_validate, sound)
 
 
 def _entries(raw: Mapping[str, Any], key: str) -> list[Any]:

@@ -14,6 +14,7 @@ from harness.scenario.classification import DIMENSIONS
 from harness.scenario.document import Place
 from harness.scenario.model import (
     EXPECTATIONS,
+    MAX_ENTRIES,
     After,
     BlastRadius,
     Classification,
@@ -24,7 +25,7 @@ from harness.scenario.model import (
 )
 from harness.scenario.suggest import nearest, suggestion
 
-__all__ = ["Finding", "explain_empty", "explain_params", "explain_scenario"]
+__all__ = ["Finding", "explain_empty", "explain_sizes", "explain_params", "explain_scenario"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,16 @@ _BOUNDS = {
 def explain_scenario(error: ValidationError) -> list[Finding]:
     """The findings of a scenario that doesn't validate."""
     return list(_explain(error, _model_at))
+
+
+def explain_sizes(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    """Lists that are too long to be looked at one entry after another, and mappings of too many keys."""
+    for key, value in raw.items():
+        if isinstance(value, list) and len(value) > MAX_ENTRIES and key in key_names(Scenario):
+            message = f"{len(value)} entries are more than {MAX_ENTRIES}. Split the scenario into several."
+            yield Finding((key,), message)
+    if len(raw) > MAX_ENTRIES:
+        yield Finding((), f"{len(raw)} keys are more than a scenario has. Remove those that aren't part of it.")
 
 
 def explain_empty(raw: Mapping[str, Any]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from harness.scenario.caps import check_caps
 from harness.scenario.document import Document, parse_document, read_document
 from harness.scenario.draft import draft
 from harness.scenario.expectations import check_expectations
-from harness.scenario.explain import Finding, explain_empty, explain_scenario
+from harness.scenario.explain import Finding, explain_empty, explain_scenario, explain_sizes
 from harness.scenario.facts import TargetFacts
 from harness.scenario.model import Scenario
 from harness.scenario.surface import check_surface
@@ -92,6 +92,9 @@ def check_scenario(
 
 
 def _load(document: Document, facts: TargetFacts | None, registry: Registry, backend: str | None) -> Scenario:
+    too_large = [document.problem(found.place, found.message) for found in explain_sizes(document.root)]
+    if too_large:
+        raise ScenarioError(too_large)
     scenario = None
     findings = list(explain_empty(document.root))
     empty = {found.place for found in findings}

@@ -18,6 +18,9 @@ from harness.verdict import Outcome
 #: Warm-up and horizon together: what a run can hold in memory and a person can wait for.
 MAX_RUN_S = 60 * 86_400.0
 
+#: Entries of any one list of a scenario: more is a campaign, not an experiment.
+MAX_ENTRIES = 100
+
 
 class Signal(Explained):
     """What probes measure. Each is a share from 0 to 1, and more is better."""
@@ -205,7 +208,7 @@ class Scenario(_Part):
     name: Name = Field(description="Lower-case words joined by hyphens, unique in a library.")
     description: str = Field(default="", description="What happens and why it matters, for reports.")
     classification: Classification | None = Field(default=None, description=str(Classification.__doc__))
-    tags: tuple[Name, ...] = Field(default=(), description="Words to select scenarios by.")
+    tags: tuple[Name, ...] = Field(default=(), max_length=MAX_ENTRIES, description="Words to select scenarios by.")
     seed: int | None = Field(
         default=None, strict=True, ge=0, lt=2**53, description="Default seed; the command line's --seed wins."
     )
@@ -216,11 +219,16 @@ class Scenario(_Part):
     )
     steady_state: tuple[SteadyState, ...] = Field(
         default=(SteadyState(probe=Signal.AVAILABILITY, at_least=0.99),),
+        max_length=MAX_ENTRIES,
         description="What must hold at the end of the warm-up. Default: availability at least 0.99.",
     )
-    faults: tuple[FaultSpec, ...] = Field(min_length=1, description="What goes wrong, and when.")
-    expect: tuple[Expectation, ...] = Field(min_length=1, description="What must come of it.")
-    stop: tuple[StopCondition, ...] = Field(default=(), description="When to end the run early.")
+    faults: tuple[FaultSpec, ...] = Field(
+        min_length=1, max_length=MAX_ENTRIES, description="What goes wrong, and when."
+    )
+    expect: tuple[Expectation, ...] = Field(min_length=1, max_length=MAX_ENTRIES, description="What must come of it.")
+    stop: tuple[StopCondition, ...] = Field(
+        default=(), max_length=MAX_ENTRIES, description="When to end the run early."
+    )
     blast_radius: BlastRadius = Field(default=BlastRadius(), description="Caps on what a run may do to its target.")
 
     @classmethod

@@ -39,17 +39,17 @@ def _check_fault(
 ) -> Iterator[Finding]:
     name, params = raw.get("fault"), raw.get("with", {})
     point = _parsed(raw.get("point"))
-    if facts is not None and point is not None:
-        yield from _check_point((*place, "point"), point, facts)
-    if not isinstance(name, str):
-        return
+    fault = None
     try:
-        fault = registry.get(name)
+        fault = registry.get(name) if isinstance(name, str) else None
     except UnknownFault as error:
         yield Finding((*place, "fault"), str(error))
-        return
-    if point is not None and point.kind not in fault.points:
+    if fault is not None and point is not None and point.kind not in fault.points:
         yield Finding((*place, "point"), _wrong_kind(fault, point, facts))
+    elif facts is not None and point is not None:
+        yield from _check_point((*place, "point"), point, facts)
+    if fault is None:
+        return
     if backend is not None and backend not in fault.backends:
         able = ", ".join(sorted(fault.backends))
         yield Finding((*place, "fault"), f"{name!r} can't be done in the backend {backend!r}. Use one of: {able}.")

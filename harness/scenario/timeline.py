@@ -96,7 +96,10 @@ def _start(draft: Draft, spec: FaultSpec, found: dict[int, Span]) -> float | Non
     other = found.get(draft.ids.index(spec.after.fault)) if spec.after.fault in draft.ids else None
     if other is None:
         return None
-    return other[spec.after.effect == "reverted"] + spec.after.delay_s
+    if spec.after.effect != "reverted":
+        return other[0] + spec.after.delay_s
+    before = draft.faults[draft.ids.index(spec.after.fault)]
+    return None if before is None or before.for_s is None else other[1] + spec.after.delay_s
 
 
 def _check_spans(draft: Draft) -> Iterator[Finding]:

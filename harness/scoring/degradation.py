@@ -107,7 +107,8 @@ def measure(
 
 
 def noise_of(signal: Signal, control: Arm, references: Sequence[Arm], policy: Policy) -> float:
-    """eps: the high quantile of |D| a bin between fault-free runs of different seeds, at least the signal's floor.
+    """eps: the high quantile of |D| a bin between fault-free runs of different seeds, at least the signal's
+    floor.
 
     Requests that both runs know are paired; without enough of them the bins' means are compared.
     """
@@ -121,9 +122,7 @@ def noise_of(signal: Signal, control: Arm, references: Sequence[Arm], policy: Po
             spread.append(np.abs(curve.excess))
         else:
             spread.append(
-                np.abs(
-                    _bin_means(signal, control, starts, policy) - _bin_means(signal, other, starts, policy)
-                )
+                np.abs(_bin_means(signal, control, starts, policy) - _bin_means(signal, other, starts, policy))
             )
     values = np.concatenate(spread) if spread else np.empty(0)
     values = values[np.isfinite(values)]
@@ -131,27 +130,33 @@ def noise_of(signal: Signal, control: Arm, references: Sequence[Arm], policy: Po
 
 
 def flagged(curve: Curve, from_s: float, to_s: float, policy: Policy) -> tuple[Bools, bool]:
-    """The bins of the window in which users were harmed, and whether only the window as a whole shows it.
+    """The bins of the window in which users were harmed, and whether part of that shows only in the long run.
 
-    First k of m observed bins in a row have to exceed; failing that, the mean of the whole window has to exceed
-    the signal's floor by many standard errors, and then the harmed stretch is where its cumulated excess rises.
+    First k of m observed bins in a row have to exceed. What lies before and after those bins is harm too if
+    its mean exceeds the signal's floor by many standard errors: a loss too small for any single bin.
     """
-    window = (curve.starts + curve.bin_s > from_s) & (curve.starts < to_s) & curve.observed
+    window = _overlap(curve, from_s, to_s) & curve.observed
     k, m = curve.signal.agreement
-    agreed = np.zeros(len(curve.starts), dtype=np.bool_)
+    flags = np.zeros(len(curve.starts), dtype=np.bool_)
     places = np.flatnonzero(window)
     for first in range(len(places)):
         run = places[first : first + m]
         hits = run[curve.bad[run]]
         if len(hits) >= k:
-            agreed[hits] = True
-    if agreed.any():
-        return agreed, False
-    return _sustained(curve, window, from_s, to_s, policy), True
+            flags[hits] = True
+    stretches = [(from_s, to_s)]
+    if flags.any():
+        hull = np.flatnonzero(flags)
+        stretches = [(from_s, float(curve.starts[hull[0]])), (float(curve.starts[hull[-1]] + curve.bin_s), to_s)]
+    slow = np.zeros(len(curve.starts), dtype=np.bool_)
+    for start, end in stretches:
+        slow |= _sustained(curve, start, end, policy) & window
+    return flags | slow, bool(slow.any())
 
 
 def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: float) -> SignalHarm:
-    """Depth, duration and area of the window's excess; ``t_on`` is the first worse request of the first bad bin."""
+    """Depth, duration and area of the window's excess; ``t_on`` is the first worse request of the first bad
+    bin."""
     inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)
     t_on: float | None = None
     if flags.any():
@@ -161,8 +166,9 @@ def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: fl
     return SignalHarm(
         signal=curve.signal.name,
         title=curve.signal.title,
+        decides=curve.signal.counts,
         t_on=t_on,
-        sustained=bool(flags.any()) and sustained,
+        sustained=sustained,
         depth=float(curve.excess[flags].max()) if flags.any() else 0.0,
         duration_s=float(flags.sum() * curve.bin_s),
         area=area(curve, from_s, to_s),
@@ -173,30 +179,28 @@ def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: fl
 
 
 def area(curve: Curve, from_s: float, to_s: float) -> float:
-    """The integral of D(t) = max(0, excess) over the window, in hours of total loss; empty bins count nothing."""
-    overlap = np.clip(
-        np.minimum(curve.starts + curve.bin_s, to_s) - np.maximum(curve.starts, from_s), 0, None
-    )
+    """The integral of D(t) = max(0, excess) over the window, in hours of total loss; empty bins count
+    nothing."""
+    overlap = np.clip(np.minimum(curve.starts + curve.bin_s, to_s) - np.maximum(curve.starts, from_s), 0, None)
     return float(np.sum(np.nan_to_num(np.maximum(curve.excess, 0.0)) * overlap)) / HOUR_S
 
 
-def _sustained(curve: Curve, window: Bools, from_s: float, to_s: float, policy: Policy) -> Bools:
-    none = np.zeros(len(curve.starts), dtype=np.bool_)
+def _sustained(curve: Curve, from_s: float, to_s: float, policy: Policy) -> Bools:
+    """The bins over which the cumulated excess rises, if the stretch as a whole is worse beyond doubt."""
     inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)
     diff, sent = curve.diff[inside], curve.sent_s[inside]
-    if (
-        not len(diff)
-        or diff.mean() <= curve.signal.floor
-        or diff.sum() < policy.onset_requests * curve.signal.floor
-    ):
-        return none
-    if diff.sum() <= policy.sustained_z * np.sqrt(np.sum(diff**2)):
-        return none
+    doubt = policy.sustained_z * float(np.sqrt(np.sum(diff**2)))
+    if not len(diff) or diff.mean() <= curve.signal.floor or diff.sum() <= doubt:
+        return np.zeros(len(curve.starts), dtype=np.bool_)
     level = np.concatenate(([0.0], np.cumsum(diff)))
     top = int(np.argmax(level))
     bottom = int(np.argmin(level[:top]))
-    stretch = (curve.starts + curve.bin_s > sent[bottom]) & (curve.starts <= sent[top - 1])
-    return window & stretch
+    return _overlap(curve, max(from_s, float(sent[bottom])), min(to_s, float(sent[top - 1]) + 1e-9))
+
+
+def _overlap(curve: Curve, from_s: float, to_s: float) -> Bools:
+    overlap: Bools = (curve.starts + curve.bin_s > from_s) & (curve.starts < to_s)
+    return overlap
 
 
 def _binned(bins: np.ndarray[tuple[int], np.dtype[np.int64]], weights: Floats, count: int) -> Floats:

@@ -41,9 +41,7 @@ def alerts_of(events: Iterable[AlertEvent]) -> tuple[AlertSeen, ...]:
     return tuple(sorted(seen, key=_when))
 
 
-def fresh_alerts(
-    treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], policy: Policy
-) -> tuple[AlertSeen, ...]:
+def fresh_alerts(treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], policy: Policy) -> tuple[AlertSeen, ...]:
     """The treatment's notifying alerts that have no counterpart: same name and labels, firing in the control
     at any time within w of the moment."""
     twins: dict[tuple[str, tuple[tuple[str, str], ...]], list[AlertSeen]] = {}
@@ -68,7 +66,8 @@ def detection_of(
     t_on: float | None,
     watched_s: float,
 ) -> Detection:
-    """The detection by alerts that are already attributed to the fault; ``harm_before`` is filled in later."""
+    """The detection by alerts that are already attributed to the fault; ``harm_before`` is filled in
+    later."""
     ranked = sorted(alerts, key=_when)
     first = ranked[0] if ranked else None
     grades = [grade(alert.component, expected) for alert in ranked]

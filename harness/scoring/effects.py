@@ -1,7 +1,7 @@
 """What each fault of a treatment did: its window, the harm in it, the alerts that are its own, its outcome.
 
-Harm in overlapping windows cannot be told apart without an arm for each fault: it counts for every fault in whose
-window it falls. Alerts can: one that names the component of an open fault belongs to that fault.
+Harm in overlapping windows cannot be told apart without an arm for each fault: it counts for every fault in
+whose window it falls. Alerts can: one that names the component of an open fault belongs to that fault.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def windows_of(arm: Arm, plan: Plan) -> list[Window]:
         if log is None or log.act_s is None:
             continue
         t_end = arm.observed_end_s if log.end_s is None else max(log.act_s, log.end_s)
-        following = [
-            o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id and o.act_s >= t_end
-        ]
+        following = [o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id and o.act_s >= t_end]
         windows.append(Window(planned, log, log.act_s, t_end, min([arm.observed_end_s, *following])))
     return windows
 
@@ -100,9 +98,7 @@ def judge_faults(
 
 def _components(plan: Plan, fault: PlannedFault) -> frozenset[str]:
     """What a localising alert may name: the scenario's own word for it, else what the point says."""
-    own = [
-        c.component for c in plan.expect if c.kind == "detect" and c.component and c.fault in (None, fault.id)
-    ]
+    own = [c.component for c in plan.expect if c.kind == "detect" and c.component and c.fault in (None, fault.id)]
     return frozenset(own) or expected_components(fault.point)
 
 
@@ -156,11 +152,9 @@ def _with_effect(
     policy: Policy,
 ) -> FaultFinding:
     window, total = doing.window, curves["total"]
-    hurt = [harm for harm in doing.signals if harm.t_on is not None and curves[harm.signal].signal.counts]
+    hurt = [harm for harm in doing.signals if harm.t_on is not None and harm.decides]
     t_on = min((harm.t_on for harm in hurt if harm.t_on is not None), default=None)
-    detection = detection_of(
-        alerts, components, t_act=window.t_act, t_on=t_on, watched_s=window.to_s - window.t_act
-    )
+    detection = detection_of(alerts, components, t_act=window.t_act, t_on=t_on, watched_s=window.to_s - window.t_act)
     t_det = None if detection.first is None else detection.first.t_fired
     before = area(total, window.t_act, window.to_s if t_det is None else min(t_det, window.to_s))
     recovery = recovery_of(

@@ -150,9 +150,7 @@ def _take(drafts: dict[str, _Draft], record: Record) -> None:
         return
     draft = drafts.get(arm_id)
     if draft is None:
-        raise MalformedJournal(
-            f"a {kind!r} line belongs to arm {arm_id!r}, which has no 'arm.start' before it"
-        )
+        raise MalformedJournal(f"a {kind!r} line belongs to arm {arm_id!r}, which has no 'arm.start' before it")
     if kind == "request":
         for name in _COLUMNS:
             draft.columns[name].append(record[name])
@@ -246,9 +244,7 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
             error=str(end.get("error") or ""),
         )
     except KeyError as error:
-        raise MalformedJournal(
-            f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end"
-        ) from None
+        raise MalformedJournal(f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end") from None
 
 
 def _fault(fault_id: str, seen: dict[str, Any]) -> FaultLog:

@@ -48,9 +48,7 @@ def _fault_claim(claim: Expectation, fault: FaultFinding, cut_short: str) -> Jud
         return _outcome(claim, fault)
     if fault.detection is None or fault.recovery is None:
         fix = (
-            _INERT_FIX
-            if fault.outcome is Outcome.INERT
-            else "Mend what stopped the run, then run the scenario again."
+            _INERT_FIX if fault.outcome is Outcome.INERT else "Mend what stopped the run, then run the scenario again."
         )
         return Verdict.INCONCLUSIVE, f"{fault.id} had no effect that could be judged", fault.reason, fix
     return _detect(claim, fault, cut_short) if claim.kind == "detect" else _recover(claim, fault, cut_short)
@@ -60,7 +58,8 @@ _INERT_FIX = "Check that the fault's point carries traffic in its window, and th
 
 
 def _detect(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
-    assert fault.detection is not None and fault.t_act is not None
+    assert fault.detection is not None
+    assert fault.t_act is not None
     detection = fault.detection
     hits = [a for a in detection.alerts if claim.component in (None, a.component)]
     limit = duration_text(claim.within_s)
@@ -71,9 +70,7 @@ def _detect(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
         what = f"{alert_text(hits[0])} after {duration_text(took)}"
         if took <= claim.within_s:
             return Verdict.PASSED, what, "", ""
-        why = (
-            f"the alert came {duration_text(took - claim.within_s)} later than the {limit} that were allowed"
-        )
+        why = f"the alert came {duration_text(took - claim.within_s)} later than the {limit} that were allowed"
         fix = f"Check {where} more often, shorten the alert's hold time, or allow more time."
         return Verdict.FAILED, what, why, fix
     if detection.watched_s < claim.within_s:
@@ -93,7 +90,7 @@ def _why_silent(fault: FaultFinding, component: str | None) -> str:
         return f"alerts for it came only from elsewhere: {others}"
     if fault.outcome is Outcome.ABSORBED:
         return "no alert differs from the control run; nor did the fault harm users"
-    hurt = ", ".join(harm.title.lower() for harm in fault.signals if harm.t_on is not None)
+    hurt = ", ".join(harm.title.lower() for harm in fault.signals if harm.decides and harm.t_on is not None)
     return f"no alert differs from the control run, while users were worse off in {hurt}"
 
 
@@ -106,7 +103,8 @@ def _alert_fix(fault: FaultFinding, where: str) -> str:
 
 def _recover(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
     recovery, t_end = fault.recovery, fault.t_end
-    assert recovery is not None and t_end is not None and fault.t_act is not None
+    assert recovery is not None
+    assert t_end is not None
     limit = duration_text(claim.within_s)
     if recovery.kind is RecoveryKind.NOT_NEEDED:
         return Verdict.PASSED, "no harm to recover from", "", ""
@@ -131,9 +129,7 @@ def _recover(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
     return Verdict.FAILED, what, f"that is later than the {limit} that were allowed", _RECOVER_FIX
 
 
-_RECOVER_FIX = (
-    "Look for what keeps the damage after the fault is gone: stored features, a model, an open breaker."
-)
+_RECOVER_FIX = "Look for what keeps the damage after the fault is gone: stored features, a model, an open breaker."
 
 
 def _degradation(claim: Expectation, signals: Sequence[SignalHarm], cut_short: str) -> Judged:
@@ -178,7 +174,8 @@ _OUTCOME_FIX = {
 def alert_text(alert: AlertSeen) -> str:
     """An alert in a sentence.
 
-    >>> alert_text(AlertSeen(name="SourceStale", component="ingestion", severity="warning", labels={}, summary="",
+    >>> alert_text(AlertSeen(name="SourceStale", component="ingestion", severity="warning", labels={},
+    summary="",
     ...                      t_fired=0, t_resolved=None))
     'SourceStale from ingestion'
     """

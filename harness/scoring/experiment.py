@@ -43,15 +43,9 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     faults = judge_faults(treatment, plan, doings, curves, fresh, policy)
     signals = _overall(treatment, curves, doings)
     cut_short = "" if treatment.end_reason == "horizon" else "a stop condition ended the run early"
-    expectations = tuple(
-        judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect
-    )
+    expectations = tuple(judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect)
     claimed = [alert for fault in faults if fault.detection for alert in fault.detection.alerts]
-    stuck = [
-        f"{log.id} could not be reverted: {log.failure}"
-        for log in treatment.faults
-        if log.act_s and log.failure
-    ]
+    stuck = [f"{log.id} could not be reverted: {log.failure}" for log in treatment.faults if log.act_s and log.failure]
     reasons = [fault.reason for fault in faults if fault.outcome in (Outcome.INERT, Outcome.UNKNOWN)] + stuck
     return _experiment(
         treatment,
@@ -146,13 +140,14 @@ def _overall(arm: Arm, curves: Mapping[str, Curve], doings: Sequence[Doing]) -> 
         flags = np.zeros(len(curve.starts), dtype=np.bool_)
         for doing in doings:
             flags |= doing.flags[name][0]
-        sustained = bool(doings) and all(doing.flags[name][1] for doing in doings)
+        sustained = any(doing.flags[name][1] for doing in doings)
         found.append(harm_in(curve, flags, sustained, arm.warmup_s, arm.observed_end_s))
     return tuple(found)
 
 
 def _outcome_of(faults: Sequence[FaultFinding]) -> Outcome:
-    """The scenario's outcome: what is worst for users among its faults, and what is unknown before what is well."""
+    """The scenario's outcome: what is worst for users among its faults, and what is unknown before what is
+    well."""
     order = (Outcome.SILENT, Outcome.UNKNOWN, Outcome.CAUGHT, Outcome.ABSORBED, Outcome.INERT)
     present = {fault.outcome for fault in faults}
     return next((outcome for outcome in order if outcome in present), Outcome.UNKNOWN)
@@ -161,8 +156,8 @@ def _outcome_of(faults: Sequence[FaultFinding]) -> Outcome:
 def _verdict_of(
     plan: Plan, faults: Sequence[FaultFinding], verdicts: Sequence[Verdict], stuck: Sequence[str]
 ) -> Verdict:
-    """The worst of the claims; a fault without effect is never a pass unless the scenario says it has none, and
-    a fault that stayed behind is never one."""
+    """The worst of the claims; a fault without effect is never a pass unless the scenario says it has none,
+    and a fault that stayed behind is never one."""
     verdict = worst(verdicts)
     foretold = {c.fault for c in plan.expect if c.kind == "outcome" and c.outcome is Outcome.INERT}
     unproven = [
@@ -174,14 +169,10 @@ def _verdict_of(
     return worst([verdict, Verdict.INCONCLUSIVE]) if unproven or stuck else verdict
 
 
-def _timeline(
-    arm: Arm, curves: Mapping[str, Curve], background: Sequence[AlertSeen], policy: Policy
-) -> Timeline:
+def _timeline(arm: Arm, curves: Mapping[str, Curve], background: Sequence[AlertSeen], policy: Policy) -> Timeline:
     """The total, and every signal in which the arms differ at all: the others would be flat twice over."""
     shown = [
-        curve
-        for name, curve in curves.items()
-        if name == "total" or bool(np.any(np.nan_to_num(curve.excess) != 0))
+        curve for name, curve in curves.items() if name == "total" or bool(np.any(np.nan_to_num(curve.excess) != 0))
     ]
     return Timeline(
         t_from=arm.warmup_s,
@@ -208,9 +199,7 @@ def _numbers(values: Floats) -> tuple[float | None, ...]:
 def _inconclusive(arm: Arm, plan: Plan, reason: str) -> ExperimentFinding:
     logs = {log.id: log for log in arm.faults}
     faults = tuple(
-        without_effect(fault, logs.get(fault.id), arm).model_copy(
-            update={"outcome": Outcome.UNKNOWN, "reason": reason}
-        )
+        without_effect(fault, logs.get(fault.id), arm).model_copy(update={"outcome": Outcome.UNKNOWN, "reason": reason})
         for fault in plan.faults
     )
     return _experiment(

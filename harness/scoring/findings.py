@@ -1,6 +1,7 @@
 """What was found out about one experiment: plain, frozen values that become JSON as they are.
 
-Times named ``t_...`` are virtual seconds of the run; durations end in ``_s``; ``harm`` is in hours of a total outage.
+Times named ``t_...`` are virtual seconds of the run; durations end in ``_s``; ``harm`` is in hours of a
+total outage.
 """
 
 from __future__ import annotations
@@ -86,9 +87,11 @@ class SignalHarm(Finding):
 
     signal: str
     title: str
+    decides: bool
+    """Whether the signal decides about harm, or only sums up others."""
     t_on: float | None
     sustained: bool
-    """No bins stood out; the window as a whole was worse."""
+    """Part of the harm shows only over many bins, in none of them."""
     depth: float
     duration_s: float
     area: float
@@ -200,7 +203,8 @@ class ControlFinding(Finding):
 
 
 class MetricFinding(Finding):
-    """One metric of one profile. ``value`` is None if nothing was measured; ``note`` says why or what of it."""
+    """One metric of one profile. ``value`` is None if nothing was measured; ``note`` says why or what of
+    it."""
 
     name: str
     title: str

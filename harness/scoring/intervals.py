@@ -51,7 +51,8 @@ def poisson_upper(events: int, exposure: float, confidence: float = 0.95) -> flo
 def restricted_mean(times: Sequence[float | None], tau: float) -> float:
     """RMST: the mean of ``min(T, tau)``, where None never happened and counts as tau.
 
-    Silence is a missing check and not bad luck, so what was never seen is not assumed to have been seen later.
+    Silence is a missing check and not bad luck, so what was never seen is not assumed to have been seen
+    later.
 
     >>> restricted_mean([60.0, None], tau=3600.0)
     1830.0
@@ -78,9 +79,7 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
         return 1.0
     if x > (a + 1) / (a + b + 2):
         return 1.0 - incomplete_beta(b, a, 1 - x)
-    front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    )
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
 
     def step(i: int) -> tuple[float, float]:
         if i == 1:
@@ -94,7 +93,8 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def incomplete_gamma(a: float, x: float) -> float:
-    """The regularised lower incomplete gamma function: by its series below the bulk, by its fraction above."""
+    """The regularised lower incomplete gamma function: by its series below the bulk, by its fraction
+    above."""
     if x <= 0:
         return 0.0
     front = math.exp(a * math.log(x) - x - math.lgamma(a))

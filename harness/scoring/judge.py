@@ -20,8 +20,8 @@ from harness.verdict import Outcome, Verdict, worst
 def score(records: Iterable[Mapping[str, Any]], policy: Policy | None = None) -> Scorecard:
     """Judges every treatment arm of a journal and adds them up by profile.
 
-    Depends on nothing but the lines: not on the order of arms, the time of day or the machine. A profile is a label;
-    nothing here knows one. Raises `MalformedJournal` for lines that break the journal's contract.
+    Depends on nothing but the lines: not on the order of arms, the time of day or the machine. A profile is
+    a label; nothing here knows one. Raises `MalformedJournal` for lines that break the journal's contract.
 
     >>> score([]).verdict.value
     'inconclusive'

@@ -21,7 +21,8 @@ class PlannedFault:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One falsifiable claim; ``kind`` is detect, recover, degradation or outcome. No ``fault`` means every one."""
+    """One falsifiable claim; ``kind`` is detect, recover, degradation or outcome. No ``fault`` means every
+    one."""
 
     kind: str
     fault: str | None = None

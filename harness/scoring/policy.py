@@ -46,14 +46,16 @@ class Policy(BaseModel):
     """w: an alert that the control raises this close in time has nothing to do with the fault."""
 
     attribution_s: float = Field(default=12 * HOUR_S, ge=0)
-    """W: how long after the fault's removal (or the end of its harm) an alert is still its doing. Labels of the
-    reference workload arrive up to 10 hours after the prediction; a check of labelled quality is not early."""
+    """W: how long after the fault's removal (or the end of its harm) an alert is still its doing. Labels of
+    the reference workload arrive up to 10 hours after the prediction; a check of labelled quality is not
+    early."""
 
     recovery_bins: int = Field(default=3, ge=1)
     """N: so many bins in a row must be back in the control's band."""
 
     coverage_min: float = Field(default=0.9, gt=0, le=1)
-    """The share of the control's requests that need a counterpart in the treatment; below it nothing is judged."""
+    """The share of the control's requests that need a counterpart in the treatment; below it nothing is
+    judged."""
 
     detect_tau_s: float = Field(default=DAY_S, gt=0)
     """An incident that nobody detected counts as this long in the mean time to detect (the P99 column)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,19 +22,16 @@ def settled_at(curve: Curve, flags: Bools, to_s: float, policy: Policy) -> float
     if int(later.sum()) < policy.recovery_bins:
         return None
     end_of_bin = curve.starts[last] + curve.bin_s
-    worse = curve.sent_s[
-        (curve.diff > 0) & (curve.sent_s >= curve.starts[last]) & (curve.sent_s < end_of_bin)
-    ]
+    worse = curve.sent_s[(curve.diff > 0) & (curve.sent_s >= curve.starts[last]) & (curve.sent_s < end_of_bin)]
     after = curve.sent_s[curve.sent_s > (worse[-1] if len(worse) else end_of_bin)]
     return float(after[0]) if len(after) else None
 
 
 def relapsed(curve: Curve, flags: Bools, policy: Policy) -> bool:
     """Whether the harm came back after N observed bins in band."""
-    places = np.flatnonzero(flags)
     return any(
         int(curve.observed[before + 1 : after].sum()) >= policy.recovery_bins
-        for before, after in zip(places, places[1:], strict=False)
+        for before, after in pairwise(np.flatnonzero(flags))
     )
 
 
@@ -49,13 +47,12 @@ def recovery_of(
 ) -> Recovery:
     """The recovery of all harmed signals together; ``to_s`` is where the fault's observation ends.
 
-    Mitigated: every signal is back before the fault's removal. Recovered: after it, with the fault's alerts resolved.
+    Mitigated: every signal is back before the fault's removal. Recovered: after it, with the fault's alerts
+    resolved.
     """
     again = any(relapsed(curve, flags, policy) for curve, flags in harmed)
     if not harmed:
-        return _recovery(
-            RecoveryKind.NOT_NEEDED, None, "no harm to recover from", t_act, t_end, t_det, to_s, again
-        )
+        return _recovery(RecoveryKind.NOT_NEEDED, None, "no harm to recover from", t_act, t_end, t_det, to_s, again)
     settled = {curve.signal.title: settled_at(curve, flags, to_s, policy) for curve, flags in harmed}
     open_signals = sorted(title for title, t in settled.items() if t is None)
     if open_signals:
@@ -71,7 +68,7 @@ def recovery_of(
         why = f"users were back in band, but alerts never resolved: {', '.join(firing)}"
         return _recovery(RecoveryKind.NEVER, None, why, t_act, t_end, t_det, to_s, again)
     t_rec = max([t_rec, *(alert.t_resolved for alert in alerts if alert.t_resolved is not None)])
-    why = "every signal was back in band and the fault's alerts had resolved"
+    why = "every signal was back in band" + (" and the fault's alerts had resolved" if alerts else "")
     return _recovery(RecoveryKind.RECOVERED, t_rec, why, t_act, t_end, t_det, to_s, again)
 
 

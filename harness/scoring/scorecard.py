@@ -11,7 +11,8 @@ from harness.scoring.findings import ExperimentFinding, Finding, ProfileFinding
 from harness.scoring.policy import Policy
 from harness.verdict import Verdict
 
-SCHEMA = "pipequake.scorecard/1"
+Schema = Literal["pipequake.scorecard/1"]
+SCHEMA: Schema = "pipequake.scorecard/1"
 
 
 class UnreadableScorecard(ValueError):
@@ -21,14 +22,15 @@ class UnreadableScorecard(ValueError):
 class Scorecard(Finding):
     """A run's judgement: what each profile adds up to, and each experiment behind it."""
 
-    schema_version: Literal["pipequake.scorecard/1"] = SCHEMA
+    schema_version: Schema = SCHEMA
     verdict: Verdict
     policy: Policy
     profiles: tuple[ProfileFinding, ...]
     experiments: tuple[ExperimentFinding, ...]
 
     def to_json(self) -> str:
-        """The canonical form: the same scorecard gives the same bytes. Keys sorted, lists of numbers on one line."""
+        """The canonical form: the same scorecard gives the same bytes. Keys sorted, lists of numbers on one
+        line."""
         return _pretty(self.model_dump(mode="json"), 0) + "\n"
 
     @classmethod
@@ -39,9 +41,7 @@ class Scorecard(Finding):
             document = json.loads(text)
             version = document.get("schema_version") if isinstance(document, dict) else None
             if version != SCHEMA:
-                raise UnreadableScorecard(
-                    f"expected a scorecard of version {SCHEMA!r}, got {version!r}. {fix}"
-                )
+                raise UnreadableScorecard(f"expected a scorecard of version {SCHEMA!r}, got {version!r}. {fix}")
             return cls.model_validate(document)
         except json.JSONDecodeError as error:
             raise UnreadableScorecard(f"not JSON (line {error.lineno}: {error.msg}). {fix}") from None

@@ -57,9 +57,7 @@ def _misses(tier: Tier, values: dict[str, float]) -> tuple[str, ...]:
     misses = []
     for metric, short, bound in (("mttd", "MTTD", tier.mttd_s), ("mttr", "MTTR", tier.mttr_s)):
         if not values[metric] < bound:
-            misses.append(
-                f"{short} {duration_text(values[metric])}, tier {tier.level} needs < {duration_text(bound)}"
-            )
+            misses.append(f"{short} {duration_text(values[metric])}, tier {tier.level} needs < {duration_text(bound)}")
     if not values["prediction_availability"] > tier.availability:
         shown, bound_text = share_text(values["prediction_availability"]), share_text(tier.availability)
         misses.append(f"availability {shown}, tier {tier.level} needs > {bound_text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -21,7 +22,7 @@ def duration_text(seconds: float | None) -> str:
     if rest < 1:
         return f"{sign}{rest:.2g} s" if rest else "0 s"
     # Rounded to the smaller of the two units that are shown, so that nothing reads '59 min 60 s'.
-    for (size, _), (smaller, _) in zip(_UNITS, _UNITS[1:], strict=False):
+    for (size, _), (smaller, _) in pairwise(_UNITS):
         if rest >= size:
             rest = round(rest / smaller) * smaller
             break

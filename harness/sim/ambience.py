@@ -55,9 +55,7 @@ def _inline_threads() -> Iterator[None]:
     backend: Any = AsyncIOBackend
     original = backend.__dict__["run_sync_in_worker_thread"]
 
-    async def run_inline(
-        cls: Any, func: Any, args: Any, abandon_on_cancel: bool = False, limiter: Any = None
-    ) -> Any:
+    async def run_inline(cls: Any, func: Any, args: Any, abandon_on_cancel: bool = False, limiter: Any = None) -> Any:
         await cls.checkpoint()
         return func(*args)
 

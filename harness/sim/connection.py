@@ -43,7 +43,7 @@ class FakeSocket:
 class Connection:
     """Two endpoints of one link. ``serial`` numbers the link's connections."""
 
-    __slots__ = ("addresses", "client", "link", "seed", "server", "serial", "severed")
+    __slots__ = ("addresses", "client", "link", "seed", "serial", "server", "severed")
 
     def __init__(self, link: Link, serial: int, seed: int, addresses: tuple[tuple[str, int], tuple[str, int]]):
         self.link = link

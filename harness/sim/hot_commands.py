@@ -58,12 +58,12 @@ def _get(db: Database, args: list[bytes], resp3: bool) -> bytes | None:
 
 
 def _set(db: Database, args: list[bytes], resp3: bool) -> bytes | None:
-    expire_at = None
+    expire_at: float | None = None
     if len(args) == 4 and args[2].upper() == b"EX" and args[3].isdigit() and 0 < int(args[3]) < 2**40:
         expire_at = db.time + int(args[3])
     elif len(args) != 2:
         return None
-    item = Item(args[1])
+    item: Any = Item(args[1])
     item.expireat = expire_at
     db[args[0]] = item
     _changed(db, args[0])

@@ -8,6 +8,7 @@ import math
 import os.path
 import socket
 from asyncio import base_events, events
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class _TimerHandle(events.TimerHandle):
         if not self._cancelled:
             self._cancelled = True
             self._callback = None
-            self._args = None
+            self._args = ()
             if self._scheduled:
                 self._loop._timer_handle_cancelled(self)
 
@@ -98,6 +99,7 @@ class SimLoop(base_events.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self._ready: deque[Any]  # the base class's
         self.network: Network | None = None
         self.errors: list[LoopError] = []
         self.spin_limit = _SPIN_LIMIT
@@ -109,6 +111,9 @@ class SimLoop(base_events.BaseEventLoop):
         self._cancelled = 0
         self._spins = 0
         self.set_exception_handler(self._record_error)
+
+    def __del__(self, *_: Any) -> None:
+        """A world that never ran holds no OS resources: nothing to warn of."""
 
     @staticmethod
     def _record_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -124,23 +129,27 @@ class SimLoop(base_events.BaseEventLoop):
         """Virtual seconds since the loop was made."""
         return self.now
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         """As asyncio's; the callback belongs to the life in its context."""
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         """There are no threads: the same as `call_soon`."""
         return self.call_soon(callback, *args, context=context)
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """As asyncio's, in virtual seconds."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """As asyncio's, but first-in-first-out for equal times."""
@@ -222,7 +231,7 @@ class SimLoop(base_events.BaseEventLoop):
                 if life is None or self.on_exit is None:
                     raise
                 self.on_exit(life)
-            except BaseException as error:  # noqa: BLE001: what asyncio's own loop does with a failed callback
+            except BaseException as error:  # as asyncio's own loop does with a failed callback
                 handle._context.run(
                     self.call_exception_handler,
                     {"message": f"Exception in callback {handle._callback!r}", "exception": error},
@@ -236,7 +245,9 @@ class SimLoop(base_events.BaseEventLoop):
     def _write_to_self(self) -> None:
         """Nothing sleeps, so there is nobody to wake."""
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         """Runs inline: threads would make the run depend on the machine."""
         future = self.create_future()
         try:
@@ -248,7 +259,9 @@ class SimLoop(base_events.BaseEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """No executor is ever made."""
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., Any], *args: Any
+    ) -> None:
         """Refused: signals belong to the runner, which may call `World.interrupt`."""
         raise NotImplementedError("signals are handled outside of the simulated world")
 
@@ -259,7 +272,7 @@ class SimLoop(base_events.BaseEventLoop):
             raise RuntimeError("this loop has no network; make it through harness.sim.World")
         return self.network
 
-    async def getaddrinfo(  # type: ignore[override]
+    async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Any]:
         """Names of hosts resolve to their virtual addresses; others raise `socket.gaierror`."""
@@ -280,7 +293,7 @@ class SimLoop(base_events.BaseEventLoop):
         await net.handshake(ip, address[1])
         net.pending[sock] = (ip, address[1])
 
-    async def create_connection(  # type: ignore[override]
+    async def create_connection(
         self,
         protocol_factory: Callable[[], Any],
         host: Any = None,
@@ -304,7 +317,7 @@ class SimLoop(base_events.BaseEventLoop):
             await net.handshake(ip, int(port))
         return net.establish(protocol_factory, ip, int(port))
 
-    async def create_server(  # type: ignore[override]
+    async def create_server(
         self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, **_: Any
     ) -> Any:
         """Listens on a port of the host in whose context it is called."""

@@ -18,7 +18,7 @@ PORT = 6379
 _UNORDERED = frozenset({b"SMEMBERS", b"SINTER", b"SUNION", b"SDIFF"})
 
 
-class _Session(AsyncFakeSocket):  # type: ignore[misc]
+class _Session(AsyncFakeSocket):
     """What fakeredis keeps of one client; replies, also those that a publisher or a timer causes, go to a list."""
 
     def __init__(self, server: FakeServer, wake: Any) -> None:

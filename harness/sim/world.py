@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -94,7 +93,7 @@ class World:
             task.result()
 
     def spawn(self, name: str, coro: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Runs a coroutine as a process of the host. If the host is killed, the task never ends: don't await it bare."""
+        """Runs a coroutine as a process of the host. If the host is killed, the task never ends."""
         host = self._host(name)
         if host.state == "down":
             coro.close()
@@ -133,7 +132,7 @@ class World:
         life = self._host(name).life
         if life is not None and life.state == PAUSED:
             life.state = RUNNING
-            self.loop._ready.extend(life.deferred)  # type: ignore[attr-defined]
+            self.loop._ready.extend(life.deferred)
             life.deferred.clear()
 
     # -- running
@@ -151,8 +150,9 @@ class World:
             raise RuntimeError(f"this world can't run: {reason}")
         try:
             with virtual_ambience(self.loop, epoch=self.epoch, seed=self.seed):
-                self._main = self.network.context.run(self.loop.create_task, main)
-                return self._drive(self._main)
+                task: asyncio.Task[T] = self.network.context.run(self.loop.create_task, main)
+                self._main = task
+                return self._drive(task)
         finally:
             self._discard()
 
@@ -176,14 +176,14 @@ class World:
         if self.interrupted is not None:
             self._cancel_main()
         try:
-            return loop.run_until_complete(main)
+            result: T = loop.run_until_complete(main)
+            return result
         except (KeyboardInterrupt, SystemExit, VirtualDeadlock, VirtualLivelock) as error:
             if not main.done():
                 self.interrupt(type(error).__name__)
-                try:
+                # If the revert gets stuck too, the first error is the one to tell.
+                with suppress(asyncio.CancelledError, RuntimeError):
                     loop.run_until_complete(main)
-                except (asyncio.CancelledError, RuntimeError):
-                    pass  # the revert itself ended early or got stuck: the first error is the one to tell
             raise
         except asyncio.CancelledError:
             if self.interrupted is None:
@@ -205,7 +205,6 @@ class World:
         loop._ready.clear()
         loop._heap.clear()
         self._main = None
-        loop._selector = None
         loop.close()
 
 

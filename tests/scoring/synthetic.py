@@ -214,6 +214,4 @@ def treated(
 ) -> Made:
     """A treatment arm named after its profile."""
     fields: Record = {"arm": "treated", "scenario": "weather-stops", **more}
-    return Made(
-        faults=tuple(faults), changes=tuple(changes), alerts=tuple(alerts), expect=tuple(expect), **fields
-    )
+    return Made(faults=tuple(faults), changes=tuple(changes), alerts=tuple(alerts), expect=tuple(expect), **fields)

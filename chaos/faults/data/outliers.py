@@ -40,9 +40,7 @@ class Outliers(ColumnFault):
         {"column": "temp", "rate": 0.05, "magnitude": 10},
     )
 
-    column: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(
-        description="The column to change, of numbers."
-    )
+    column: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(description="The column to change, of numbers.")
     magnitude: float = Field(
         default=10.0,
         gt=1.0,
@@ -63,20 +61,18 @@ class Outliers(ColumnFault):
         from chaos.data.columns import mapped
 
         if self.low is None and self.high is None:
-            return mapped(
-                values, victims.rows, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude)
-            )
-        beyond = self._beyond_fences(victims)
+            return mapped(values, victims.rows, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude))
+        beyond = _beyond(self.low, self.high, self.magnitude, victims)
         return mapped(values, victims.rows, lambda v: np.where(np.isnan(v), v, beyond))
 
-    def _beyond_fences(self, victims: Victims) -> Floats:
-        import numpy as np
 
-        distance = 1.0 - victims.draws("distance")  # in (0, 1]: strictly beyond
-        if self.low is None:
-            return np.asarray(self.high + distance * self.magnitude)
-        if self.high is None:
-            return np.asarray(self.low - distance * self.magnitude)
-        width = self.high - self.low
-        upper = victims.draws("side") < 0.5
-        return np.where(upper, self.high + distance * width, self.low - distance * width)
+def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:
+    import numpy as np
+
+    distance = 1.0 - victims.draws("distance")  # in (0, 1]: strictly beyond
+    if low is not None and high is not None:
+        width = high - low
+        return np.where(victims.draws("side") < 0.5, high + distance * width, low - distance * width)
+    if high is not None:
+        return np.asarray(high + distance * reach)
+    return np.asarray((low or 0.0) - distance * reach)

@@ -41,9 +41,7 @@ class UnitChange(ColumnFault):
         {"column": "temp", "conversion": "fahrenheit_to_celsius"},
     )
 
-    column: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(
-        description="The column to change, of numbers."
-    )
+    column: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(description="The column to change, of numbers.")
     rate: float = Field(
         default=1.0,
         ge=0.0,
@@ -56,9 +54,7 @@ class UnitChange(ColumnFault):
         description="A conversion by name, such as fahrenheit_to_celsius, miles_to_km or knots_to_mph.",
     )
     factor: float | None = Field(default=None, description="What to multiply by, if no conversion is named.")
-    offset: float | None = Field(
-        default=None, description="What to add after multiplying, if no conversion is named."
-    )
+    offset: float | None = Field(default=None, description="What to add after multiplying, if no conversion is named.")
 
     @model_validator(mode="after")
     def _one_of(self) -> UnitChange:
@@ -68,9 +64,7 @@ class UnitChange(ColumnFault):
         if self.conversion is not None and by_numbers:
             raise ValueError("expected either a conversion or a factor and an offset, got both")
         if self.conversion is not None and self.conversion not in CONVERSIONS:
-            hint = (
-                suggestion(self.conversion, CONVERSIONS) or f" Conversions: {', '.join(sorted(CONVERSIONS))}."
-            )
+            hint = suggestion(self.conversion, CONVERSIONS) or f" Conversions: {', '.join(sorted(CONVERSIONS))}."
             raise ValueError(f"unknown conversion {self.conversion!r}.{hint}")
         return self
 

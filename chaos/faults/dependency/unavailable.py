@@ -20,8 +20,8 @@ class Unavailable(Fault):
 
     >>> from chaos.points import Point
     >>> plan = Unavailable(status=500).plan(PointView(Point.parse("service:registry"), "f1", 7))
-    >>> plan.do[0].verb, dict(plan.do[0].args), plan.undo[0].verb
-    ('answer', {'status': 500}, 'unanswer')
+    >>> plan.do[0].verb, plan.do[0].args["status"], plan.undo[0].verb
+    ('answer', 500, 'unanswer')
     """
 
     name: ClassVar[str] = "dependency.unavailable"
@@ -32,11 +32,10 @@ class Unavailable(Fault):
         default="error",
         description="error: answers with ``status``; hang: accepts connections and stays silent.",
     )
-    status: int = Field(
-        default=503, ge=400, le=599, description="The HTTP status of the answers (mode error)."
-    )
+    status: int = Field(default=503, ge=400, le=599, description="The HTTP status of the answers (mode error).")
 
     def plan(self, view: PointView) -> Plan:
+        by = {"fault_id": view.fault_id}
         if self.mode == "hang":
-            return Plan((Action("pause"),), (Action("resume"),))
-        return Plan((Action("answer", {"status": self.status}),), (Action("unanswer"),))
+            return Plan((Action("pause", by),), (Action("resume", by),))
+        return Plan((Action("answer", by | {"status": self.status}),), (Action("unanswer", by),))

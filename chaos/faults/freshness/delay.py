@@ -29,9 +29,7 @@ class Delay(FeedFault):
     name: ClassVar[str] = "freshness.delay"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:flights", {"by_s": 3600})
 
-    by_s: Annotated[
-        float, Field(gt=0.0, le=31_536_000.0, description="How much later a batch appears."), Unit("s")
-    ]
+    by_s: Annotated[float, Field(gt=0.0, le=31_536_000.0, description="How much later a batch appears."), Unit("s")]
 
     def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float) -> Sequence[BatchRef]:
         return [ref for ref in refs if ref.produced_at <= since or ref.produced_at + self.by_s <= now]

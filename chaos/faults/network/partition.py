@@ -27,9 +27,7 @@ class Partition(LinkFault):
     name: ClassVar[str] = "network.partition"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("link:serving->store", {})
 
-    direction: Literal["both", "requests", "answers"] = Field(
-        default="both", description="Which way nothing passes."
-    )
+    direction: Literal["both", "requests", "answers"] = Field(default="both", description="Which way nothing passes.")
 
     def toxics(self) -> Iterator[tuple[str, str, Mapping[str, float]]]:
         if self.direction in ("both", "requests"):

@@ -32,4 +32,7 @@ class Kill(Fault):
         return "what the process held in memory only is lost"
 
     def plan(self, view: PointView) -> Plan:
-        return Plan((Action("kill"),), (Action("start", {"empty": False}),))
+        return Plan(
+            (Action("kill", {"fault_id": view.fault_id}),),
+            (Action("start", {"fault_id": view.fault_id, "empty": False}),),
+        )

@@ -27,4 +27,4 @@ class Pause(Fault):
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("service:ingestion", {})
 
     def plan(self, view: PointView) -> Plan:
-        return Plan((Action("pause"),), (Action("resume"),))
+        return Plan((Action("pause", {"fault_id": view.fault_id}),), (Action("resume", {"fault_id": view.fault_id}),))

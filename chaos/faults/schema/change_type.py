@@ -38,9 +38,7 @@ class ChangeType(PayloadFault):
     )
 
     column: Annotated[str, ColumnRef()] = Field(description="The column to change.")
-    to: Literal["text", "text_comma", "integer", "float"] = Field(
-        default="text", description="What it becomes."
-    )
+    to: Literal["text", "text_comma", "integer", "float"] = Field(default="text", description="What it becomes.")
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         import numpy as np

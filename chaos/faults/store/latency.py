@@ -27,9 +27,7 @@ class StoreLatency(LinkFault):
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.STORE})
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("store:store", {"latency_ms": 300})
 
-    latency_ms: Annotated[
-        float, Field(gt=0.0, le=86_400_000.0, description="The delay of each answer."), Unit("ms")
-    ]
+    latency_ms: Annotated[float, Field(gt=0.0, le=86_400_000.0, description="The delay of each answer."), Unit("ms")]
     jitter_ms: Annotated[
         float,
         Field(ge=0.0, le=86_400_000.0, description="How far the delay varies, evenly, to either side."),

@@ -22,8 +22,8 @@ class Outage(Fault):
 
     >>> from chaos.points import Point
     >>> plan = Outage(loses_data=True).plan(PointView(Point.parse("store:store"), "f1", 7))
-    >>> [(action.verb, dict(action.args)) for action in (*plan.do, *plan.undo)]
-    [('kill', {}), ('start', {'empty': True})]
+    >>> plan.do[0].verb, plan.undo[0].verb, plan.undo[0].args["empty"]
+    ('kill', 'start', True)
     """
 
     name: ClassVar[str] = "store.outage"
@@ -34,9 +34,7 @@ class Outage(Fault):
     mode: Literal["refuse", "hang"] = Field(
         default="refuse", description="refuse: the process is dead; hang: it is alive and frozen."
     )
-    loses_data: bool = Field(
-        default=False, description="Whether the store comes back empty (mode refuse only)."
-    )
+    loses_data: bool = Field(default=False, description="Whether the store comes back empty (mode refuse only).")
 
     @model_validator(mode="after")
     def _a_hanging_store_keeps_its_data(self) -> Outage:
@@ -49,6 +47,7 @@ class Outage(Fault):
         return "the store is empty until the pipeline fills it again" if self.loses_data else None
 
     def plan(self, view: PointView) -> Plan:
+        by = {"fault_id": view.fault_id}
         if self.mode == "hang":
-            return Plan((Action("pause"),), (Action("resume"),))
-        return Plan((Action("kill"),), (Action("start", {"empty": self.loses_data}),))
+            return Plan((Action("pause", by),), (Action("resume", by),))
+        return Plan((Action("kill", by),), (Action("start", by | {"empty": self.loses_data}),))

@@ -19,7 +19,7 @@ def all_metrics() -> tuple[Metric, ...]:
     """Every metric, by rank and name.
 
     >>> [metric.name for metric in all_metrics()][:2]
-    ['mttd', 'mttr']
+    ['mttd', 'false_alarm_rate']
     """
     names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
     found: list[Metric] = [import_module(f"{__name__}.{name}").METRIC for name in names]

@@ -15,7 +15,8 @@ from harness.verdict import Outcome
 
 @dataclass(frozen=True)
 class Pool:
-    """All that one profile showed. Inconclusive experiments and unusable controls are no data and left out."""
+    """All that one profile showed. Inconclusive experiments and unusable controls are no data and left
+    out."""
 
     experiments: tuple[ExperimentFinding, ...]
     controls: tuple[ControlFinding, ...]
@@ -59,7 +60,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The document's columns: the median organisation, the two worse tails, and world class (a strict bound)."""
+    """The document's columns: the median organisation, the two worse tails, and world class (a strict
+    bound)."""
 
     p50: float
     p95: float

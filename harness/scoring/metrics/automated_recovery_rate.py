@@ -21,7 +21,7 @@ METRIC = Metric(
     title="Automated recovery",
     unit="share",
     higher_is_better=True,
-    rank=5,
+    rank=6,
     columns=Columns(p50=0.30, p95=0.10, p99=0.0, world=0.80),
     compute=_compute,
 )

@@ -13,9 +13,7 @@ def _compute(pool: Pool) -> Measured:
     if days <= 0:
         return Measured(None, note="no fault-free run was observed")
     alarms = sum(control.false_alarms for control in pool.usable_controls)
-    return Measured(
-        alarms / days, high=poisson_upper(alarms, days), n=alarms, note=f"{alarms} in {days:.3g} days"
-    )
+    return Measured(alarms / days, high=poisson_upper(alarms, days), n=alarms, note=f"{alarms} in {days:.3g} days")
 
 
 METRIC = Metric(
@@ -23,7 +21,7 @@ METRIC = Metric(
     title="False alarms",
     unit="per_day",
     higher_is_better=False,
-    rank=9,
+    rank=2,
     columns=None,
     compute=_compute,
 )

@@ -20,7 +20,7 @@ METRIC = Metric(
     title="Feature freshness objective",
     unit="share",
     higher_is_better=True,
-    rank=6,
+    rank=7,
     columns=Columns(p50=0.95, p95=0.85, p99=0.70, world=0.99),
     compute=_compute,
 )

@@ -6,8 +6,8 @@ from harness.scoring.metrics._metric import Measured, Metric, Pool
 
 
 def _compute(pool: Pool) -> Measured:
-    """The mean over acted faults of the integral of D(t) of the total loss, in hours of a total outage. Absorbed
-    faults count with what little they did. The document has no columns for it."""
+    """The mean over acted faults of the integral of D(t) of the total loss, in hours of a total outage.
+    Absorbed faults count with what little they did. The document has no columns for it."""
     values = [fault.harm for fault in pool.acted]
     if not values:
         return Measured(None, note="no fault had an effect")

@@ -20,7 +20,7 @@ METRIC = Metric(
     title="Model freshness objective",
     unit="share",
     higher_is_better=True,
-    rank=7,
+    rank=8,
     columns=Columns(p50=0.90, p95=0.75, p99=0.50, world=0.99),
     compute=_compute,
 )

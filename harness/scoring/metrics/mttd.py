@@ -7,14 +7,14 @@ from harness.verdict import Outcome
 
 
 def _compute(pool: Pool) -> Measured:
-    """RMST of the time from a fault's first effect to its first alert, over faults that did harm or were noticed.
+    """RMST of the time from a fault's first effect to its first alert, over faults that did harm or were
+    noticed.
 
     A fault that is absorbed *and* noticed counts too: else a pipeline that stops faults at its door would be
-    left with only its worst cases in the mean. Undetected ones count as tau. Read it with the false-alarm rate.
+    left with only its worst cases in the mean. Undetected ones count as tau. Read it with the false-alarm
+    rate.
     """
-    faults = [
-        f for f in pool.acted if f.outcome is not Outcome.ABSORBED or (f.detection and f.detection.first)
-    ]
+    faults = [f for f in pool.acted if f.outcome is not Outcome.ABSORBED or (f.detection and f.detection.first)]
     values = [fault.detection.time_to_detect_s for fault in faults if fault.detection]
     return times(values, pool.policy.detect_tau_s, "never detected", "no fault did harm or was noticed")
 

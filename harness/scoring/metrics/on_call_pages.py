@@ -12,9 +12,7 @@ def _compute(pool: Pool) -> Measured:
     if weeks <= 0:
         return Measured(None, note="no fault-free run was observed")
     pages = sum(control.pages for control in pool.usable_controls)
-    return Measured(
-        pages / weeks, high=poisson_upper(pages, weeks), n=pages, note=f"{pages} in {weeks * 7:.3g} days"
-    )
+    return Measured(pages / weeks, high=poisson_upper(pages, weeks), n=pages, note=f"{pages} in {weeks * 7:.3g} days")
 
 
 METRIC = Metric(
@@ -22,7 +20,7 @@ METRIC = Metric(
     title="On-call pages without a fault",
     unit="per_week",
     higher_is_better=False,
-    rank=8,
+    rank=9,
     columns=Columns(p50=10, p95=25, p99=50, world=2),
     compute=_compute,
 )

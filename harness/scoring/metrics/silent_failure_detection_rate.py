@@ -17,7 +17,7 @@ METRIC = Metric(
     title="Silent-failure detection",
     unit="share",
     higher_is_better=True,
-    rank=4,
+    rank=5,
     columns=Columns(p50=0.50, p95=0.30, p99=0.10, world=0.95),
     compute=_compute,
 )

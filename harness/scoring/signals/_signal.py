@@ -14,9 +14,9 @@ class Signal:
     """A loss in [0, 1] for each request, NaN where the signal says nothing about a request.
 
     ``floor`` is the smallest excess of a bin's mean loss that matters to a user: whatever the control runs
-    say about noise, less than this is no harm. ``sampled`` marks a loss that depends on a random label: pairing
-    does not remove all of its noise, so a bin also has to exceed its own standard error and k of m bins have
-    to agree; the other losses are facts of the system and one bin is enough. ``counts`` is False
+    say about noise, less than this is no harm. ``sampled`` marks a loss that depends on a random label:
+    pairing does not remove all of its noise, so a bin also has to exceed its own standard error and k of m
+    bins have to agree; the other losses are facts of the system and one bin is enough. ``counts`` is False
     for a sum of other signals, which is reported but never decides by itself.
     """
 

@@ -14,7 +14,8 @@ def _loss(requests: Requests, policy: Policy) -> Floats:
     return np.where(requests.answered, (requests.p - requests.y) ** 2, np.nan)
 
 
-# The reference model's Brier score is 0.145 and that of a constant 0.182: 0.005 is an eighth of all its skill.
+# The reference model's Brier score is 0.145 and that of a constant 0.182: 0.005 is an eighth of all its
+# skill.
 SIGNAL = Signal(
     name="quality",
     title="Prediction quality",

@@ -1,0 +1,130 @@
+"""The faults described, from their own declarations: for the command line, the docs and the scenario editor."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from chaos.fault import ColumnRef, Fault, Unit
+from chaos.registry import Registry, registry
+
+
+@dataclass(frozen=True, slots=True)
+class ParamDescription:
+    """One parameter. ``default`` is JSON text; None if the parameter must be given."""
+
+    name: str
+    type: str
+    unit: str | None
+    default: str | None
+    bounds: str
+    column: str | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultDescription:
+    """One fault. ``text`` is its docstring's prose; ``example`` a scenario's lines in YAML."""
+
+    name: str
+    family: str
+    summary: str
+    text: str
+    params: Sequence[ParamDescription]
+    points: Sequence[str]
+    backends: Sequence[str]
+    reversibility: str
+    example: str
+
+
+def describe(fault: type[Fault]) -> FaultDescription:
+    """What there is to know about a fault.
+
+    >>> described = describe(registry.get("freshness.delay"))
+    >>> described.params[0].name, described.params[0].unit, described.params[0].bounds
+    ('by_s', 's', 'above 0, at most 31536000')
+    >>> print(described.example)
+    - fault: freshness.delay
+      point: feed:flights
+      by_s: 3600
+    """
+    prose = _prose(fault)
+    return FaultDescription(
+        name=fault.name,
+        family=fault.name.partition(".")[0],
+        summary=prose.split("\n\n")[0].replace("\n", " "),
+        text=prose,
+        params=[_param(name, info) for name, info in fault.model_fields.items()],
+        points=sorted(kind.value for kind in fault.points),
+        backends=sorted(fault.backends),
+        reversibility=fault.reversibility.value,
+        example=_example(fault),
+    )
+
+
+def catalogue(faults: Registry = registry) -> list[FaultDescription]:
+    """Every fault, by name."""
+    return [describe(faults.get(name)) for name in faults.names()]
+
+
+def _prose(fault: type[Fault]) -> str:
+    return inspect.cleandoc(fault.__doc__ or "").partition(">>>")[0].strip()
+
+
+def _param(name: str, info: FieldInfo) -> ParamDescription:
+    unit = next((mark.symbol for mark in info.metadata if isinstance(mark, Unit)), None)
+    column = next((mark.kind.value for mark in info.metadata if isinstance(mark, ColumnRef)), None)
+    default = None if info.is_required() else json.dumps(info.get_default(call_default_factory=True))
+    return ParamDescription(
+        name=name,
+        type=_type_text(info.annotation),
+        unit=unit,
+        default=default,
+        bounds=_bounds(info),
+        column=column,
+        description=info.description or "",
+    )
+
+
+_BOUND_WORDS: Mapping[str, str] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def _bounds(info: FieldInfo) -> str:
+    found = []
+    for mark in info.metadata:
+        for attribute, words in _BOUND_WORDS.items():
+            limit = getattr(mark, attribute, None)
+            if limit is not None:
+                found.append(f"{words} {limit:.15g}")
+    return ", ".join(found)
+
+
+def _type_text(annotation: Any) -> str:
+    """A type in words: ``number``, ``text``, ``one of a, b``, ``list of text``; ``or nothing`` if it may be null."""
+    origin = getattr(annotation, "__origin__", None)
+    args: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    simple = {float: "number", int: "whole number", str: "text", bool: "true or false", type(None): "nothing"}
+    if annotation in simple:
+        return simple[annotation]
+    if args and all(isinstance(arg, str) for arg in args):
+        return "one of " + ", ".join(args)
+    if origin is tuple:
+        return f"list of {_type_text(args[0])}"
+    return " or ".join(_type_text(arg) for arg in args) if args else str(annotation)
+
+
+def _example(fault: type[Fault]) -> str:
+    point, params = fault.example
+    lines = [f"- fault: {fault.name}", f"  point: {point}"]
+    lines += [f"  {name}: {_yaml(value)}" for name, value in params.items()]
+    return "\n".join(lines)
+
+
+def _yaml(value: Any) -> str:
+    plain = isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum()
+    return value if plain else json.dumps(value)

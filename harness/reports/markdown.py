@@ -1,0 +1,140 @@
+"""The scorecard as Markdown, for a pull request's summary or a wiki."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.reports.narrative import (
+    GRADES,
+    HARM_NOTE,
+    Rerun,
+    availability_text,
+    detected_text,
+    harm_text,
+    headline,
+    holds_back_text,
+    metric_text,
+    plain,
+    reason_text,
+    recovered_text,
+    setting,
+    silent_ones,
+    spread_text,
+    tier_text,
+    unmet,
+)
+from harness.scoring.findings import ExperimentFinding, ProfileFinding
+from harness.scoring.metrics import all_metrics
+from harness.scoring.scorecard import Scorecard
+from harness.verdict import Verdict
+
+__all__ = ["render"]
+
+
+def render(scorecard: Scorecard, *, rerun: Rerun | None = None) -> str:
+    """The scorecard as GitHub-flavoured Markdown. Texts of scenarios and alerts can't become markup."""
+    profiles = [profile for profile in scorecard.profiles if profile.experiments]
+    parts = [
+        f"# Pipequake: {scorecard.verdict.value}",
+        f"{_text(headline(scorecard))} {_text(setting(scorecard)).capitalize()}.",
+    ]
+    if profiles:
+        parts += ["## Profiles", _tiers(profiles), _metrics(profiles), "## Scenarios"]
+        parts += [_scenarios(scorecard), _text(HARM_NOTE)]
+        parts += _silent(scorecard, profiles)
+        parts += _open(scorecard, rerun)
+    return "\n\n".join(parts) + "\n"
+
+
+def _tiers(profiles: Sequence[ProfileFinding]) -> str:
+    rows = [(_text(p.profile), _text(tier_text(p.tier)), _text(holds_back_text(p.tier))) for p in profiles]
+    return _table(("profile", "tier", "held back by"), rows)
+
+
+def _metrics(profiles: Sequence[ProfileFinding]) -> str:
+    rows = []
+    for metric in all_metrics():
+        found = [profile.metric(metric.name) for profile in profiles]
+        cells = []
+        for value in found:
+            grade = f" ({GRADES[value.grade]})" if value.grade else ""
+            cells.append(f"**{metric_text(value)}**{grade}<br>{_text(spread_text(value))}".removesuffix("<br>"))
+        rows.append((metric.title, *cells))
+    return _table(("metric", *(_text(profile.profile) for profile in profiles)), rows)
+
+
+def _scenarios(scorecard: Scorecard) -> str:
+    rows = [
+        (
+            _text(e.scenario),
+            _text(e.profile),
+            e.outcome.value.upper(),
+            _text(detected_text(e)),
+            _text(recovered_text(e)),
+            harm_text(e),
+            availability_text(e),
+            e.verdict.value,
+        )
+        for e in scorecard.experiments
+    ]
+    columns = ("scenario", "profile", "outcome", "detected", "recovered", "harm", "availability", "verdict")
+    return _table(columns, rows)
+
+
+def _silent(scorecard: Scorecard, profiles: Sequence[ProfileFinding]) -> list[str]:
+    lines = []
+    for profile in profiles:
+        names = [_text(experiment.scenario) for experiment in silent_ones(scorecard, profile)]
+        if names:
+            lines.append(f"- **{_text(profile.profile)}**: {', '.join(names)}")
+    return ["## Silent: users were harmed and nobody was told", "\n".join(lines)] if lines else []
+
+
+def _open(scorecard: Scorecard, rerun: Rerun | None) -> list[str]:
+    found = [_failure(e, rerun) for e in scorecard.experiments if e.verdict is not Verdict.PASSED]
+    return ["## Claims that did not come true", *found] if found else []
+
+
+def _failure(experiment: ExperimentFinding, rerun: Rerun | None) -> str:
+    head = f"### {_text(experiment.scenario)} under {_text(experiment.profile)}, seed {experiment.seed}"
+    lines = [head, _text(reason_text(experiment)) or _text("; ".join(experiment.reasons))]
+    items = []
+    for claim in unmet(experiment):
+        items.append(f"- **{claim.verdict.value}**: {_text(claim.claim)}")
+        items += [
+            f"  - {name}: {_text(text)}"
+            for name, text in (("what", claim.what), ("why", claim.why), ("fix", claim.fix))
+            if text
+        ]
+    if items:
+        lines.append("\n".join(items))
+    if rerun is not None:
+        lines.append(_code(rerun(experiment)))
+    return "\n\n".join(line for line in lines if line)
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    header = list(columns)
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&!])")
+
+
+def _text(text: str) -> str:
+    """Text that Markdown shows as it is: nothing in it is markup, a link, a mention or a table's edge.
+
+    >>> _text("a|b <img> @all")
+    'a\\\\|b \\\\<img\\\\> \\\\@all'
+    """
+    return _SPECIAL.sub(r"\\\1", plain(text)).replace("://", ":\u200b//")
+
+
+def _code(text: str) -> str:
+    """A block of code whose fence is longer than any in the text."""
+    flat = plain(text)
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", flat))])
+    return f"{fence}sh\n{flat}\n{fence}"

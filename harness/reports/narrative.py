@@ -1,0 +1,202 @@
+"""What every report says, as plain text: each format only lays it out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from harness.scoring.expectations import alert_text, grade_text
+from harness.scoring.findings import (
+    ExpectationFinding,
+    ExperimentFinding,
+    FaultFinding,
+    MetricFinding,
+    ProfileFinding,
+    RecoveryKind,
+    TierFinding,
+)
+from harness.scoring.scorecard import Scorecard
+from harness.scoring.wording import duration_text, number_text, share_text
+from harness.verdict import Outcome, Verdict
+
+Rerun = Callable[[ExperimentFinding], str]
+"""Gives the command that runs an experiment again."""
+
+HARM_NOTE = "Harm is the excess loss over the control run, as the time of a total outage that would hurt as much."
+
+
+def plain(text: str) -> str:
+    """Text of a pipeline or a scenario made harmless to lay out: one line, no control or direction characters.
+
+    >>> plain("evil\\x1b[2J\\nname\\u202e")
+    'evil�[2J name�'
+    """
+    flat = " ".join(text.split())
+    return "".join("�" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in flat)
+
+
+def headline(scorecard: Scorecard) -> str:
+    """The run in one sentence."""
+    if not scorecard.experiments:
+        return "No experiment was run."
+    scenarios = len({experiment.scenario for experiment in scorecard.experiments})
+    tiers = ", ".join(f"{plain(p.profile)} is {tier_text(p.tier)}" for p in scorecard.profiles if p.experiments)
+    return f"{scenarios} scenario{'s' * (scenarios != 1)}: {tiers}."
+
+
+def setting(scorecard: Scorecard) -> str:
+    """Backends and seeds of the run."""
+    backends = sorted({experiment.backend for experiment in scorecard.experiments})
+    seeds = sorted({experiment.seed for experiment in scorecard.experiments})
+    shown = ", ".join(str(seed) for seed in seeds[:5]) + (", ..." if len(seeds) > 5 else "")
+    return f"backend {plain(', '.join(backends))}, seed{'s' * (len(seeds) != 1)} {shown}"
+
+
+def tier_text(tier: TierFinding) -> str:
+    """A tier in words: ``tier 3, proactive``."""
+    if tier.level is None:
+        return "without a tier"
+    return f"tier {tier.level}, {tier.name}" if tier.level else tier.name
+
+
+def holds_back_text(tier: TierFinding) -> str:
+    """What keeps a profile where it is."""
+    return "; ".join(tier.holds_back) if tier.holds_back else "nothing above it"
+
+
+def metric_text(metric: MetricFinding) -> str:
+    """A metric's value in its unit."""
+    if metric.value is None:
+        return "—"
+    if metric.unit in ("s", "h"):
+        return duration_text(metric.value * (3600 if metric.unit == "h" else 1))
+    if metric.unit == "share":
+        return share_text(metric.value)
+    return f"{number_text(metric.value)} a {metric.unit.removeprefix('per_')}"
+
+
+def spread_text(metric: MetricFinding) -> str:
+    """What is known about a value besides itself: its interval or bound, its tail, how much was censored."""
+    parts = []
+    if metric.low is not None and metric.high is not None:
+        parts.append(f"95 % interval {share_text(metric.low)} to {share_text(metric.high)}, n = {metric.n}")
+    elif metric.high is not None:
+        parts.append(f"at most {number_text(metric.high)} with 95 % confidence")
+    if metric.tau_s is not None and metric.value is not None:
+        tail = f"> {duration_text(metric.tau_s)}" if metric.p95 is None else duration_text(metric.p95)
+        parts.append(f"P95 {tail}, n = {metric.n}")
+    return "; ".join([*parts, *([metric.note] if metric.note else [])])
+
+
+GRADES = {
+    "world_class": "world class",
+    "p50": "P50",
+    "p95": "P95",
+    "p99": "P99",
+    "below_p99": "below P99",
+}
+
+
+def detected_text(experiment: ExperimentFinding) -> str:
+    """When and by what an experiment's faults were detected, short enough for a table."""
+    seen = [fault for fault in experiment.faults if fault.detection is not None]
+    if len(seen) != 1:
+        hits = [f.detection.time_to_detect_s for f in seen if f.detection and f.detection.first]
+        times = [time for time in hits if time is not None]
+        slowest = f", slowest {duration_text(max(times))}" if times else ""
+        return f"{len(times)} of {len(seen)} faults{slowest}" if seen else "—"
+    detection = seen[0].detection
+    if detection is None or detection.first is None:
+        return "no alert"
+    return f"{duration_text(detection.time_to_detect_s)}, {plain(detection.first.component or '?')}"
+
+
+def recovered_text(experiment: ExperimentFinding) -> str:
+    """How the harm of an experiment's faults ended, worst first, short enough for a table."""
+    order = (RecoveryKind.NEVER, RecoveryKind.RECOVERED, RecoveryKind.MITIGATED, RecoveryKind.NOT_NEEDED)
+    found = [fault.recovery for fault in experiment.faults if fault.recovery]
+    if not found:
+        return "—"
+    last = min(found, key=lambda recovery: (order.index(recovery.kind), -(recovery.time_to_recover_s or 0)))
+    if last.kind is RecoveryKind.NOT_NEEDED:
+        return "no harm"
+    if last.kind is RecoveryKind.NEVER:
+        return "never"
+    return f"{duration_text(last.time_to_recover_s)}, {last.kind.value}"
+
+
+def harm_of(experiment: ExperimentFinding) -> float | None:
+    """The total harm of an experiment in hours of a total outage; None if nothing was measured."""
+    return next((harm.area for harm in experiment.signals if harm.signal == "total"), None)
+
+
+def harm_text(experiment: ExperimentFinding) -> str:
+    """The total harm as a duration of outage."""
+    harm = harm_of(experiment)
+    return "—" if harm is None else "none" if harm * 3600 < 1 else duration_text(harm * 3600)
+
+
+def availability_text(experiment: ExperimentFinding) -> str:
+    """The share of requests answered in an experiment's horizon."""
+    counts = experiment.counts
+    return "—" if counts is None or not counts.requests else share_text(counts.answered / counts.requests)
+
+
+def reason_text(experiment: ExperimentFinding) -> str:
+    """Why the outcome is what it is: which alert, from where, how soon, which recovery."""
+    if experiment.timeline is None:
+        return "; ".join(plain(reason) for reason in experiment.reasons)
+    named = len(experiment.faults) > 1
+    return " ".join((f"{plain(fault.id)}: " if named else "") + fault_text(fault) for fault in experiment.faults)
+
+
+def fault_text(fault: FaultFinding) -> str:
+    """One fault's story in a sentence or two."""
+    detection, recovery = fault.detection, fault.recovery
+    if detection is None or recovery is None:
+        return sentence(fault.reason)
+    if detection.first is None:
+        noticed = "Nothing alerted."
+    else:
+        by = f" {grade_text(detection.grade)}" if detection.grade.value != "none" else ""
+        noticed = f"{plain(alert_text(detection.first))} after {duration_text(detection.time_to_detect_s)},{by}."
+    if recovery.kind is RecoveryKind.NOT_NEEDED:
+        return f"{noticed} Users did not notice."
+    worse = ", ".join(harm.title.lower() for harm in fault.signals if harm.decides and harm.t_on is not None)
+    if recovery.kind is RecoveryKind.NEVER:
+        ended = "never recovered"
+    elif recovery.kind is RecoveryKind.MITIGATED:
+        ended = f"mitigated under the fault after {duration_text(recovery.from_effect_s)}"
+    else:
+        ended = f"recovered {duration_text(recovery.from_removal_s)} after the fault's end"
+    again = ", with a relapse" if recovery.relapsed else ""
+    return f"{noticed} {sentence(f'{worse} suffered, {ended}{again}')}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop.
+
+    >>> sentence("users suffered")
+    'Users suffered.'
+    """
+    flat = plain(text)
+    return flat[:1].upper() + flat[1:] + ("" if flat.endswith((".", "?", "!")) else ".") if flat else ""
+
+
+def silent_ones(scorecard: Scorecard, profile: ProfileFinding) -> list[ExperimentFinding]:
+    """The profile's experiments in which users were harmed and nobody was told."""
+    return [e for e in scorecard.experiments if e.profile == profile.profile and e.outcome is Outcome.SILENT]
+
+
+def unmet(experiment: ExperimentFinding) -> Sequence[ExpectationFinding]:
+    """The claims that did not come true, or could not be judged."""
+    return [claim for claim in experiment.expectations if claim.verdict is not Verdict.PASSED]
+
+
+def false_alarms_text(profile: ProfileFinding) -> str:
+    """The false-alarm rate with its bound: what MTTD must be read with."""
+    rate = profile.metric("false_alarm_rate")
+    if rate.value is None:
+        return "false alarms not measured"
+    bound = "" if rate.high is None else f" (at most {number_text(rate.high)})"
+    return f"{number_text(rate.value)} false alarms a day{bound}"

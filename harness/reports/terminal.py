@@ -1,0 +1,168 @@
+"""The scorecard on a terminal, within 100 columns."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.reports.narrative import (
+    GRADES,
+    HARM_NOTE,
+    Rerun,
+    availability_text,
+    detected_text,
+    false_alarms_text,
+    harm_text,
+    headline,
+    holds_back_text,
+    metric_text,
+    plain,
+    recovered_text,
+    setting,
+    silent_ones,
+    tier_text,
+    unmet,
+)
+from harness.scoring.findings import ExpectationFinding, ExperimentFinding, ProfileFinding
+from harness.scoring.scorecard import Scorecard
+from harness.verdict import Outcome, Verdict
+
+__all__ = ["render"]
+
+WIDTH = 100
+
+_OUTCOME_STYLE = {
+    Outcome.CAUGHT: "blue",
+    Outcome.SILENT: "bold red",
+    Outcome.ABSORBED: "green",
+    Outcome.INERT: "dim",
+    Outcome.UNKNOWN: "magenta",
+}
+_VERDICT_STYLE = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "magenta"}
+
+
+def render(scorecard: Scorecard, console: Console, *, rerun: Rerun | None = None, shown: int = 5) -> None:
+    """Prints the scorecard. ``rerun`` gives the command that runs an experiment again; at most ``shown``
+    experiments whose claims did not come true are spelled out, the others are counted."""
+    width = min(WIDTH, console.width)
+    for part in _parts(scorecard, rerun, shown, width):
+        console.print(part, width=width)
+
+
+def _parts(scorecard: Scorecard, rerun: Rerun | None, shown: int, width: int) -> list[RenderableType]:
+    verdict = Text(scorecard.verdict.value.upper(), style=f"bold {_VERDICT_STYLE[scorecard.verdict]}")
+    title = Text.assemble(verdict, "  ", (headline(scorecard), "bold"))
+    parts: list[RenderableType] = [Text(), title, Text(setting(scorecard), style="dim")]
+    for profile in scorecard.profiles:
+        if profile.experiments:
+            parts += [Text(), _profile(profile, width), _table(scorecard, profile, width)]
+    if scorecard.experiments:
+        parts.append(Text(HARM_NOTE, style="dim"))
+    parts += _silent(scorecard)
+    parts += _failures(scorecard, rerun, shown)
+    return parts
+
+
+def _profile(profile: ProfileFinding, width: int) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_row(
+        Text(plain(profile.profile), style="bold"),
+        Text.assemble((tier_text(profile.tier), "bold"), f"  held back by {holds_back_text(profile.tier)}"),
+    )
+    mttd = Text.assemble(_metric(profile, "mttd", "MTTD"), " at ", false_alarms_text(profile))
+    others = [("mttr", "MTTR"), ("prediction_availability", "availability")]
+    second = Text(" · ").join([mttd, *(_metric(profile, name, short) for name, short in others)])
+    grid.add_row("", second)
+    silent = profile.metric("silent_failure_detection_rate")
+    interval = ""
+    if silent.low is not None and silent.high is not None:
+        interval = f" [{100 * silent.low:.0f} to {100 * silent.high:.0f}], n = {silent.n}"
+    third = Text.assemble(_metric(profile, "silent_failure_detection_rate", "silent failures detected"), interval)
+    grid.add_row("", third)
+    return grid
+
+
+def _metric(profile: ProfileFinding, name: str, short: str) -> Text:
+    metric = profile.metric(name)
+    grade = f" ({GRADES[metric.grade]})" if metric.grade else ""
+    return Text.assemble(f"{short} ", (metric_text(metric), "bold"), (grade, "dim"))
+
+
+def _table(scorecard: Scorecard, profile: ProfileFinding, width: int) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
+    table.add_column("scenario", ratio=1, overflow="ellipsis", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("detected", no_wrap=True, overflow="ellipsis", max_width=22)
+    table.add_column("recovered", no_wrap=True, overflow="ellipsis", max_width=21)
+    table.add_column("harm", no_wrap=True)
+    table.add_column("avail.", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for experiment in scorecard.experiments:
+        if experiment.profile == profile.profile:
+            table.add_row(*_row(experiment))
+    return table
+
+
+def _row(experiment: ExperimentFinding) -> list[Text]:
+    return [
+        Text(plain(experiment.scenario)),
+        Text(experiment.outcome.value.upper(), style=_OUTCOME_STYLE[experiment.outcome]),
+        Text(detected_text(experiment)),
+        Text(recovered_text(experiment)),
+        Text(harm_text(experiment)),
+        Text(availability_text(experiment)),
+        Text(experiment.verdict.value, style=_VERDICT_STYLE[experiment.verdict]),
+    ]
+
+
+def _silent(scorecard: Scorecard) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for profile in scorecard.profiles:
+        silent = silent_ones(scorecard, profile)
+        if silent:
+            names = ", ".join(plain(experiment.scenario) for experiment in silent)
+            lines.append(Text.assemble((f"{plain(profile.profile)}: ", "bold"), names))
+    return [Text(), Text("Users were harmed and nobody was told", style="bold red"), *lines] if lines else []
+
+
+def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int) -> list[RenderableType]:
+    open_ones = [e for e in scorecard.experiments if e.verdict is not Verdict.PASSED]
+    # What is known to be broken before what is unknown.
+    open_ones.sort(key=lambda experiment: -experiment.verdict.severity)
+    parts: list[RenderableType] = []
+    for experiment in open_ones[:shown]:
+        parts += [Text(), _failure(experiment, rerun)]
+    if len(open_ones) > shown:
+        rest = len(open_ones) - shown
+        parts += [Text(), Text(f"... and {rest} more that did not pass; the report has them all.", style="dim")]
+    return parts
+
+
+def _failure(experiment: ExperimentFinding, rerun: Rerun | None) -> RenderableType:
+    style = _VERDICT_STYLE[experiment.verdict]
+    head = Text.assemble(
+        (experiment.verdict.value, f"bold {style}"),
+        f"  {plain(experiment.scenario)} under {plain(experiment.profile)}, seed {experiment.seed}",
+    )
+    claims = unmet(experiment)
+    body: list[RenderableType] = [_claim(claim) for claim in claims]
+    if not claims:
+        body = [Text("; ".join(plain(reason) for reason in experiment.reasons))]
+    if rerun is not None:
+        body.append(Text.assemble(("rerun  ", "dim"), plain(rerun(experiment))))
+    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in body))
+
+
+def _claim(claim: ExpectationFinding) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column()
+    rows = [("expected", claim.claim), ("what", claim.what), ("why", claim.why), ("fix", claim.fix)]
+    for name, text in rows:
+        if text:
+            grid.add_row(name, Text(plain(text)))
+    return grid

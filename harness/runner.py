@@ -1,0 +1,213 @@
+"""Runs one arm: warm-up, steady state, faults on their timeline, and everything taken back at the end, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaos.engine import Engine, Injection
+from chaos.errors import ChaosError
+from chaos.points import Point
+from chaos.registry import registry
+from chaos.rng import key64
+from harness.scenario.model import FaultSpec, Scenario, StopCondition
+from harness.targets.base import Arm, Recorder, Stage
+
+#: How far back the steady state looks, and how often stop conditions are checked, in seconds.
+STEADY_WINDOW_S = 3 * 3600.0
+STOP_CHECK_S = 60.0
+#: How far back a stop condition looks, in seconds.
+STOP_WINDOW_S = 1800.0
+
+HORIZON, STOPPED, INTERRUPTED, UNSTEADY, ERROR, DIRTY = "horizon", "stopped", "interrupted", "unsteady", "error", "dirty"
+
+
+class Interrupt:
+    """Asks a running arm to stop: may be set from a signal handler, before or while it runs."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._wake: Callable[[], None] | None = None
+
+    def request(self) -> None:
+        """Stops the arm at its next step."""
+        self.requested = True
+        if self._wake is not None:
+            self._wake()
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        """Sets what wakes the arm."""
+        self._wake = wake
+        if self.requested:
+            wake()
+
+
+@dataclass(slots=True)
+class _Planned:
+    """A fault of the timeline: when it begins and ends is known, or becomes known (seconds since the start)."""
+
+    spec: FaultSpec
+    fault_id: str
+    seed: int
+    state: str = "waiting"
+
+
+class Conductor:
+    """Conducts one arm on a stage. Times are seconds of the target since the start."""
+
+    def __init__(self, arm: Arm, stage: Stage, recorder: Recorder, interrupt: Interrupt) -> None:
+        self._arm = arm
+        self._stage = stage
+        self._recorder = recorder
+        self._interrupt = interrupt
+        self._changed = asyncio.Event()
+        self._due: list[tuple[float, int, str, str]] = []
+        self._pushed = 0
+        self._planned: dict[str, _Planned] = {}
+        self._breached_since: dict[int, float] = {}
+
+    async def run(self) -> str:
+        """Runs the arm; the reason of its end, which is also the last thing in its journal."""
+        self._recorder.write("arm.start", self._arm.start_fields())
+        reason, error = ERROR, None
+        engine: Engine | None = None
+        try:
+            await self._stage.deploy()
+            scenario = self._arm.scenario
+            limits = scenario.blast_radius.caps() if scenario is not None else None
+            engine = Engine(self._stage.driver, self._recorder, self._stage.now, limits=limits)
+            self._stage.on_touched(self._touched_by(engine))
+            self._interrupt.attach(self._changed.set)
+            reason = await self._phases(engine, scenario)
+        except ChaosError as failure:
+            error = str(failure)
+        finally:
+            failures = await engine.revert_all() if engine is not None else []
+            if failures:
+                reason, error = DIRTY, "; ".join(f"{f.fault_id}: {f.error}" for f in failures)
+            fields = {"reason": reason} | ({"error": error} if error else {})
+            self._recorder.write("arm.end", fields, durable=True)
+        return reason
+
+    async def _phases(self, engine: Engine, scenario: Scenario | None) -> str:
+        if not await self._until(self._arm.warmup_s):
+            return INTERRUPTED
+        if scenario is None:
+            return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
+        if not self._steady(scenario):
+            return UNSTEADY
+        self._schedule(scenario)
+        if scenario.stop:
+            self._push(self._arm.warmup_s + STOP_CHECK_S, "check", "")
+        while self._due:
+            when, _, what, fault_id = self._due[0]
+            if when > self._arm.end_s:
+                break
+            if not await self._until(when):
+                return INTERRUPTED
+            if self._due[0][0] > self._stage.now():
+                continue  # something earlier came up meanwhile, or this was a wake-up only
+            heapq.heappop(self._due)
+            if what == "inject":
+                await self._inject(engine, fault_id)
+            elif what == "revert":
+                await self._revert(engine, fault_id)
+            elif self._must_stop(scenario):
+                return STOPPED
+        return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
+
+    async def _until(self, when: float) -> bool:
+        """Waits for a moment, or for an earlier one that was scheduled meanwhile; False if interrupted."""
+        while not self._interrupt.requested:
+            target = min(when, self._due[0][0]) if self._due else when
+            wait = target - self._stage.now()
+            if wait <= 0:
+                return True
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait)
+            except TimeoutError:
+                continue
+        return False
+
+    def _push(self, when: float, what: str, fault_id: str) -> None:
+        self._pushed += 1
+        heapq.heappush(self._due, (when, self._pushed, what, fault_id))
+
+    def _schedule(self, scenario: Scenario) -> None:
+        begin = self._arm.warmup_s
+        for spec, fault_id in zip(scenario.faults, scenario.fault_ids(), strict=True):
+            seed = key64(self._arm.seed, scenario.name, fault_id)
+            self._planned[fault_id] = _Planned(spec, fault_id, seed)
+            if spec.after is None:
+                self._push(begin + (spec.at_s or 0.0), "inject", fault_id)
+
+    async def _inject(self, engine: Engine, fault_id: str) -> None:
+        planned = self._planned[fault_id]
+        fault = registry.get(planned.spec.fault).model_validate(planned.spec.params)
+        await engine.inject(Injection(fault_id, fault, Point.parse(planned.spec.point), planned.seed))
+        planned.state = "applied"
+        if planned.spec.for_s is not None:
+            self._push(self._stage.now() + planned.spec.for_s, "revert", fault_id)
+        self._follow(fault_id, "applied")
+
+    async def _revert(self, engine: Engine, fault_id: str) -> None:
+        await engine.revert(fault_id)
+        self._planned[fault_id].state = "reverted"
+        self._follow(fault_id, "reverted")
+
+    def _touched_by(self, engine: Engine) -> Callable[[str, str, int], None]:
+        seen: dict[str, None] = {}
+
+        def touched(fault_id: str, what: str, count: int) -> None:
+            engine.touched(fault_id, what, count)
+            if fault_id not in seen:
+                seen[fault_id] = None
+                self._follow(fault_id, "touched")
+
+        return touched
+
+    def _follow(self, fault_id: str, effect: str) -> None:
+        """Schedules the faults that wait for this effect."""
+        for planned in self._planned.values():
+            after = planned.spec.after
+            if planned.state == "waiting" and after is not None and (after.fault, after.effect) == (fault_id, effect):
+                planned.state = "scheduled"
+                self._push(self._stage.now() + after.delay_s, "inject", planned.fault_id)
+                self._changed.set()
+
+    def _steady(self, scenario: Scenario) -> bool:
+        """Probes the steady state and journals it."""
+        reasons = []
+        for condition in scenario.steady_state:
+            value = self._stage.probe(condition.probe, STEADY_WINDOW_S)
+            low, high = condition.at_least, condition.at_most
+            ok = value is not None and (low is None or value >= low) and (high is None or value <= high)
+            self._recorder.write("probe", {"name": condition.probe, "value": value, "ok": ok})
+            if not ok:
+                bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+                shown = "no data" if value is None else f"{value:.4g}"
+                reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
+        self._recorder.write("steady_state", {"ok": not reasons, "reasons": reasons})
+        return not reasons
+
+    def _must_stop(self, scenario: Scenario) -> bool:
+        now = self._stage.now()
+        for index, condition in enumerate(scenario.stop):
+            value = self._stage.probe(condition.probe, STOP_WINDOW_S)
+            if value is None or not _breached(condition, value):
+                self._breached_since.pop(index, None)
+                continue
+            since = self._breached_since.setdefault(index, now)
+            if now - since >= condition.for_s:
+                self._recorder.write("probe", {"name": condition.probe, "value": value, "ok": False})
+                return True
+        self._push(now + STOP_CHECK_S, "check", "")
+        return False
+
+
+def _breached(condition: StopCondition, value: float) -> bool:
+    below, above = condition.below, condition.above
+    return (below is not None and value < below) or (above is not None and value > above)

@@ -1,0 +1,116 @@
+"""What a target is: a place where an arm of an experiment runs, and the facts that scenarios are checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from chaos.engine import Driver
+from harness.scenario import Scenario, TargetFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One run of the target: a control (``scenario`` None) or a treatment.
+
+    ``end_s`` is warm-up and horizon together, in seconds of the target's time; ``control`` and ``reference`` name the
+    fault-free arms that a treatment is compared with (same seed, another seed). Everything is plain data, so that an
+    arm can be sent to another process.
+    """
+
+    arm_id: str
+    profile: str
+    backend: str
+    seed: int
+    start: datetime
+    warmup_s: float
+    end_s: float
+    scenario: Scenario | None = None
+    control: str | None = None
+    reference: tuple[str, ...] = ()
+
+    def start_fields(self) -> dict[str, Any]:
+        """The fields of the journal's ``arm.start``."""
+        fields: dict[str, Any] = {
+            "role": "control" if self.scenario is None else "treatment",
+            "scenario": None if self.scenario is None else self.scenario.name,
+            "profile": self.profile,
+            "backend": self.backend,
+            "seed": self.seed,
+            "start": self.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "warmup_s": self.warmup_s,
+            "horizon_s": self.end_s - self.warmup_s,
+        }
+        if self.scenario is not None:
+            fields |= {
+                "control": self.control,
+                "reference": list(self.reference),
+                "spec": self.scenario.to_spec(),
+            }
+        return fields
+
+
+class Recorder(Protocol):
+    """Where a stage writes what it observes; `harness.journal.ArmJournal` is one."""
+
+    def write(self, kind: str, fields: Mapping[str, Any], durable: bool = False) -> None:
+        """Appends an event, now."""
+        ...
+
+
+class Stage(Protocol):
+    """A deployed target that is about to run: the conductor's view of it.
+
+    Its requests, alerts and samples go to the recorder that it was made with, as they happen.
+    """
+
+    @property
+    def driver(self) -> Driver:
+        """Carries out the actions of faults."""
+        ...
+
+    def now(self) -> float:
+        """Seconds of the target's time since the start."""
+        ...
+
+    async def deploy(self) -> None:
+        """Starts everything; returns when it runs."""
+        ...
+
+    def probe(self, signal: str, window_s: float) -> float | None:
+        """A signal over the last seconds, a share from 0 to 1 where more is better; None without data."""
+        ...
+
+    def on_touched(self, listener: Callable[[str, str, int], None]) -> None:
+        """Sets who is told of each effect of a fault: (fault id, what, how many more)."""
+        ...
+
+
+class Target(Protocol):
+    """Something that scenarios can be run against."""
+
+    name: str
+    profiles: tuple[str, ...]
+
+    def facts(self) -> TargetFacts:
+        """What there is to be broken."""
+        ...
+
+    def default_start(self) -> datetime:
+        """Where a scenario without a ``start`` begins."""
+        ...
+
+    def prepare(self, progress: Callable[[str], None]) -> None:
+        """Does, once, what must not be in a run's path; says what it is doing."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Changes whenever the same arm could give another journal: code, data, versions of what computes."""
+        ...
+
+    def run_arm(self, arm: Arm, journal: Path) -> str:
+        """Runs an arm to its end, writing its journal; the reason of ``arm.end``."""
+        ...

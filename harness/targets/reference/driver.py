@@ -1,0 +1,167 @@
+"""The hands of the `sim` backend: carries out the verbs of faults on a simulated world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from chaos.engine import Evidence
+from chaos.errors import InjectionError
+from chaos.fault import Action
+from chaos.network.toxics import ToxicSpec
+from chaos.points import Point, PointKind
+from harness.sim import World
+from harness.sim.http import stub
+from harness.sim.network import Link
+from harness.targets.reference.layout import HOSTS
+from harness.targets.reference.libraries import Libraries
+from harness.targets.reference.store_agent import StoreAgent
+
+#: (fault id, what, how many more)
+OnTouched = Callable[[str, str, int], None]
+
+
+class Touches:
+    """Counts the effects of faults and passes each on."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[str, int]] = {}
+        self.listener: OnTouched | None = None
+
+    def note(self, fault_id: str, what: str, count: int = 1) -> None:
+        """Effects that happened now."""
+        by_kind = self._counts.setdefault(fault_id, {})
+        by_kind[what] = by_kind.get(what, 0) + count
+        if self.listener is not None:
+            self.listener(fault_id, what, count)
+
+    def evidence(self, fault_id: str) -> Evidence | None:
+        """The finest count there is."""
+        by_kind = self._counts.get(fault_id)
+        if not by_kind:
+            return None
+        what = max(by_kind, key=lambda kind: (kind in ("cells", "keys"), by_kind[kind]))
+        return Evidence(by_kind[what], what)
+
+
+class SimDriver:
+    """`chaos.engine.Driver` on a world. ``control`` is the base URL of the feed gateway's control API."""
+
+    def __init__(
+        self, world: World, touches: Touches, libraries: Libraries, agent: StoreAgent, control: str, reset_store: Callable[[], None]
+    ) -> None:
+        self._world = world
+        self._touches = touches
+        self._libraries = libraries
+        self._agent = agent
+        self._control = control
+        self._reset_store = reset_store
+        self._fault_of: dict[str, str] = {}
+        world.network.on_touched = self._toxic_acted
+
+    def _toxic_acted(self, link: Link, toxic: str) -> None:
+        if toxic in self._fault_of:
+            self._touches.note(self._fault_of[toxic], "links")
+
+    async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
+        """``entries``: what the store holds."""
+        if what != "entries":
+            raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
+        return {"entries": await self._agent.entries()}
+
+    async def evidence(self, fault_id: str) -> Evidence | None:
+        """What the fault touched."""
+        return self._touches.evidence(fault_id)
+
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
+        """One verb at one point; raises `InjectionError` for one that the point doesn't have."""
+        handler: Callable[[str, Point, Mapping[str, Any]], Any] | None = getattr(self, f"_{action.verb}", None)
+        if handler is None:
+            raise InjectionError(f"{point}: the simulator has no verb {action.verb!r}")
+        await handler(fault_id, point, action.args)
+
+    # -- feeds
+
+    async def _install(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._call("PUT", f"/rules/{args['rule_id']}", args)
+
+    async def _uninstall(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._call("DELETE", f"/rules/{args['rule_id']}", None)
+
+    async def _call(self, method: str, path: str, body: Any) -> None:
+        try:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+                async with session.request(method, self._control + path, json=body) as answer:
+                    if answer.status >= 400:
+                        raise InjectionError(f"feed gateway: HTTP {answer.status}: {(await answer.text())[:300]}")
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            raise InjectionError(f"feed gateway: {error or type(error).__name__}") from error
+
+    # -- links
+
+    async def _add_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        spec = ToxicSpec.from_json(args["toxic"])
+        for link in self._links(point):
+            self._world.network.add_toxic(link, spec)
+            self._fault_of[spec.name] = fault_id
+
+    async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        for link in self._links(point):
+            self._world.network.remove_toxic(link, args["name"])
+
+    async def _answer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        def answered() -> None:
+            self._touches.note(fault_id, "requests")
+
+        for link in self._links(point):
+            self._world.network.set_answer(link, stub(args["status"], answered))
+
+    async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        for link in self._links(point):
+            self._world.network.set_answer(link, None)
+
+    def _links(self, point: Point) -> list[str]:
+        """Links of the pipeline's hosts; the harness's own way to them stays clean."""
+        client, server = point.ends if point.kind == PointKind.LINK else ("*", point.name)
+        clients = HOSTS if client == "*" else (client,)
+        servers = HOSTS if server == "*" else (server,)
+        return [f"{c}->{s}" for c in clients for s in servers if c != s]
+
+    # -- processes
+
+    async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if self._world.network.hosts[point.name].state != "down":
+            self._world.kill(point.name)
+            self._touches.note(fault_id, "processes")
+
+    async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if args.get("empty") and self._world.network.hosts[point.name].state == "down":
+            self._reset_store()
+        await self._world.start(point.name)
+
+    async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if self._world.network.hosts[point.name].state == "running":
+            self._world.pause(point.name)
+            self._touches.note(fault_id, "processes")
+
+    async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._world.resume(point.name)
+
+    # -- data in the store
+
+    async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._agent.hold(args["hold_id"], args["entries"])
+
+    async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._agent.release(args["hold_id"])
+
+    # -- dependencies
+
+    async def _overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._libraries.add(point.name, args["overlay_id"], args["files"])
+
+    async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._libraries.remove(point.name, args["overlay_id"])

@@ -1,0 +1,50 @@
+"""Imports for simulated services: what an overlay has put in a library's place comes first, as on a path."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+
+class Libraries:
+    """``overlays`` maps a service to its overlays: {overlay id: {relative path: text}}; files live under ``folder``."""
+
+    def __init__(self, folder: Path, on_load: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._on_load = on_load
+        self._overlays: dict[str, dict[str, Path]] = {}
+
+    def add(self, service: str, overlay_id: str, files: Mapping[str, str]) -> None:
+        """Puts files in front of the service's libraries."""
+        root = self._folder / overlay_id
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self._overlays.setdefault(service, {})[overlay_id] = root
+
+    def remove(self, service: str, overlay_id: str) -> None:
+        """Takes an overlay away; nothing happens if it isn't there."""
+        self._overlays.get(service, {}).pop(overlay_id, None)
+
+    def load(self, service: str, name: str) -> ModuleType:
+        """The library as the service sees it now; raises what importing it raises."""
+        for overlay_id, root in reversed(self._overlays.get(service, {}).items()):
+            init = root / name / "__init__.py"
+            if init.exists():
+                self._on_load(overlay_id)
+                return _execute(name, init)
+        return importlib.import_module(name)
+
+
+def _execute(name: str, init: Path) -> ModuleType:
+    """Runs a package's file as a module of its own: the library of the other services stays what it is."""
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,171 @@
+"""The reference pipeline on the simulator: a host a service, and the harness's own hosts around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from redis.asyncio import Redis
+
+from chaos.gateway.app import create_control, create_gateway
+from chaos.gateway.upstream import SessionFetcher
+from chaos.rng import uniform
+from harness.sim import World
+from harness.sim.http import serve
+from harness.sim.store import StoreServer
+from harness.targets.base import Arm, Recorder
+from harness.targets.reference.driver import SimDriver, Touches
+from harness.targets.reference.layout import SERVICES, STORE
+from harness.targets.reference.libraries import Libraries
+from harness.targets.reference.receiver import PORT as ALERTS_PORT
+from harness.targets.reference.receiver import create_receiver
+from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.workload import Users, plan_asks
+from reference_pipeline import assembly
+from reference_pipeline.data import Prepared
+from reference_pipeline.data.prepared import TimeTable
+from reference_pipeline.profiles import PROFILES
+from reference_pipeline.sources import FEEDS
+
+_CONTROL_PORT = 8001
+_STORE_PORT = 6379
+#: A supervisor starts a dead process again after this long, in seconds.
+_RESTART_S = 15.0
+#: The harness's own host: not of the pipeline, and on no faulty link.
+_OPERATOR = "operator"
+
+
+class SimulatedStage:
+    """One deployment in one world, about to run; `harness.targets.base.Stage`."""
+
+    def __init__(self, arm: Arm, world: World, recorder: Recorder, prepared: Prepared, examples: TimeTable, folder: Path) -> None:
+        self._arm = arm
+        self._world = world
+        self._touches = Touches()
+        profile = PROFILES[arm.profile]
+        self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
+        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, "gateway")}
+        self._deployment = assembly.Deployment(
+            profile=profile,
+            prepared=prepared,
+            examples=examples,
+            start=arm.start.timestamp(),
+            folder=folder,
+            addresses={**addresses, "alerts": f"http://alerts:{ALERTS_PORT}"},
+            store_address=(STORE, _STORE_PORT),
+            seed=arm.seed,
+            phase=lambda purpose, period_s: round(period_s * uniform(arm.seed, "phase", purpose), 3),
+            platform=_SimPlatform(world) if profile.supervised else None,
+            load_library=self._libraries.load,
+        )
+        self._store = StoreServer()
+        self._recorder = recorder
+        asks = plan_asks(
+            prepared.flights(arm.start.timestamp(), arm.start.timestamp() + arm.end_s + 4 * 3600),
+            arm.start.timestamp(),
+            arm.end_s,
+            arm.seed,
+        )
+        self._users = Users(asks, "http://serving:8000/predict", recorder, self.now)
+        self._add_hosts()
+
+    @property
+    def driver(self) -> SimDriver:
+        """Carries out the actions of faults."""
+        return self._driver
+
+    def now(self) -> float:
+        """Virtual seconds since the start."""
+        return self._world.loop.time()
+
+    def probe(self, signal: str, window_s: float) -> float | None:
+        """A signal as the users saw it in the last seconds."""
+        return self._users.observed.probe(signal, self.now() - window_s)
+
+    def on_touched(self, listener: Callable[[str, str, int], None]) -> None:
+        """Sets who is told of each effect of a fault."""
+        self._touches.listener = listener
+
+    async def deploy(self) -> None:
+        """Boots every host, in the order in which they need each other."""
+        assembly.seed_registry(self._deployment)
+        for name in (STORE, "alerts", *FEEDS, "gateway"):
+            await self._world.start(name)
+        for name in assembly.SERVICES:
+            if name not in FEEDS:
+                await self._world.start(name)
+        await self._world.start("users")
+        await self._world.start(_OPERATOR)
+        redis = Redis(host=STORE, port=_STORE_PORT)
+        agent = StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys))
+        self._driver = SimDriver(
+            self._world, self._touches, self._libraries, agent, f"http://gateway:{_CONTROL_PORT}", self._store.forget
+        )
+
+    def _add_hosts(self) -> None:
+        world = self._world
+        for name in assembly.SERVICES:
+            world.add_host(name, self._boot(name))
+        world.add_host(STORE, self._store.start)
+        world.add_host("gateway", self._boot_gateway)
+        world.add_host("alerts", self._boot_alerts)
+        world.add_host("users", self._boot_users)
+        world.add_host(_OPERATOR)
+
+    def _boot(self, name: str) -> Callable[[], Any]:
+        async def boot() -> None:
+            service = await assembly.build(name, self._deployment, self._world.clock(name))
+            await serve(service.app)
+            for work in service.background:
+                self._world.spawn(name, work())
+            if self._deployment.profile.supervised:
+                self._supervise(name)
+
+        return boot
+
+    async def _boot_gateway(self) -> None:
+        clock = self._world.clock("gateway").now
+        gateway = create_gateway(
+            {feed: f"http://{feed}:8000" for feed in FEEDS},
+            SessionFetcher(aiohttp.ClientSession()),
+            clock,
+            on_touched=self._touches.note,
+        )
+        await serve(gateway)
+        await serve(create_control(gateway, clock), _CONTROL_PORT)
+
+    async def _boot_alerts(self) -> None:
+        await serve(create_receiver(self._recorder), ALERTS_PORT)
+
+    async def _boot_users(self) -> None:
+        self._world.spawn("users", self._users.run())
+
+    def _supervise(self, name: str) -> None:
+        """Starts a service that died again a little later, as an orchestrator of processes does."""
+        life = self._world.network.hosts[name].life
+        assert life is not None
+
+        def died() -> None:
+            self._world.loop.call_later(_RESTART_S, restart, context=outside)
+
+        def restart() -> None:
+            if self._world.network.hosts[name].state == "down":
+                self._world.spawn(_OPERATOR, self._world.start(name))
+
+        outside = self._world.network.context
+        life.on_death.append(died)
+
+
+class _SimPlatform:
+    """`reference_pipeline.orchestration.runbook.Platform` on a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def restart(self, service: str) -> None:
+        """Kills a service's process and starts it again."""
+        if service in self._world.network.hosts:
+            self._world.kill(service)
+            await self._world.start(service)

@@ -1,0 +1,71 @@
+"""Faults on the data of the feature store: an ordinary Redis client that keeps chosen keys as they were."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+#: How often held keys are looked after, in seconds: for so long a reader may see a fresh value.
+EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class _Hold:
+    entries: Mapping[str, str]
+    fresh: dict[str, bytes] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+
+
+class StoreAgent:
+    """``on_overwritten`` is told (hold id, keys) whenever newer values were put back to the old ones."""
+
+    def __init__(self, redis: Redis, on_overwritten: Callable[[str, int], None]) -> None:
+        self._redis = redis
+        self._on_overwritten = on_overwritten
+        self._holds: dict[str, _Hold] = {}
+
+    async def entries(self) -> dict[str, str]:
+        """Every text value of the store."""
+        keys = sorted([key async for key in self._redis.scan_iter(count=1000)])
+        values = await self._redis.mget(keys) if keys else []
+        return {k.decode(): v.decode() for k, v in zip(keys, values, strict=True) if v is not None}
+
+    def hold(self, hold_id: str, entries: Mapping[str, str]) -> None:
+        """Keeps keys at these values until `release`."""
+        if hold_id not in self._holds:
+            hold = self._holds[hold_id] = _Hold(dict(entries))
+            hold.task = asyncio.get_running_loop().create_task(self._keep(hold_id, hold))
+
+    async def release(self, hold_id: str) -> None:
+        """Lets the keys go, each with the newest value that the pipeline had written for it."""
+        hold = self._holds.pop(hold_id, None)
+        if hold is None:
+            return
+        if hold.task is not None:
+            hold.task.cancel()
+        if hold.fresh:
+            await self._redis.mset({key: value for key, value in sorted(hold.fresh.items())})
+
+    async def _keep(self, hold_id: str, hold: _Hold) -> None:
+        keys = list(hold.entries)
+        while keys:
+            await asyncio.sleep(EVERY_S)
+            try:
+                current: list[Any] = await self._redis.mget(keys)
+                changed = {
+                    key: value
+                    for key, value in zip(keys, current, strict=True)
+                    if value is not None and value.decode() != hold.entries[key]
+                }
+                if changed:
+                    await self._redis.mset({key: hold.entries[key] for key in changed}, )
+            except RedisError:
+                continue  # the store is out of reach: nobody reads from it either
+            hold.fresh.update(changed)
+            if changed:
+                self._on_overwritten(hold_id, len(changed))

