@@ -77,7 +77,7 @@ class JournalWriter:
         self._last_t: dict[str, float] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.path.exists():
+            if self.path.is_file():
                 _mend(self.path)
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:

@@ -13,7 +13,7 @@ from chaos.points import Point
 from chaos.registry import registry
 from chaos.rng import key64
 from harness.scenario.model import FaultSpec, Scenario, StopCondition
-from harness.targets.base import Arm, Recorder, Stage
+from harness.targets.base import Arm, Interrupt, Recorder, Stage
 
 #: How far back the steady state looks, and how often stop conditions are checked, in seconds.
 STEADY_WINDOW_S = 3 * 3600.0
@@ -21,27 +21,14 @@ STOP_CHECK_S = 60.0
 #: How far back a stop condition looks, in seconds.
 STOP_WINDOW_S = 1800.0
 
-HORIZON, STOPPED, INTERRUPTED, UNSTEADY, ERROR, DIRTY = "horizon", "stopped", "interrupted", "unsteady", "error", "dirty"
-
-
-class Interrupt:
-    """Asks a running arm to stop: may be set from a signal handler, before or while it runs."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._wake: Callable[[], None] | None = None
-
-    def request(self) -> None:
-        """Stops the arm at its next step."""
-        self.requested = True
-        if self._wake is not None:
-            self._wake()
-
-    def attach(self, wake: Callable[[], None]) -> None:
-        """Sets what wakes the arm."""
-        self._wake = wake
-        if self.requested:
-            wake()
+HORIZON, STOPPED, INTERRUPTED, UNSTEADY, ERROR, DIRTY = (
+    "horizon",
+    "stopped",
+    "interrupted",
+    "unsteady",
+    "error",
+    "dirty",
+)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,11 @@ Floats = NDArray[np.float64]
 
 def whole(table: pa.Table, name: str) -> pa.Array:
     """The column as one array."""
-    column = table.column(name)
+    return joined(table.column(name))
+
+
+def joined(column: pa.ChunkedArray) -> pa.Array:
+    """All chunks in one, copied only if there are several."""
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
@@ -70,6 +74,21 @@ def with_nulls(array: pa.Array, rows: I64) -> pa.Array:
             array = array.take(pa.array(np.arange(len(array))))
     buffers = array.buffers()
     return pa.Array.from_buffers(array.type, len(array), [_validity(array, rows), *buffers[1:]])
+
+
+def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
+    """The array with ``values`` at these rows, ascending.
+
+    >>> scattered(pa.array(["a", "b", "c"]), np.array([0, 2]), pa.array(["x", None])).to_pylist()
+    ['x', 'b', None]
+    """
+    if pa.types.is_dictionary(array.type) or array.type.num_fields or pa.types.is_null(array.type):
+        order = np.arange(len(array))
+        order[rows] = len(array) + np.arange(len(rows))
+        return pa.concat_arrays([array, values]).take(pa.array(order))
+    mask = np.zeros(len(array), dtype=bool)
+    mask[rows] = True
+    return pc.replace_with_mask(array, pa.array(mask), values)
 
 
 def mapped(array: pa.Array, rows: I64, change: Callable[[Floats], Floats]) -> pa.Array:

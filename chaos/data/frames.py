@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 
 from chaos.data.adapters import Adapter, adapter_of
-from chaos.data.columns import whole
+from chaos.data.columns import joined, whole
 from chaos.data.ledger import CellsChanged, ColumnDropped, ColumnRenamed, ColumnReplaced, Corruption, Step
 from chaos.errors import InvalidFault, Problem, suggestion
 from chaos.fault import FeedFault
@@ -81,9 +81,9 @@ def revert(frame: F, ledger: Corruption) -> F:
         if isinstance(step, ColumnRenamed):
             out = adapter.rename(out, step.new, step.old)
         elif isinstance(step, ColumnDropped):
-            out = adapter.insert(out, step.index, str(step.field.name), _one(step.original))
+            out = adapter.insert(out, step.index, str(step.field.name), joined(step.original))
         elif isinstance(step, ColumnReplaced):
-            out = adapter.replace(out, step.column, _one(step.original))
+            out = adapter.replace(out, step.column, joined(step.original))
         else:
             restored = whole(step.undo(adapter.take(out, [step.column])), step.column)
             out = adapter.set_cells(out, step.column, restored, step.rows)
@@ -129,7 +129,3 @@ def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -
     if step.new in list(adapter.names(frame)):
         raise InvalidFault(fault, [Problem("to", f"there is a column {step.new!r} already")])
     return adapter.rename(frame, step.old, step.new)
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chaos.data.columns import joined
 from chaos.data.rows import GAMMA, U64, Keys, Positions, RowIds, splitmix64
 
 #: What a missing key value hashes to.
@@ -31,9 +32,7 @@ def row_ids(table: pa.Table, key: Sequence[str], start: int) -> RowIds:
 
 
 def _value_hashes(column: pa.ChunkedArray) -> U64:
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # pyarrow keeps zero chunks apart
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    array = joined(column)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     hashed = _text_hashes(array) if _is_text(array.type) else splitmix64(_bits(array))

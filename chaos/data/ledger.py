@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from chaos.data.columns import scattered, whole
 from chaos.data.rows import I64
 
 
@@ -24,10 +24,7 @@ class CellsChanged:
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with the old values."""
         index = table.schema.get_field_index(self.column)
-        array = table.column(index).combine_chunks()
-        mask = np.zeros(len(array), dtype=bool)
-        mask[self.rows] = True
-        restored = pc.replace_with_mask(array, pa.array(mask), self.originals)
+        restored = scattered(whole(table, self.column), self.rows, self.originals)
         return table.set_column(index, table.schema.field(index), restored)
 
 

@@ -15,24 +15,36 @@ from harness.scoring.findings import (
     RecoveryKind,
     TierFinding,
 )
+from harness.scoring.policy import HOUR_S
 from harness.scoring.scorecard import Scorecard
-from harness.scoring.wording import duration_text, number_text, share_text
+from harness.scoring.wording import brief_text, duration_text, number_text, share_text
 from harness.verdict import Outcome, Verdict
 
 Rerun = Callable[[ExperimentFinding], str]
 """Gives the command that runs an experiment again."""
 
-HARM_NOTE = "Harm is the excess loss over the control run, as the time of a total outage that would hurt as much."
+HARM_NOTE = (
+    "Harm is the excess loss of predictions over the control run, as the time of a total outage that "
+    "would hurt as much; in brackets, where predictions stayed as good: how long answers were late or stale."
+)
 
 
 def plain(text: str) -> str:
-    """Text of a pipeline or a scenario made harmless to lay out: one line, no control or direction characters.
+    """Text of a pipeline or a scenario made harmless to lay out: one line, no control or direction marks.
 
     >>> plain("evil\\x1b[2J\\nname\\u202e")
     'evil�[2J name�'
     """
-    flat = " ".join(text.split())
-    return "".join("�" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in flat)
+    return " ".join(harmless(text).split())
+
+
+def harmless(text: str) -> str:
+    """The same, keeping every space where it is."""
+    spaced = "".join(" " if c.isspace() else c for c in text)
+    return "".join("�" if unicodedata.category(c) in _UNSEEN else c for c in spaced)
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
 def headline(scorecard: Scorecard) -> str:
@@ -40,7 +52,7 @@ def headline(scorecard: Scorecard) -> str:
     if not scorecard.experiments:
         return "No experiment was run."
     scenarios = len({experiment.scenario for experiment in scorecard.experiments})
-    tiers = ", ".join(f"{plain(p.profile)} is {tier_text(p.tier)}" for p in scorecard.profiles if p.experiments)
+    tiers = "; ".join(f"{plain(p.profile)} is {tier_text(p.tier)}" for p in scorecard.profiles if p.experiments)
     return f"{scenarios} scenario{'s' * (scenarios != 1)}: {tiers}."
 
 
@@ -56,7 +68,7 @@ def tier_text(tier: TierFinding) -> str:
     """A tier in words: ``tier 3, proactive``."""
     if tier.level is None:
         return "without a tier"
-    return f"tier {tier.level}, {tier.name}" if tier.level else tier.name
+    return f"at tier {tier.level}, {tier.name}" if tier.level else tier.name
 
 
 def holds_back_text(tier: TierFinding) -> str:
@@ -98,17 +110,16 @@ GRADES = {
 
 
 def detected_text(experiment: ExperimentFinding) -> str:
-    """When and by what an experiment's faults were detected, short enough for a table."""
-    seen = [fault for fault in experiment.faults if fault.detection is not None]
-    if len(seen) != 1:
-        hits = [f.detection.time_to_detect_s for f in seen if f.detection and f.detection.first]
-        times = [time for time in hits if time is not None]
-        slowest = f", slowest {duration_text(max(times))}" if times else ""
-        return f"{len(times)} of {len(seen)} faults{slowest}" if seen else "—"
-    detection = seen[0].detection
-    if detection is None or detection.first is None:
+    """When and where an experiment's faults were detected, short enough for a table."""
+    seen = [fault.detection for fault in experiment.faults if fault.detection is not None]
+    if not seen:
+        return "—"
+    if len(seen) > 1:
+        return f"{sum(detection.first is not None for detection in seen)} of {len(seen)} faults"
+    first = seen[0].first
+    if first is None:
         return "no alert"
-    return f"{duration_text(detection.time_to_detect_s)}, {plain(detection.first.component or '?')}"
+    return f"{brief_text(seen[0].time_to_detect_s)} {plain(first.component)}".rstrip()
 
 
 def recovered_text(experiment: ExperimentFinding) -> str:
@@ -122,7 +133,7 @@ def recovered_text(experiment: ExperimentFinding) -> str:
         return "no harm"
     if last.kind is RecoveryKind.NEVER:
         return "never"
-    return f"{duration_text(last.time_to_recover_s)}, {last.kind.value}"
+    return brief_text(last.time_to_recover_s) + (" mitigated" if last.kind is RecoveryKind.MITIGATED else "")
 
 
 def harm_of(experiment: ExperimentFinding) -> float | None:
@@ -131,9 +142,26 @@ def harm_of(experiment: ExperimentFinding) -> float | None:
 
 
 def harm_text(experiment: ExperimentFinding) -> str:
-    """The total harm as a duration of outage."""
+    """The total harm as a duration of outage; in brackets how long other signals suffered, if only they
+    did."""
     harm = harm_of(experiment)
-    return "—" if harm is None else "none" if harm * 3600 < 1 else duration_text(harm * 3600)
+    if harm is None:
+        return "—"
+    if harm * HOUR_S >= 1:
+        return brief_text(harm * HOUR_S)
+    others = [signal.area for signal in experiment.signals if signal.decides and signal.t_on is not None]
+    return f"({brief_text(max(others) * HOUR_S)})" if others else "none"
+
+
+def suffered_text(experiment: ExperimentFinding) -> str:
+    """Harm, availability, and whatever else suffered, in a line."""
+    harm = harm_of(experiment) or 0.0
+    parts = [f"harm {brief_text(harm * HOUR_S) if harm * HOUR_S >= 1 else 'none'}"]
+    parts.append(f"availability {availability_text(experiment)}")
+    for signal in experiment.signals:
+        if signal.t_on is not None and signal.signal not in ("total", "quality", "availability"):
+            parts.append(f"{signal.title.lower()} lost for {brief_text(signal.area * HOUR_S)}")
+    return ", ".join(parts)
 
 
 def availability_text(experiment: ExperimentFinding) -> str:
@@ -167,6 +195,8 @@ def fault_text(fault: FaultFinding) -> str:
         ended = "never recovered"
     elif recovery.kind is RecoveryKind.MITIGATED:
         ended = f"mitigated under the fault after {duration_text(recovery.from_effect_s)}"
+    elif not recovery.from_removal_s:
+        ended = "recovered as soon as the fault ended"
     else:
         ended = f"recovered {duration_text(recovery.from_removal_s)} after the fault's end"
     again = ", with a relapse" if recovery.relapsed else ""

@@ -14,6 +14,7 @@ from harness.reports.narrative import (
     availability_text,
     detected_text,
     false_alarms_text,
+    harm_of,
     harm_text,
     headline,
     holds_back_text,
@@ -95,11 +96,8 @@ def _metric(profile: ProfileFinding, name: str, short: str) -> Text:
 def _table(scorecard: Scorecard, profile: ProfileFinding, width: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
     table.add_column("scenario", ratio=1, overflow="ellipsis", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("detected", no_wrap=True, overflow="ellipsis", max_width=22)
-    table.add_column("recovered", no_wrap=True, overflow="ellipsis", max_width=21)
-    table.add_column("harm", no_wrap=True)
-    table.add_column("avail.", no_wrap=True)
+    for column, most in (("outcome", 8), ("detected", 18), ("recovered", 16), ("harm", 9), ("avail.", 8)):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=most)
     table.add_column("verdict", no_wrap=True)
     for experiment in scorecard.experiments:
         if experiment.profile == profile.profile:
@@ -131,8 +129,8 @@ def _silent(scorecard: Scorecard) -> list[RenderableType]:
 
 def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int) -> list[RenderableType]:
     open_ones = [e for e in scorecard.experiments if e.verdict is not Verdict.PASSED]
-    # What is known to be broken before what is unknown.
-    open_ones.sort(key=lambda experiment: -experiment.verdict.severity)
+    # What is known to be broken before what is unknown, and the most harmful first.
+    open_ones.sort(key=lambda experiment: (-experiment.verdict.severity, -(harm_of(experiment) or 0.0)))
     parts: list[RenderableType] = []
     for experiment in open_ones[:shown]:
         parts += [Text(), _failure(experiment, rerun)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
@@ -58,13 +59,15 @@ def parse_duration(value: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest way to write a duration that `parse_duration` reads back, to the millisecond.
+    """How a duration is written: `parse_duration` reads it back, to the millisecond.
+
+    Sums of durations may be longer than what is read. Raises ``ValueError`` for what is negative or not finite.
 
     >>> format_duration(5400), format_duration(0.25), format_duration(0)
     ('1h30m', '250ms', '0s')
     """
-    if not 0 <= seconds <= MAX_DURATION_S:
-        raise ValueError(f"a duration is between 0 and {MAX_DURATION_S:g} seconds, got {seconds!r}")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"expected seconds of at least 0, got {seconds!r}")
     rest = round(seconds * 1000)
     parts = []
     for unit, ms in _UNIT_MS.items():

@@ -25,7 +25,7 @@ from harness.scenario.model import (
 )
 from harness.scenario.suggest import nearest, suggestion
 
-__all__ = ["Finding", "explain_empty", "explain_sizes", "explain_params", "explain_scenario"]
+__all__ = ["Finding", "explain_empty", "explain_params", "explain_scenario", "explain_sizes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ def explain_params(error: ValidationError, fault: type[BaseModel], name: str) ->
 
 
 def _model_at(place: Place) -> type[BaseModel] | None:
-    if place and str(place[-1]).startswith("<"):
-        return EXPECTATIONS[str(place[-1]).strip("<>")]
+    if len(place) == 3 and place[0] == "expect":
+        return EXPECTATIONS.get(str(place[2]).strip("<>"))
     return _MODELS.get(tuple(step for step in place if isinstance(step, str)))
 
 
@@ -135,7 +135,7 @@ def _explain(error: ValidationError, model_at: Callable[[Place], type[BaseModel]
     details = error.errors(include_url=False)
     for detail in details:
         tagged: Place = detail["loc"]
-        place = tuple(step for step in tagged if not str(step).startswith("<"))
+        place = _untagged(tagged)
         model = model_at(tagged[:-1])
         if detail["type"] == "extra_forbidden":
             known = key_names(model) if model is not None else []
@@ -148,6 +148,14 @@ def _explain(error: ValidationError, model_at: Callable[[Place], type[BaseModel]
                 yield Finding(place, _EMPTY.get(str(place[-1]), "expected at least one entry. Add one."))
         else:
             yield Finding(place, _message(detail))
+
+
+def _untagged(location: Place) -> Place:
+    """A location without the tag that pydantic puts after the index of an expectation."""
+    tags = {f"<{key}>" for key in EXPECTATIONS}
+    if location[:1] == ("expect",) and len(location) > 2 and location[2] in tags:
+        return location[:2] + location[3:]
+    return location
 
 
 def key_names(model: type[BaseModel]) -> list[str]:
@@ -184,7 +192,7 @@ def _message(detail: Any) -> str:
         return _untold(value)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"expected {words} {context[key]:g}, got {shown(value)}."
+        return f"expected {words} {context[key]}, got {shown(value)}."
     base = kind.removesuffix("_type").removesuffix("_parsing").removesuffix("_from_float")
     if base in _WRONG_TYPE and kind != base:
         return f"expected {_WRONG_TYPE[base]}, got {shown(value)}."

@@ -1,7 +1,8 @@
 """What each fault of a treatment did: its window, the harm in it, the alerts that are its own, its outcome.
 
-Harm in overlapping windows cannot be told apart without an arm for each fault: it counts for every fault in
-whose window it falls. Alerts can: one that names the component of an open fault belongs to that fault.
+Harm in overlapping windows cannot be told apart for certain without an arm for each fault. Harm that begins
+after a later fault acted is taken to be that one's doing; harm that was there before counts for both. An
+alert that names the component of an open fault belongs to that fault.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Window:
     t_act: float
     t_end: float
     to_s: float
+    later: tuple[float, ...]
+    """When other faults acted after this one, still within its window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,26 @@ def windows_of(arm: Arm, plan: Plan) -> list[Window]:
         if log is None or log.act_s is None:
             continue
         t_end = arm.observed_end_s if log.end_s is None else max(log.act_s, log.end_s)
-        following = [o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id and o.act_s >= t_end]
-        windows.append(Window(planned, log, log.act_s, t_end, min([arm.observed_end_s, *following])))
+        others = [o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id]
+        to_s = min([arm.observed_end_s, *(t for t in others if t >= t_end)])
+        later = tuple(sorted(t for t in others if log.act_s < t < to_s))
+        windows.append(Window(planned, log, log.act_s, t_end, to_s, later))
     return windows
 
 
 def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doing:
-    flags = {name: flagged(curve, window.t_act, window.to_s, policy) for name, curve in curves.items()}
-    signals = tuple(
-        harm_in(curve, *flags[name], window.t_act, window.to_s)
-        for name, curve in curves.items()
-        if curve.observed.any()
-    )
+    """What was seen in the window, but for harm that began only after a later fault had acted."""
+    flags: dict[str, tuple[Bools, bool]] = {}
+    signals = []
+    for name, curve in curves.items():
+        found = flagged(curve, window.t_act, window.to_s, policy)
+        harm = harm_in(curve, *found, window.t_act, window.to_s)
+        if harm.t_on is not None and window.later and harm.t_on >= window.later[0]:
+            found = np.zeros_like(found[0]), False
+            harm = harm_in(curve, *found, window.t_act, window.later[0])
+        flags[name] = found
+        if curve.observed.any():
+            signals.append(harm)
     worse = [
         float(curve.starts[np.flatnonzero(flags[name][0])[-1]] + curve.bin_s)
         for name, curve in curves.items()
@@ -71,7 +82,7 @@ def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doi
     ]
     # An alert during the harm that a fault left behind (a poisoned model) is its detection too.
     until = max([window.t_end, *worse]) + policy.attribution_s
-    return Doing(window, flags, signals, until)
+    return Doing(window, flags, tuple(signals), until)
 
 
 def judge_faults(
@@ -118,12 +129,12 @@ def without_effect(planned: PlannedFault, log: FaultLog | None, arm: Arm) -> Fau
     if log is None:
         outcome, reason = (
             Outcome.UNKNOWN,
-            f"{planned.id} was never injected: its time did not come before the end",
+            "the fault was never injected: its time did not come before the end",
         )
     elif log.failure:
-        outcome, reason = Outcome.UNKNOWN, f"{planned.id} could not be injected: {log.failure}"
+        outcome, reason = Outcome.UNKNOWN, f"the fault could not be injected: {log.failure}"
     else:
-        outcome, reason = Outcome.INERT, f"{planned.id} was applied and touched nothing"
+        outcome, reason = Outcome.INERT, "the fault was applied and touched nothing"
     return FaultFinding(
         id=planned.id,
         fault=planned.fault,
@@ -180,7 +191,7 @@ def _with_effect(
         touched=window.log.touched,
         what=window.log.what,
         remains=window.log.remains,
-        harm=area(total, window.t_act, window.to_s),
+        harm=next((harm.area for harm in doing.signals if harm.signal == total.signal.name), 0.0),
         signals=doing.signals,
         detection=detection.model_copy(update={"harm_before": before}),
         recovery=recovery,

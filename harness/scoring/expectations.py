@@ -64,7 +64,7 @@ def _detect(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
     hits = [a for a in detection.alerts if claim.component in (None, a.component)]
     limit = duration_text(claim.within_s)
     by = f" from {claim.component}" if claim.component else ""
-    where = "/".join(sorted({claim.component} if claim.component else expected_components(fault.point)))
+    where = " or ".join(sorted({claim.component} if claim.component else expected_components(fault.point)))
     if hits:
         took = hits[0].t_fired - fault.t_act
         what = f"{alert_text(hits[0])} after {duration_text(took)}"
@@ -96,8 +96,8 @@ def _why_silent(fault: FaultFinding, component: str | None) -> str:
 
 def _alert_fix(fault: FaultFinding, where: str) -> str:
     return (
-        f"Add a check at {where} that sees {fault.fault} on {fault.point}, or widen an existing one; "
-        "if the silence is accepted, expect `outcome: silent` or `absorbed` instead."
+        f"Let a check at {where} see {fault.fault} on {fault.point}; "
+        f"if its silence is accepted, expect `outcome: {fault.outcome.value}` instead."
     )
 
 

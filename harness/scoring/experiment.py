@@ -46,7 +46,9 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     expectations = tuple(judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect)
     claimed = [alert for fault in faults if fault.detection for alert in fault.detection.alerts]
     stuck = [f"{log.id} could not be reverted: {log.failure}" for log in treatment.faults if log.act_s and log.failure]
-    reasons = [fault.reason for fault in faults if fault.outcome in (Outcome.INERT, Outcome.UNKNOWN)] + stuck
+    reasons = [
+        f"{fault.id}: {fault.reason}" for fault in faults if fault.outcome in (Outcome.INERT, Outcome.UNKNOWN)
+    ] + stuck
     return _experiment(
         treatment,
         plan,

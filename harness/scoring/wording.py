@@ -38,6 +38,20 @@ def duration_text(seconds: float | None) -> str:
     return sign + " ".join(parts)
 
 
+def brief_text(seconds: float | None) -> str:
+    """A duration in one unit with two digits or so, for tables; an em dash for none.
+
+    >>> brief_text(85), brief_text(1500), brief_text(20880), brief_text(200000), brief_text(None)
+    ('85 s', '25 min', '5.8 h', '2.3 d', '—')
+    """
+    if seconds is None:
+        return "—"
+    for size, unit, from_size in ((86_400.0, "d", 48 * 3600.0), (3600.0, "h", 5400.0), (60.0, "min", 90.0)):
+        if abs(seconds) >= from_size:
+            return f"{number_text(round(seconds / size, 0 if unit == 'min' else 1))} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def share_text(share: float | None) -> str:
     """A share as a percentage, with as many digits as its distance from 100 % needs.
 

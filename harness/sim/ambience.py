@@ -68,11 +68,18 @@ def _inline_threads() -> Iterator[None]:
 
 @contextmanager
 def _manual_collector() -> Iterator[None]:
-    """Cycles must not be finalised at a moment that depends on what else the process did before."""
-    enabled = gc.isenabled()
+    """Cycles must not be finalised at a moment that depends on what else the process did before.
+
+    What exists already is frozen meanwhile, so that collecting a run's own garbage is cheap.
+    """
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count() > 0
     gc.disable()
+    if not frozen:
+        gc.freeze()
     try:
         yield
     finally:
+        if not frozen:
+            gc.unfreeze()
         if enabled:
             gc.enable()

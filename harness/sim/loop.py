@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import heapq
 import math
 import os.path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _SWEEP_AT = 512
 #: Rounds of callbacks at one instant after which the loop is taken to spin (``while not ready: await sleep(0)``).
 _SPIN_LIMIT = 1_000_000
+#: Virtual seconds between collections of cyclic garbage: at a time of the run's own, not when the process likes.
+_COLLECT_EVERY_S = 1800.0
 #: Kept errors of the services' own; a crash loop must not fill the memory.
 _ERRORS_KEPT = 1000
 
@@ -110,6 +113,7 @@ class SimLoop(base_events.BaseEventLoop):
         self._counter = 0
         self._cancelled = 0
         self._spins = 0
+        self._collect_at = _COLLECT_EVERY_S
         self.set_exception_handler(self._record_error)
 
     def __del__(self, *_: Any) -> None:
@@ -207,6 +211,9 @@ class SimLoop(base_events.BaseEventLoop):
             if heap[0][0] > self.now:
                 self.now = heap[0][0]
                 self._spins = 0
+                if self.now >= self._collect_at:
+                    self._collect_at = self.now + _COLLECT_EVERY_S
+                    gc.collect(1)
         now = self.now
         while heap and heap[0][0] <= now:
             timer = heapq.heappop(heap)[2]

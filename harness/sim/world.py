@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
@@ -16,6 +18,7 @@ from harness.sim.network import Network
 #: Starts a host's process: called in the host's context, again after each restart.
 Boot = Callable[[], Coroutine[Any, Any, None]]
 T = TypeVar("T")
+_CLOSE_ATTEMPTS = 50
 
 
 class Interrupted(Exception):
@@ -148,13 +151,13 @@ class World:
             main.close()
             reason = "it has run already" if self.loop.is_closed() else "another event loop is running"
             raise RuntimeError(f"this world can't run: {reason}")
-        try:
-            with virtual_ambience(self.loop, epoch=self.epoch, seed=self.seed):
+        with virtual_ambience(self.loop, epoch=self.epoch, seed=self.seed):
+            try:
                 task: asyncio.Task[T] = self.network.context.run(self.loop.create_task, main)
                 self._main = task
                 return self._drive(task)
-        finally:
-            self._discard()
+            finally:
+                self._discard()
 
     def interrupt(self, reason: str) -> None:
         """Ends the run early; safe to call from a signal handler.
@@ -195,17 +198,46 @@ class World:
             raise Interrupted(f"{self.interrupted} (at once: the main coroutine did not finish)") from None
 
     def _discard(self) -> None:
-        """Ends a world: what is pending is dropped, not run; the dead and the living are fenced alike."""
-        loop: Any = self.loop
+        """Ends a world: every host is dead, and what was pending is finalised here and now, where it reaches nobody.
+
+        Left to the garbage collector, it would be finalised in the middle of something else.
+        """
+        loop = self.loop
         for host in self.network.hosts.values():
             if host.life is not None:
                 host.life.state = DEAD
-        for task in asyncio.all_tasks(loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-        loop._ready.clear()
-        loop._heap.clear()
         self._main = None
-        loop.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # sessions and coroutines that nobody closed: their processes were killed
+            for task in sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name()):
+                _finalise(task)
+            self._forget()
+            loop._ready.clear()
+            loop._heap.clear()
+            loop.close()
+            gc.collect()
+
+    def _forget(self) -> None:
+        """Lets go of what the lives held."""
+        network = self.network
+        network.listeners.clear()
+        for link in network.links.values():
+            link.connections.clear()
+        for host in network.hosts.values():
+            host.life = None
+            host.graveyard.clear()
+
+
+def _finalise(task: asyncio.Task[Any]) -> None:
+    """Closes the coroutine of a task that never ends; each await in a ``finally`` takes one more attempt."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    coro: Any = task.get_coro()
+    for _ in range(_CLOSE_ATTEMPTS):
+        try:
+            coro.close()
+        except Exception:  # whatever a dying process's clean-up raises, it has no process to report to
+            continue
+        return
 
 
 def _loop_is_running() -> bool:

@@ -53,6 +53,26 @@ class Arm:
         return fields
 
 
+class Interrupt:
+    """Asks a running arm to stop: may be set from a signal handler, before or while it runs."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._wake: Callable[[], None] | None = None
+
+    def request(self) -> None:
+        """Stops the arm at its next step; what it applied is reverted."""
+        self.requested = True
+        if self._wake is not None:
+            self._wake()
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        """Sets what wakes the arm."""
+        self._wake = wake
+        if self.requested:
+            wake()
+
+
 class Recorder(Protocol):
     """Where a stage writes what it observes; `harness.journal.ArmJournal` is one."""
 
@@ -93,7 +113,12 @@ class Target(Protocol):
     """Something that scenarios can be run against."""
 
     name: str
-    profiles: tuple[str, ...]
+    backends: tuple[str, ...]
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Kinds of deployment that can be run."""
+        ...
 
     def facts(self) -> TargetFacts:
         """What there is to be broken."""
@@ -111,6 +136,10 @@ class Target(Protocol):
         """Changes whenever the same arm could give another journal: code, data, versions of what computes."""
         ...
 
-    def run_arm(self, arm: Arm, journal: Path) -> str:
+    def cache_folder(self) -> Path:
+        """Where what can be made again is kept between runs."""
+        ...
+
+    def run_arm(self, arm: Arm, journal: Path, interrupt: Interrupt) -> str:
         """Runs an arm to its end, writing its journal; the reason of ``arm.end``."""
         ...

@@ -104,11 +104,11 @@ def _app(ingestion: Ingestion) -> Starlette:
         return JSONResponse({"detail": f"no batch {batch_id!r} waits in quarantine"}, 404)
 
     async def backfill(request: Request) -> Response:
-        name, after = request.query_params.get("feed", ""), request.query_params.get("after", "")
+        name, after = request.query_params.get("feed", ""), request.query_params.get("after")
         if name not in ingestion.feeds:
             return JSONResponse({"detail": f"unknown feed {name!r}; known are {', '.join(ingestion.feeds)}"}, 404)
         try:
-            accepted = await ingestion.feeds[name].backfill(int(after))
+            accepted = await ingestion.feeds[name].backfill(None if after is None else int(after))
         except ValueError:
             return JSONResponse({"detail": f"after is a sequence (a whole number), but got {after!r}"}, 400)
         except FetchError as error:

@@ -135,40 +135,56 @@ def widened(values: list[float], margin_min: float) -> Limits:
     return low - margin, high + margin
 
 
-def _learn(contract: Contract, prepared: Prepared, first: float, start: float) -> FeedBaseline:
-    batches, latest = _Samples({}), _Samples({})
-    rows_by_hour: list[list[float]] = [[] for _ in range(168)]
-    recents: list[Recent] = []
-    recent = Recent(contract)
-    categories: dict[str, set[str]] = {c.name: set() for c in contract.columns if c.learnt}
-    pooled: dict[str, list[Any]] = {c.name: [] for c in contract.columns if c.watched}
-    last_seen, gap_s_max = first, 0.0
-    for at, table in _windows(contract, prepared, first, start):
-        rows_by_hour[hour_of_week(at)].append(len(table))
+class _Learner:
+    """Collects the statistics of one feed's windows, in order."""
+
+    def __init__(self, contract: Contract, first: float) -> None:
+        self._contract = contract
+        self._batch, self._latest = _Samples({}), _Samples({})
+        self._rows_by_hour: list[list[float]] = [[] for _ in range(168)]
+        self._recent = Recent(contract)
+        self._recents: list[Recent] = []
+        self._categories: dict[str, set[str]] = {c.name: set() for c in contract.columns if c.learnt}
+        self._pooled: dict[str, list[Any]] = {c.name: [] for c in contract.columns if c.watched}
+        self._last_seen, self._gap_s_max = first, 0.0
+
+    def add(self, at: float, table: pa.Table) -> None:
+        """One window and its rows."""
+        self._rows_by_hour[hour_of_week(at)].append(len(table))
         if not len(table):
-            continue
-        gap_s_max, last_seen = max(gap_s_max, at - last_seen), at
-        columns = arrays(contract, {name: table[name].to_pylist() for name in contract.names})
-        if len(table) >= contract.batch_rows_min:
-            batches.add(statistics_of(contract, columns))
-        recent = recent.with_rows(columns)
-        if recent.full:
-            latest.add(statistics_of(contract, recent.columns))
-            recents.append(recent)
-        for name, seen in categories.items():
+            return
+        self._gap_s_max, self._last_seen = max(self._gap_s_max, at - self._last_seen), at
+        columns = arrays(self._contract, {name: table[name].to_pylist() for name in self._contract.names})
+        if len(table) >= self._contract.batch_rows_min:
+            self._batch.add(statistics_of(self._contract, columns))
+        self._recent = self._recent.with_rows(columns)
+        if self._recent.full:
+            self._latest.add(statistics_of(self._contract, self._recent.columns))
+            self._recents.append(self._recent)
+        for name, seen in self._categories.items():
             seen.update(columns[name].tolist())
-        for name, parts in pooled.items():
+        for name, parts in self._pooled.items():
             parts.append(columns[name][~np.isnan(columns[name])])
-    reference = {name: Reference.of(np.concatenate(parts)) for name, parts in pooled.items() if parts}
-    return FeedBaseline(
-        batch=batches.limits(),
-        recent=latest.limits(),
-        reference=reference,
-        distance_max=_distances(recents, reference),
-        categories={name: tuple(sorted(seen)) for name, seen in categories.items()},
-        rows_by_hour=tuple(_around(rows_by_hour, hour) for hour in range(168)),
-        gap_s_max=gap_s_max,
-    )
+
+    def result(self) -> FeedBaseline:
+        """What was learnt."""
+        reference = {name: Reference.of(np.concatenate(parts)) for name, parts in self._pooled.items() if parts}
+        return FeedBaseline(
+            batch=self._batch.limits(),
+            recent=self._latest.limits(),
+            reference=reference,
+            distance_max=_distances(self._recents, reference),
+            categories={name: tuple(sorted(seen)) for name, seen in self._categories.items()},
+            rows_by_hour=tuple(_around(self._rows_by_hour, hour) for hour in range(168)),
+            gap_s_max=self._gap_s_max,
+        )
+
+
+def _learn(contract: Contract, prepared: Prepared, first: float, start: float) -> FeedBaseline:
+    learner = _Learner(contract, first)
+    for at, table in _windows(contract, prepared, first, start):
+        learner.add(at, table)
+    return learner.result()
 
 
 def hour_of_week(at: float) -> int:

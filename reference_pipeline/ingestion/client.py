@@ -57,7 +57,7 @@ class FeedClient:
             if not isinstance(listed, list):
                 raise ManifestError("expected an array of manifests")
             manifests = [Manifest.from_json(raw) for raw in listed]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FetchError(f"{url}: {error}") from error
         return sorted(manifests, key=lambda manifest: manifest.sequence)
 

@@ -65,7 +65,7 @@ def decode(payload: bytes, declared_format: str, contract: Contract) -> Decoded:
 def _json(payload: bytes) -> tuple[int, dict[str, list[Any]]]:
     try:
         records = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}") from error
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise DecodeError("not a JSON array of objects")

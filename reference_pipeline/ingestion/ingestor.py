@@ -98,13 +98,18 @@ class FeedIngestor:
             else:
                 self.status.last_success_at = self._clock.now()
 
-    async def backfill(self, after: int) -> int:
+    async def backfill(self, after: int | None = None) -> int:
         """Takes again what was quarantined, changed since or never came, after a sequence; how many were accepted.
 
-        Raises `FetchError` if the provider can't be read.
+        Without ``after`` it starts at the oldest batch that is quarantined or missing. Raises `FetchError` if the
+        provider can't be read.
         """
         accepted = 0
         async with self._lock:
+            if after is None:
+                after = self._before_oldest_lack()
+                if after is None:
+                    return 0
             for manifest in await self._listing(after):
                 entry = self._ledger.entries.get(manifest.batch_id)
                 if entry is None or entry.sha256 != manifest.sha256:
@@ -141,6 +146,12 @@ class FeedIngestor:
         hopeful = [sequence for sequence, noticed in self._missing.items() if noticed > oldest]
         cursor = self._ledger.cursor
         return cursor if not hopeful or cursor is None else min([cursor, *(n - 1 for n in hopeful)])
+
+    def _before_oldest_lack(self) -> int | None:
+        """The sequence before the oldest batch that is quarantined or missing; None if nothing is lacking."""
+        quarantined = [e.sequence for e in self._ledger.entries.values() if e.state == "quarantined"]
+        lacking = [*quarantined, *self._missing]
+        return min(lacking) - 1 if lacking else None
 
     async def _listing(self, after: int | None) -> list[Manifest]:
         """All manifests after a sequence, page by page."""
@@ -274,7 +285,11 @@ class FeedIngestor:
         self.status.gaps = len(self._missing)
         stored = [entry for entry in self._ledger.entries.values() if entry.path is not None]
         for entry in stored[-WARM_PARTITIONS:]:
-            table = read_partition(self._lake / str(entry.path))
+            try:
+                table = read_partition(self._lake / str(entry.path))
+            except (OSError, pa.ArrowException) as error:
+                log.warning("%s: the latest rows stay unknown: %s", self.contract.feed, error)
+                continue
             self._keys.remember(table)
             columns = {name: table[name].to_pylist() for name in self.contract.names}
             self._recent = self._recent.with_rows(arrays(self.contract, columns))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -65,26 +66,35 @@ def validate(
     found += _schema_violations(decoded, manifest, contract, level)
     columns = arrays(contract, decoded.columns)
     rejected: list[dict[str, Any]] = []
-    if level != "statistical":
-        if level == "schema":
-            found += _required_nulls(columns, contract)
-    elif not _failed(found):
-        reasons = _row_reasons(decoded, columns, manifest, contract)
-        found += _row_violations(reasons, decoded.rows)
-        keep = _complement(reasons, decoded.rows)
-        if baseline is not None:
-            found += _batch_violations(columns, keep, manifest, contract, baseline)
-        if reasons:
-            rejected = _taken_out(decoded, reasons)
-            columns = {name: values[keep] for name, values in columns.items()}
-            decoded.columns = {
-                name: [v for v, kept in zip(values, keep, strict=True) if kept]
-                for name, values in decoded.columns.items()
-            }
+    if level == "schema":
+        found += _required_nulls(columns, contract)
+    elif level == "statistical" and not _failed(found):
+        columns, rejected = _judge_values(decoded, columns, manifest, contract, baseline, found)
     after = recent.with_rows(columns)
     if level == "statistical" and baseline is not None and not _failed(found):
         found += _recent_violations(after, contract, baseline)
     return Validated(not _failed(found), found, _table(decoded, contract), rejected, after)
+
+
+def _judge_values(
+    decoded: Decoded,
+    columns: dict[str, npt.NDArray[Any]],
+    manifest: Manifest,
+    contract: Contract,
+    baseline: FeedBaseline | None,
+    found: list[Violation],
+) -> tuple[dict[str, npt.NDArray[Any]], list[dict[str, Any]]]:
+    """Takes impossible rows out of ``decoded``, adds to ``found``; the columns that remain and the rows taken out."""
+    reasons = _row_reasons(decoded, columns, manifest, contract)
+    found += _row_violations(reasons, decoded.rows)
+    keep = _complement(reasons, decoded.rows)
+    if baseline is not None:
+        found += _batch_violations(columns, keep, manifest, contract, baseline)
+    if not reasons:
+        return columns, []
+    rejected = _taken_out(decoded, reasons)
+    decoded.columns = {name: list(compress(values, keep)) for name, values in decoded.columns.items()}
+    return {name: values[keep] for name, values in columns.items()}, rejected
 
 
 def _failed(found: list[Violation]) -> bool:

@@ -49,9 +49,7 @@ class Provider:
         self.withheld: set[int] = set()
         self.status = 200
         self.requests = 0
-        self.app = Starlette(
-            routes=[Route("/batches", self._list), Route("/batches/{batch_id}", self._payload)]
-        )
+        self.app = Starlette(routes=[Route("/batches", self._list), Route("/batches/{batch_id}", self._payload)])
 
     def batches(self, after: int | None = None) -> list[tuple[dict[str, Any], bytes]]:
         """Manifest and payload of what can be had, as changed."""
@@ -101,9 +99,7 @@ def edit_csv(edit: Callable[[int, dict[str, str]], dict[str, str]]) -> Change:
     return change
 
 
-def published(
-    source: Source, first: float, last: float, change: Change | None = None
-) -> list[tuple[Manifest, bytes]]:
+def published(source: Source, first: float, last: float, change: Change | None = None) -> list[tuple[Manifest, bytes]]:
     """The batches whose windows start in ``[first, last)``."""
     schedule, period = source.schedule, source.feed.period_s
     begin = schedule.newest(first + source.feed.lag_s + source.feed.jitter_s) + 1

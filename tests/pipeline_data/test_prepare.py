@@ -60,12 +60,8 @@ def test_a_winter_flight(flights: pa.Table) -> None:
     assert row["late"] is False
 
 
-@pytest.mark.parametrize(
-    ("day", "offset_h"), [((3, 9), 5), ((3, 10), 4), ((11, 2), 4), ((11, 3), 5)], ids=str
-)
-def test_clocks_change_in_march_and_november(
-    flights: pa.Table, day: tuple[int, int], offset_h: int
-) -> None:
+@pytest.mark.parametrize(("day", "offset_h"), [((3, 9), 5), ((3, 10), 4), ((11, 2), 4), ((11, 3), 5)], ids=str)
+def test_clocks_change_in_march_and_november(flights: pa.Table, day: tuple[int, int], offset_h: int) -> None:
     month, number = day
     prefix = f"2013-{month:02d}-{number:02d}-"
     rows = flights.filter(pc.starts_with(flights["flight_id"], prefix)).to_pylist()
@@ -81,7 +77,8 @@ def test_delays_agree_with_times(flights: pa.Table) -> None:
     assert pc.all(pc.greater(flown["arrived_at"], flown["departed_at"])).as_py()
     left = pc.add(flown["sched_dep"], pc.cast(pc.multiply(flown["dep_delay"], 60), pa.int64()))
     assert left.equals(flown["departed_at"])
-    assert pc.max(pc.subtract(flown["arrived_at"], flown["departed_at"])).as_py() < 20 * 3600
+    on_course = flown.filter(pc.is_valid(flown["arr_delay"]))
+    assert pc.max(pc.subtract(on_course["arrived_at"], on_course["departed_at"])).as_py() < 13 * 3600
 
 
 def test_a_cancellation_is_known_half_an_hour_late(flights: pa.Table) -> None:
@@ -133,7 +130,7 @@ def test_two_processes_prepare_once(tmp_path: Path) -> None:
     unfinished = prepare().directory.name
     (tmp_path / unfinished).mkdir()
     (tmp_path / unfinished / "flights.parquet").write_text("torn")
-    code = "import sys, pathlib; from reference_pipeline.data import prepare; p = prepare(pathlib.Path(sys.argv[1])); print(p.span)"
+    code = "import sys, pathlib, reference_pipeline.data as d; print(d.prepare(pathlib.Path(sys.argv[1])).span)"
     command = [sys.executable, "-c", code, str(tmp_path)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     spans = {process.communicate(timeout=120)[0] for process in running}

@@ -115,9 +115,7 @@ def test_seeds_give_other_phases(prepared: Prepared) -> None:
     assert [one.produced_at(n) for n in range(50)] != [other.produced_at(n) for n in range(50)]
 
 
-@given(
-    feed=st.sampled_from(sorted(FEEDS)), seed=st.integers(0, 9), now=st.floats(DATA_EPOCH, DATA_EPOCH + 3e7)
-)
+@given(feed=st.sampled_from(sorted(FEEDS)), seed=st.integers(0, 9), now=st.floats(DATA_EPOCH, DATA_EPOCH + 3e7))
 def test_newest_is_the_last_produced(feed: str, seed: int, now: float) -> None:
     schedule = Schedule(FEEDS[feed], seed)
     newest = schedule.newest(now)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
+import jsonschema
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from scenario_faults import FACTS, FULL, REGISTRY
 
 from harness.errors import Problem, ScenarioError
 from harness.scenario import Scenario, parse_scenario, resolve
+from harness.scenario.schema import schema
 
 
 def load(text: str) -> Scenario | None:
@@ -33,6 +36,7 @@ def load(text: str) -> Scenario | None:
     return scenario
 
 
+SCHEMA = jsonschema.Draft202012Validator(schema(REGISTRY))
 WORDS = sorted({*FULL.replace(",", " ").replace("{", " ").replace("}", " ").split(), "&a", "*a", "!!int", "|", "? x"})
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS)
 TREES = st.recursive(
@@ -64,7 +68,7 @@ def places(node: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [at, *(place for key, value in inner for place in places(value, (*at, key)))]
 
 
-@settings(max_examples=200)
+@settings(max_examples=4000)
 @given(TREES, st.integers(min_value=0, max_value=10_000), st.booleans())
 def test_any_value_anywhere_in_a_good_scenario(tree: Any, seed: int, remove: bool) -> None:
     document = yaml.safe_load(FULL)
@@ -76,4 +80,5 @@ def test_any_value_anywhere_in_a_good_scenario(tree: Any, seed: int, remove: boo
         del target[last]
     else:
         target[last] = tree
-    load(yaml.safe_dump(document, allow_unicode=True))
+    if load(yaml.safe_dump(document, allow_unicode=True)) is not None:
+        SCHEMA.validate(json.loads(json.dumps(document, default=lambda moment: moment.isoformat())))

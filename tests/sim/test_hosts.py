@@ -211,6 +211,5 @@ def test_what_the_dead_finalise_after_the_end_reaches_nobody(world: World) -> No
         await asyncio.sleep(1)
 
     world.run(main())
-    world.network.hosts["serving"].graveyard.clear()
     gc.collect()
     assert received == [b"alive"]

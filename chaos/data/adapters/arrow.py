@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from chaos.data.columns import joined
 from chaos.data.ledger import rename
 from chaos.data.rows import I64
 
@@ -50,5 +51,5 @@ def _table(frame: Any) -> pa.Table:
 def _like(frame: Any, table: pa.Table) -> Any:
     if isinstance(frame, pa.Table):
         return table
-    columns = [pa.concat_arrays(c.chunks) if c.num_chunks != 1 else c.chunk(0) for c in table.columns]
+    columns = [joined(c) for c in table.columns]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from chaos.data.columns import joined
 from chaos.data.rows import I64
 
 
@@ -50,9 +51,9 @@ def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
 
 def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
-        return pa.array(series.to_numpy(), from_pandas=False)  # NaN stays a number: no pass over the values
+        return pa.array(series.to_numpy(), from_pandas=True)  # NaN is how these columns say null
     array = pa.array(series, from_pandas=True)
-    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+    return joined(array) if isinstance(array, pa.ChunkedArray) else array
 
 
 def _cells(series: pd.Series[Any], column: pa.Array, rows: I64) -> Any:
@@ -64,7 +65,8 @@ def _cells(series: pd.Series[Any], column: pa.Array, rows: I64) -> Any:
             # Only the victims are written, so that None and NaN stay what each of them was.
             objects = series.to_numpy(copy=True)
             objects[rows] = np.array([*column.take(pa.array(rows)).to_pylist(), None], dtype=object)[:-1]
-            return objects
+            # As a series: a bare array of objects would be guessed to be of strings.
+            return pd.Series(objects, index=series.index, dtype=object, copy=False)
         return _from_arrow(column)
     if isinstance(dtype, pd.CategoricalDtype):
         codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)

@@ -51,7 +51,13 @@ class SimDriver:
     """`chaos.engine.Driver` on a world. ``control`` is the base URL of the feed gateway's control API."""
 
     def __init__(
-        self, world: World, touches: Touches, libraries: Libraries, agent: StoreAgent, control: str, reset_store: Callable[[], None]
+        self,
+        world: World,
+        touches: Touches,
+        libraries: Libraries,
+        agent: StoreAgent,
+        control: str,
+        reset_store: Callable[[], None],
     ) -> None:
         self._world = world
         self._touches = touches

@@ -48,8 +48,8 @@ LINKS = (
 #: Every host of the pipeline and its surroundings.
 HOSTS = ("users", "gateway", "alerts", STORE, *SERVICES)
 
-#: A week of summer thunderstorms; eight weeks of history lie before it.
-DEFAULT_START = datetime(2013, 6, 10, tzinfo=UTC)
+#: Five in the morning in New York, in a week of summer thunderstorms, with eight weeks of history before it.
+DEFAULT_START = datetime(2013, 6, 10, 9, tzinfo=UTC)
 REPLAY = (datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 12, 30, tzinfo=UTC))
 
 

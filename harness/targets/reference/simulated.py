@@ -40,7 +40,9 @@ _OPERATOR = "operator"
 class SimulatedStage:
     """One deployment in one world, about to run; `harness.targets.base.Stage`."""
 
-    def __init__(self, arm: Arm, world: World, recorder: Recorder, prepared: Prepared, examples: TimeTable, folder: Path) -> None:
+    def __init__(
+        self, arm: Arm, world: World, recorder: Recorder, prepared: Prepared, examples: TimeTable, folder: Path
+    ) -> None:
         self._arm = arm
         self._world = world
         self._touches = Touches()

@@ -63,7 +63,9 @@ class StoreAgent:
                     if value is not None and value.decode() != hold.entries[key]
                 }
                 if changed:
-                    await self._redis.mset({key: hold.entries[key] for key in changed}, )
+                    await self._redis.mset(
+                        {key: hold.entries[key] for key in changed},
+                    )
             except RedisError:
                 continue  # the store is out of reach: nobody reads from it either
             hold.fresh.update(changed)

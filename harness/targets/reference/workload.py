@@ -151,6 +151,4 @@ class Users:
             },
         )
         error = None if p is None else (p - ask.late) ** 2
-        self.observed.add(
-            _Seen(now, status, latency_ms, error, answer.get("feature_age_s"), answer.get("model_age_s"))
-        )
+        self.observed.add(_Seen(now, status, latency_ms, error, answer.get("feature_age_s"), answer.get("model_age_s")))

@@ -1,0 +1,152 @@
+"""The command line. Heavy modules are imported by the commands that need them, so that help and validation are quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import HarnessError
+from harness.verdict import ExitCode
+
+_EXIT_CODES = """
+Exit codes: 0 every expectation came true; 1 at least one did not; 2 wrong usage or an invalid scenario;
+3 inconclusive (also: interrupted); 4 the target may have been left with a fault; 70 an error of Pipequake itself.
+"""
+
+
+class _Commands(click.Group):
+    """Lists the commands in the order in which a user meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pipequake")
+def cli() -> None:
+    """Pipequake: chaos engineering for production ML pipelines.
+
+    Injects data and dependency faults into a pipeline, and scores detection, recovery and silence.
+    """
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--backend", default="sim", show_default=True, help="Where the target runs.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", help="Maturity profile; may be repeated. [default: mature]"
+)
+@click.option("--seed", type=click.IntRange(0, 2**53 - 2), help="Seed of the run; wins over the scenarios' own.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that run at the same time."
+)
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
+@click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
+@click.option("--check-determinism", is_flag=True, help="Run everything twice and compare the journals event by event.")
+def run(**options: Any) -> None:
+    """Run scenarios and score them.
+
+    PATHS are scenario files or folders; without any, the folder scenarios/ or else the library that comes with Pipequake.
+    """
+    from harness.commands.run import RunOptions, run_command
+
+    sys.exit(run_command(RunOptions(**options)))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--backend", default=None, help="Also check that this backend can carry out the faults.")
+def validate(paths: tuple[Path, ...], backend: str | None) -> None:
+    """Check scenarios against the target without running them."""
+    from harness.library import load_scenarios
+
+    found = load_scenarios(paths, backend=backend)
+    click.echo(f"{len(found)} scenario{'s' * (len(found) != 1)} valid")
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def faults(name: str | None, as_json: bool) -> None:
+    """List the faults, or show one with its parameters and an example."""
+    from harness.commands.faults import show_faults
+
+    show_faults(name, as_json=as_json)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--copy", "copy_to", type=click.Path(path_type=Path), help="Copy the built-in scenarios into this new folder."
+)
+def scenarios(paths: tuple[Path, ...], copy_to: Path | None) -> None:
+    """List scenarios: name, faults, and what is expected."""
+    from harness.commands.scenarios import copy_library, list_scenarios
+
+    if copy_to is not None:
+        copy_library(copy_to)
+    else:
+        list_scenarios(paths)
+
+
+@cli.command()
+@click.argument("run_folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
+def score(run_folder: Path, as_json: bool) -> None:
+    """Score a run again from its journal, and write its reports anew."""
+    from harness.commands.score import score_command
+
+    sys.exit(score_command(run_folder, as_json=as_json))
+
+
+@cli.command()
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
+)
+def recover(results: Path) -> None:
+    """Take back what an interrupted run may have left, and finish its reports."""
+    from harness.commands.recover import recover_command
+
+    sys.exit(recover_command(results))
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors to complete and check."""
+    from harness.scenario.schema import schema as scenario_schema
+
+    click.echo(json.dumps(scenario_schema(), indent=2))
+
+
+def main() -> None:
+    """Entry point: errors of the user's are told in plain words, with the exit code that belongs to them."""
+    guarded(lambda: cli(prog_name="pipequake"))
+
+
+def guarded(command: Callable[[], Any]) -> None:
+    """Runs a command; ends the process with the exit code of what it raised."""
+    from chaos.errors import ChaosError
+
+    try:
+        command()
+    except HarnessError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except ChaosError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(ExitCode.USAGE)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.PASSED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""``pipequake run``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from harness.commands.progress import Progress
+from harness.control_cache import ControlCache
+from harness.errors import UsageError
+from harness.experiment import plan_arms
+from harness.library import load_scenarios
+from harness.publish import publish
+from harness.run_folder import RunFolder
+from harness.scenario import Scenario
+from harness.targets import load_target
+from harness.targets.base import Arm, Interrupt, Target
+from harness.verdict import ExitCode
+from harness.workers import Done, run_arms
+
+__all__ = ["RunOptions", "run_command"]
+
+DEFAULT_PROFILES = ("mature",)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says."""
+
+    paths: tuple[Path, ...]
+    backend: str
+    profiles: tuple[str, ...]
+    seed: int | None
+    jobs: int
+    results: Path
+    as_json: bool
+    no_cache: bool
+    check_determinism: bool
+
+
+def run_command(options: RunOptions) -> int:
+    """Runs the scenarios; the exit code."""
+    target = load_target()
+    _check(options, target)
+    scenarios = load_scenarios(options.paths, backend=options.backend)
+    folder = RunFolder.create(options.results, datetime.now(UTC))
+    console = Console(stderr=options.as_json, highlight=False)
+    manifest: dict[str, Any] = {
+        "command": shlex.join(["pipequake", *sys.argv[1:]]),
+        "paths": [str(path) for path in options.paths],
+        "version": version("pipequake"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    folder.write_manifest(manifest)
+    with Progress(console) as progress:
+        target.prepare(progress.note)
+        interrupt = Interrupt()
+        arms = _plan(options, target, scenarios)
+        done = run_into(folder, arms, target, options, progress, interrupt)
+        if options.check_determinism and not interrupt.requested:
+            _compare_with_second_run(folder, arms, target, options, progress, interrupt)
+    dirty = [d for d in done if d.reason == "dirty"]
+    code = publish(folder, console, as_json=options.as_json)
+    for failed in (d for d in done if d.error):
+        console.print(f"[bold red]error[/] in {failed.arm.arm_id}: {failed.error}", highlight=False)
+    if interrupt.requested:
+        console.print(
+            f"interrupted: every fault was reverted; {len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
+        )
+        code = ExitCode.INCONCLUSIVE
+    if dirty:
+        code = ExitCode.DIRTY
+    manifest |= {
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "exit_code": int(code),
+        "interrupted": interrupt.requested,
+    }
+    folder.write_manifest(manifest)
+    folder.link_latest()
+    return code
+
+
+def run_into(
+    folder: RunFolder,
+    arms: Sequence[Arm],
+    target: Target,
+    options: RunOptions,
+    progress: AbstractContextManager[Any],
+    interrupt: Interrupt,
+) -> list[Done]:
+    """Runs the arms into a folder and merges their journals; what became of each."""
+    cache = _cache(target)
+    done: list[Done] = []
+    jobs = []
+    for arm in arms:
+        journal = folder.arm_journal(arm.arm_id)
+        if arm.scenario is None and not options.no_cache and cache.fetch(arm, journal):
+            done.append(Done(arm, "horizon"))
+        else:
+            jobs.append((arm, journal))
+    progress.begin(len(jobs))
+
+    def ended(one: Done) -> None:
+        done.append(one)
+        if one.arm.scenario is None and one.reason == "horizon":
+            cache.keep(one.arm, folder.arm_journal(one.arm.arm_id))
+        progress.ended(one)
+
+    run_arms(jobs, options.jobs, ended, interrupt)
+    folder.merge([arm.arm_id for arm in arms])
+    return done
+
+
+def _compare_with_second_run(
+    folder: RunFolder,
+    arms: Sequence[Arm],
+    target: Target,
+    options: RunOptions,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> None:
+    """Runs everything again, without kept controls; raises `UsageError` naming the first event that differs."""
+    import tempfile
+    from dataclasses import replace
+
+    with tempfile.TemporaryDirectory() as scratch:
+        again = RunFolder.create(Path(scratch), datetime.now(UTC))
+        progress.note("running everything a second time")
+        run_into(again, arms, target, replace(options, no_cache=True), progress, interrupt)
+        with folder.journal.open() as first, again.journal.open() as second:
+            for number, (one, other) in enumerate(zip_longest(first, second, fillvalue=""), start=1):
+                if one != other:
+                    raise NotDeterministic(
+                        f"not deterministic: line {number} of the journal differs.\n"
+                        f"  first run:  {one.strip()[:300] or '(ended)'}\n  second run: {other.strip()[:300] or '(ended)'}"
+                    )
+    progress.note("deterministic: both journals are the same to the byte")
+
+
+class NotDeterministic(UsageError):
+    """The same seed gave two journals."""
+
+    exit_code = ExitCode.INTERNAL
+
+
+def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) -> list[Arm]:
+    return plan_arms(
+        scenarios,
+        options.profiles or DEFAULT_PROFILES,
+        backend=options.backend,
+        default_start=target.default_start(),
+        seed=options.seed,
+    )
+
+
+def _check(options: RunOptions, target: Target) -> None:
+    if options.backend not in target.backends:
+        raise UsageError(
+            f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
+        )
+    for profile in options.profiles:
+        if profile not in target.profiles:
+            raise UsageError(f"unknown profile {profile!r}. Profiles: {', '.join(target.profiles)}.")
+
+
+def _cache(target: Target) -> ControlCache:
+    return ControlCache(target.cache_folder(), target.fingerprint())

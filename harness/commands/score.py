@@ -1,0 +1,20 @@
+"""``pipequake score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.publish import publish
+from harness.run_folder import RunFolder
+
+__all__ = ["score_command"]
+
+
+def score_command(path: Path, *, as_json: bool) -> int:
+    """Scores a run again; the exit code of its verdict."""
+    folder = RunFolder.open(path)
+    if not folder.journal.exists():
+        folder.merge_unmerged()
+    return publish(folder, Console(stderr=as_json, highlight=False), as_json=as_json)

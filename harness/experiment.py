@@ -1,0 +1,64 @@
+"""From scenarios and profiles to arms: every treatment has a control with its seed, and another with the next seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from harness.scenario import ResolvedScenario, Scenario, resolve
+from harness.targets.base import Arm
+
+__all__ = ["plan_arms"]
+
+
+def plan_arms(
+    scenarios: Sequence[Scenario],
+    profiles: Sequence[str],
+    *,
+    backend: str,
+    default_start: datetime,
+    seed: int | None = None,
+) -> list[Arm]:
+    """Controls first, then treatments in the order of the profiles and scenarios.
+
+    Scenarios that share profile, seed and start share their controls, which are as long as the longest of them. ``seed``
+    wins over the scenarios' own.
+    """
+    resolved = [resolve(scenario, seed, start=default_start) for scenario in scenarios]
+    treatments = [_treatment(one, profile, backend) for profile in profiles for one in resolved]
+    controls: dict[str, Arm] = {}
+    for arm in treatments:
+        for control_id, control_seed in _controls_of(arm):
+            known = controls.get(control_id)
+            control = replace(arm, arm_id=control_id, seed=control_seed, scenario=None, control=None, reference=())
+            controls[control_id] = control if known is None else _longer(known, control)
+    return [*controls.values(), *treatments]
+
+
+def _treatment(resolved: ResolvedScenario, profile: str, backend: str) -> Arm:
+    scenario = resolved.scenario
+    assert scenario.start is not None
+    arm = Arm(
+        arm_id=f"{scenario.name}/{profile}/seed-{resolved.seed}",
+        profile=profile,
+        backend=backend,
+        seed=resolved.seed,
+        start=scenario.start,
+        warmup_s=scenario.warmup_s,
+        end_s=scenario.warmup_s + scenario.horizon_s,
+        scenario=scenario,
+    )
+    (control, _), *others = _controls_of(arm)
+    return replace(arm, control=control, reference=tuple(other for other, _ in others))
+
+
+def _controls_of(arm: Arm) -> Iterable[tuple[str, int]]:
+    """(id, seed) of the control of an arm, and of the fault-free arm that tells how much seeds differ."""
+    for seed in (arm.seed, arm.seed + 1):
+        start = arm.start.strftime("%Y%m%dT%H%M%S")
+        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}", seed
+
+
+def _longer(one: Arm, other: Arm) -> Arm:
+    return one if one.end_s >= other.end_s else other

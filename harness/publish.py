@@ -1,0 +1,47 @@
+"""From a run's journal to its scorecard and reports."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+
+from harness.journal import read_journal
+from harness.reports import html, markdown, terminal
+from harness.run_folder import RunFolder
+from harness.scoring import Scorecard, score
+from harness.scoring.findings import ExperimentFinding
+from harness.verdict import ExitCode
+
+__all__ = ["publish"]
+
+
+def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
+    """Scores the journal, writes ``scorecard.json``, ``report.md`` and ``report.html``, and shows the scorecard."""
+    scorecard = score(read_journal(folder.journal))
+    rerun = _rerun(folder)
+    folder.write("scorecard.json", scorecard.to_json())
+    folder.write("report.md", markdown.render(scorecard, rerun=rerun))
+    folder.write("report.html", html.render(scorecard, rerun=rerun))
+    _show(scorecard, console, folder, rerun, as_json=as_json)
+    return scorecard.verdict.exit_code
+
+
+def _show(scorecard: Scorecard, console: Console, folder: RunFolder, rerun: object, *, as_json: bool) -> None:
+    if as_json:
+        print(scorecard.to_json(), end="")
+        return
+    terminal.render(scorecard, console, rerun=rerun)  # type: ignore[arg-type]
+    console.print(f"\nreport: {folder.path / 'report.html'}", highlight=False)
+
+
+def _rerun(folder: RunFolder) -> object:
+    """The command that runs one experiment again."""
+    paths = folder.manifest().get("paths") or []
+
+    def command(experiment: ExperimentFinding) -> str:
+        chosen = [f"scenarios/{experiment.scenario}.yaml"] if not paths else paths
+        parts = ["pipequake", "run", *chosen, "--profile", experiment.profile, "--seed", str(experiment.seed)]
+        return shlex.join(parts)
+
+    return command

@@ -1,0 +1,106 @@
+"""Each scenario in full: what it does, and under each profile its timeline, its story and its claims."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from harness.reports.html.markup import Html, el, join
+from harness.reports.html.summary import anchor, chip
+from harness.reports.html.timeline import draw
+from harness.reports.narrative import Rerun, availability_text, harm_text, reason_text
+from harness.scoring.expectations import grade_text
+from harness.scoring.findings import ExpectationFinding, ExperimentFinding, FaultFinding
+from harness.scoring.wording import clock_text, duration_text
+
+_SIGNS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
+
+
+def scenario_details(
+    scenario: str, experiments: Sequence[ExperimentFinding], scenarios: Sequence[str], rerun: Rerun | None
+) -> Html:
+    """A scenario, folded: its profiles one below the other."""
+    first = experiments[0]
+    ends = [el("span", f"{e.profile} ", chip(e.outcome), class_="end") for e in experiments]
+    head = el("summary", el("h3", scenario), el("span", *ends, class_="ends"))
+    kinds = [el("span", f"{key.replace('_', ' ')}: {value}") for key, value in first.classification.items()]
+    return el(
+        "details",
+        head,
+        el("p", first.description, class_="lead") if first.description else None,
+        el("p", *kinds, class_="kinds") if kinds else None,
+        *(_experiment(experiment, rerun) for experiment in experiments),
+        id=anchor(scenario, scenarios),
+        class_="scenario",
+    )
+
+
+def _experiment(experiment: ExperimentFinding, rerun: Rerun | None) -> Html:
+    title = el(
+        "h4",
+        experiment.profile,
+        " ",
+        chip(experiment.outcome),
+        el("span", experiment.verdict.value, class_=f"verdict {experiment.verdict.value}"),
+    )
+    begins = clock_text(experiment.start, experiment.warmup_s)
+    where = f"{experiment.backend}, seed {experiment.seed}; 0 h is {begins} UTC of the replay"
+    command = el("p", el("code", rerun(experiment)), class_="rerun") if rerun else None
+    return el(
+        "section",
+        title,
+        el("p", reason_text(experiment)),
+        draw(experiment),
+        _facts(experiment),
+        el("ul", *(_claim(claim) for claim in experiment.expectations), class_="claims"),
+        command,
+        el("p", where, class_="muted note"),
+        class_="experiment",
+    )
+
+
+def _facts(experiment: ExperimentFinding) -> Html:
+    facts = [("Harm", harm_text(experiment)), ("Availability", availability_text(experiment))]
+    blocks = [_list(facts)] if experiment.counts else []
+    for fault in experiment.faults:
+        title = el("h5", f"{fault.fault} on {fault.point}")
+        params = json.dumps(fault.params, ensure_ascii=False, sort_keys=True)
+        shown = el("code", params if len(params) <= 400 else params[:399] + "…") if fault.params else None
+        blocks.append(el("div", title, shown, _list(_fault_facts(fault)), class_="fault"))
+    return join(*blocks)
+
+
+def _fault_facts(fault: FaultFinding) -> list[tuple[str, str]]:
+    if fault.detection is None or fault.recovery is None:
+        return [("Evidence", fault.reason)]
+    detection, recovery = fault.detection, fault.recovery
+    before = "all of it" if detection.first is None else duration_text(3600 * detection.harm_before)
+    facts = [
+        ("Touched", f"{fault.touched:g} {fault.what}".strip()),
+        ("Detected", duration_text(detection.time_to_detect_s) if detection.first else "never"),
+        ("Alert", grade_text(detection.grade)),
+        ("After harm began", duration_text(detection.from_onset_s)),
+        ("Harm before", before if fault.t_on is not None else "—"),
+        ("Recovered", duration_text(recovery.time_to_recover_s) if fault.t_on is not None else "no harm"),
+        ("After removal", duration_text(recovery.from_removal_s)),
+    ]
+    return [*facts, ("Remains", fault.remains)] if fault.remains else facts
+
+
+def _list(facts: Sequence[tuple[str, str]]) -> Html:
+    return el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in facts))
+
+
+def _claim(claim: ExpectationFinding) -> Html:
+    rows = [("what", claim.what), ("why", claim.why), ("fix", claim.fix)]
+    mark = el("span", _SIGNS[claim.verdict.value], class_="sign", aria_hidden="true")
+    return el(
+        "li",
+        mark,
+        el("div", el("b", claim.claim), el("span", claim.verdict.value, class_="sr"), _reasons(rows)),
+        class_=claim.verdict.value,
+    )
+
+
+def _reasons(rows: Sequence[tuple[str, str]]) -> Html:
+    return join(*(el("p", el("i", name), text, class_=f"row-{name}") for name, text in rows if text))

@@ -1,0 +1,119 @@
+"""The folder of a run: its journal, its scorecard and reports, and ``latest`` beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.journal import merge_journals
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """``results/<run>/``: ``run.json``, ``journal.jsonl``, ``scorecard.json``, ``report.md``, ``report.html``.
+
+    While arms run, each writes a journal of its own under ``arms/``; `merge` puts them together.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, results: Path, at: datetime) -> RunFolder:
+        """A new folder named after the time. Raises `UsageError` if it can't be made."""
+        base = at.strftime("%Y-%m-%dT%H-%M-%S")
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            for number in range(1, 1000):
+                path = results / (base if number == 1 else f"{base}-{number}")
+                try:
+                    (path / "arms").mkdir(parents=True)
+                except FileExistsError:
+                    continue
+                return cls(path)
+        except OSError as error:
+            raise UsageError(
+                f"results cannot be written to {results} ({error.strerror or error}). "
+                "Choose another folder with --results."
+            ) from error
+        raise UsageError(f"{results} holds 999 runs of this second. Choose another folder with --results.")
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A folder that exists. Raises `UsageError` if it is no run."""
+        folder = cls(path)
+        if not path.is_dir() or not (folder.journal.exists() or folder.unmerged()):
+            raise UsageError(f"{path} is no run: it has no journal.jsonl. Give a folder such as results/latest.")
+        return folder
+
+    @property
+    def journal(self) -> Path:
+        """The whole run's journal."""
+        return self.path / "journal.jsonl"
+
+    def arm_journal(self, arm_id: str) -> Path:
+        """Where an arm writes while it runs."""
+        return self.path / "arms" / (re.sub(r"[^A-Za-z0-9._-]+", "_", arm_id) + ".jsonl")
+
+    def unmerged(self) -> list[Path]:
+        """Journals of arms that no `merge` has taken over."""
+        return sorted((self.path / "arms").glob("*.jsonl"))
+
+    def merge(self, arm_ids: Sequence[str]) -> None:
+        """Makes ``journal.jsonl`` of the arms' journals, in this order, and removes those."""
+        parts = [part for part in map(self.arm_journal, arm_ids) if part.exists()]
+        merge_journals(parts, self.journal)
+        for part in parts:
+            part.unlink()
+        if not self.unmerged():
+            (self.path / "arms").rmdir()
+
+    def merge_unmerged(self) -> None:
+        """Takes over whatever arms an interrupted run left, controls first."""
+        parts = sorted(self.unmerged(), key=lambda part: (not part.name.startswith("control_"), part.name))
+        merge_journals(parts, self.journal)
+        for part in parts:
+            part.unlink()
+        (self.path / "arms").rmdir()
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the run whole or not at all."""
+        draft = self.path / f".{name}.tmp"
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self.path / name)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise UsageError(
+                f"{self.path / name} cannot be written ({error.strerror or error}). "
+                f"The journal is safe: free some space, then `pipequake score {self.path}`."
+            ) from error
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """``run.json``: what was run, when and how. Wall-clock times live here and nowhere else."""
+        self.write("run.json", json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+    def manifest(self) -> dict[str, Any]:
+        """``run.json``, or nothing if it is missing or unreadable."""
+        try:
+            loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return loaded
+
+    def link_latest(self) -> None:
+        """Points ``latest`` beside the folder at it."""
+        link = self.path.parent / "latest"
+        draft = self.path.parent / f".latest-{os.getpid()}"
+        if link.exists() and not link.is_symlink():
+            return  # somebody's own folder: leave it
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(self.path.name)
+        draft.replace(link)

@@ -1,0 +1,93 @@
+"""Row selection: the same rows whatever the partitioning, at the claimed rate."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaos.data.keys import row_ids
+from chaos.data.rows import Keys, Positions, hashes, hashes_at, select, select_exactly
+
+SEEDS = st.integers(0, 2**64 - 1)
+RATES = st.floats(0, 1)
+
+
+@given(key=SEEDS, rate=RATES, cuts=st.lists(st.integers(0, 500), max_size=8), start=st.integers(0, 2**63))
+def test_any_partition_selects_the_same_rows(key: int, rate: float, cuts: list[int], start: int) -> None:
+    whole = select(key, Positions(start, 500), rate).tolist()
+    edges = [0, *sorted(cuts), 500]
+    parts = [
+        a + row
+        for a, b in pairwise(edges)
+        for row in select(key, Positions(start + a, b - a), rate).tolist()
+    ]
+    assert parts == whole
+
+
+@given(key=SEEDS, rate=RATES, order=st.permutations(range(60)))
+def test_rows_named_by_key_are_found_in_any_order(key: int, rate: float, order: list[int]) -> None:
+    names = [f"flight {i}" for i in range(60)]
+    table = pa.table({"id": names})
+    shuffled = table.take(pa.array(order))
+    chosen = {names[i] for i in select(key, row_ids(table, ["id"], 0), rate)}
+    again = {shuffled["id"][int(i)].as_py() for i in select(key, row_ids(shuffled, ["id"], 99), rate)}
+    assert again == chosen
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-6, 0.01, 0.1, 0.5, 0.999, 1.0])
+def test_the_rate_is_within_its_binomial_bound(rate: float) -> None:
+    n = 200_000
+    found = len(select(99, Positions(0, n), rate))
+    assert abs(found - n * rate) <= 5 * (n * rate * (1 - rate)) ** 0.5 + 1e-9
+
+
+def test_a_block_border_is_no_border() -> None:
+    rows = Positions(2**64 - 20_000, 40_000)  # ids wrap around, and the count is over one block
+    assert hashes(5, rows).tolist() == hashes_at(5, rows, np.arange(40_000)).tolist()
+    assert len(np.unique(hashes(5, rows))) == 40_000
+
+
+@given(key=SEEDS, count=st.integers(-5, 300))
+def test_an_exact_count_is_exact(key: int, count: int) -> None:
+    chosen = select_exactly(key, Positions(0, 200), count)
+    assert len(chosen) == min(max(count, 0), 200)
+    assert np.all(np.diff(chosen) > 0)
+
+
+@settings(max_examples=60)
+@given(values=st.lists(st.text(max_size=6) | st.none(), max_size=30), cut=st.integers(0, 30))
+def test_text_keys_hash_by_value_alone(values: list[str | None], cut: int) -> None:
+    plain = pa.chunked_array([pa.array(values[:cut], pa.string()), pa.array(values[cut:], pa.string())])
+    for column in (plain, plain.cast(pa.large_string()), plain.combine_chunks().dictionary_encode()):
+        found = row_ids(pa.table({"k": column}), ["k"], 0)
+        assert isinstance(found, Keys)
+        by_value = dict(zip(values, found.ids.tolist(), strict=True))
+        assert [by_value[v] for v in values] == found.ids.tolist()
+        assert len(set(by_value.values())) == len(by_value)
+        ids = row_ids(pa.table({"k": plain}), ["k"], 0)
+        assert isinstance(ids, Keys)
+        assert found.ids.tolist() == ids.ids.tolist()
+
+
+def test_the_order_of_characters_and_of_columns_counts() -> None:
+    table = pa.table({"a": ["ab", "ba", "a", "aa"], "b": ["ba", "ab", "aa", "a"]})
+    forth, back = row_ids(table, ["a", "b"], 0), row_ids(table, ["b", "a"], 0)
+    assert isinstance(forth, Keys)
+    assert isinstance(back, Keys)
+    assert len(set(forth.ids.tolist()) | set(back.ids.tolist())) == 4  # (a, b) of one row is (b, a) of another
+    assert forth.ids[0] != back.ids[0]
+
+
+def test_widths_of_numbers_and_times_do_not_count() -> None:
+    narrow = pa.table({"k": pa.array([1, 2, None], pa.int16()), "t": pa.array([0, 1, 2], pa.timestamp("s"))})
+    wide = pa.table({"k": pa.array([1, 2, None], pa.int64()), "t": narrow["t"].cast(pa.timestamp("ns"))})
+    for key in (["k"], ["t"]):
+        one, two = row_ids(narrow, key, 0), row_ids(wide, key, 0)
+        assert isinstance(one, Keys)
+        assert isinstance(two, Keys)
+        assert one.ids.tolist() == two.ids.tolist()
