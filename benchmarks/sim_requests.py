@@ -93,7 +93,7 @@ def http_requests(app: Any, count: int, *, slow_link: bool = False) -> float:
 
 
 def pipelines(count: int, *, write: bool) -> float:
-    row = {f"feature_{number}": str(number * 1.5) for number in range(8)}
+    row: Any = {f"feature_{number}": str(number * 1.5) for number in range(8)}
 
     async def client(mark: Step) -> None:
         async with aioredis.Redis(host="server", decode_responses=True) as store:

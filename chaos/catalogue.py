@@ -51,7 +51,7 @@ def describe(fault: type[Fault]) -> FaultDescription:
     >>> print(described.example)
     - fault: freshness.delay
       point: feed:flights
-      by_s: 3600
+      with: {by_s: 3600}
     """
     prose = _prose(fault)
     return FaultDescription(
@@ -121,7 +121,8 @@ def _type_text(annotation: Any) -> str:
 def _example(fault: type[Fault]) -> str:
     point, params = fault.example
     lines = [f"- fault: {fault.name}", f"  point: {point}"]
-    lines += [f"  {name}: {_yaml(value)}" for name, value in params.items()]
+    if params:
+        lines.append("  with: {" + ", ".join(f"{name}: {_yaml(value)}" for name, value in params.items()) + "}")
     return "\n".join(lines)
 
 

@@ -28,8 +28,8 @@ class Driver(Protocol):
         """The JSON that a fault asked to see before it plans."""
         ...
 
-    async def perform(self, point: Point, action: Action) -> None:
-        """Carry out a verb. Idempotent: doing it twice, or undoing what was never done, changes nothing."""
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
+        """Carry out a verb for a fault. Idempotent: doing it twice, or undoing what was never done, changes nothing."""
         ...
 
     async def evidence(self, fault_id: str) -> Evidence | None:
@@ -113,7 +113,7 @@ class Engine:
         self._applied[fault_id] = applied = Applied(injection, plan, self._clock())
         try:
             for action in plan.do:
-                await self._driver.perform(point, action)
+                await self._driver.perform(fault_id, point, action)
         except BaseException as error:  # a cancelled apply leaves as little behind as a failed one
             await self._give_up(applied, error)
             if isinstance(error, OSError | InjectionError):
@@ -166,7 +166,7 @@ class Engine:
     async def _undo(self, applied: Applied) -> RevertFailure | None:
         """All undo actions, last first, each tried whatever the others did. Forgets the fault if all worked."""
         injection = applied.injection
-        errors = await _perform_all(self._driver, injection.point, reversed(applied.plan.undo))
+        errors = await _perform_all(self._driver, injection.fault_id, injection.point, reversed(applied.plan.undo))
         if errors:
             failure = RevertFailure(injection.fault_id, "; ".join(errors))
             self._sink.write("fault.failed", _failed(failure), durable=True)
@@ -197,7 +197,7 @@ async def recover(driver: Driver, sink: Sink, pending: Sequence[PendingUndo]) ->
     failures = []
     for entry in pending:
         sink.write("fault.reverting", {"fault_id": entry.fault_id})
-        errors = await _perform_all(driver, entry.point, entry.actions)
+        errors = await _perform_all(driver, entry.fault_id, entry.point, entry.actions)
         if errors:
             failures.append(RevertFailure(entry.fault_id, "; ".join(errors)))
             sink.write("fault.failed", _failed(failures[-1]), durable=True)
@@ -206,11 +206,11 @@ async def recover(driver: Driver, sink: Sink, pending: Sequence[PendingUndo]) ->
     return failures
 
 
-async def _perform_all(driver: Driver, point: Point, actions: Any) -> list[str]:
+async def _perform_all(driver: Driver, fault_id: str, point: Point, actions: Any) -> list[str]:
     errors = []
     for action in actions:
         try:
-            await driver.perform(point, action)
+            await driver.perform(fault_id, point, action)
         except (OSError, InjectionError) as error:
             errors.append(f"{action.verb} at {point}: {error or type(error).__name__}")
     return errors

@@ -58,7 +58,7 @@ class ModelDriver:
         """Three entries of a store."""
         return observed(what)
 
-    async def perform(self, point: Point, action: Action) -> None:
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
         """Carry out a verb, as often as asked."""
         if action.verb not in VERBS.get(point.kind, ()):
             raise InjectionError(f"a {point.kind} point has no verb {action.verb!r}")

@@ -109,11 +109,11 @@ class _FailingAt:
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         return await self._inner.observe(point, what)
 
-    async def perform(self, point: Point, action: Action) -> None:
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
         self._left -= 1
         if self._left == 0:
             raise InjectionError("the driver was told to fail")
-        await self._inner.perform(point, action)
+        await self._inner.perform(fault_id, point, action)
 
     async def evidence(self, fault_id: str) -> Evidence | None:
         return await self._inner.evidence(fault_id)
@@ -130,7 +130,7 @@ async def _check_revert(fault: Fault, point: Point) -> None:
         try:
             applied = await engine.inject(Injection("f1", fault, point, 7))
             for action in applied.plan.do:
-                await model.perform(point, action)
+                await model.perform("f1", point, action)
         except InjectionError:
             assert fail_at, f"{fault.name}: the model driver refused it"
             assert not engine.applied, f"{fault.name}: a failed apply was not undone"

@@ -177,7 +177,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         store,
         clock,
         breaker=profile.breaker,
-        max_age_s=profile.feature_max_age_s,
+        checks_age=profile.checks_feature_age,
         cached_s=profile.cached_features_s,
     )
     loop = asyncio.get_running_loop()

@@ -31,8 +31,8 @@ class Profile:
     simplified_model: bool
     view_dropout: float
     """Share of training rows in which a feature view is hidden, so that the model learns to do without it."""
-    feature_max_age_s: float | None
-    """Older features are treated as missing; None serves whatever is there."""
+    checks_feature_age: bool
+    """Features older than their view allows are treated as missing."""
 
     # Deployment safety
     validation_gate: bool
@@ -65,7 +65,7 @@ AD_HOC = Profile(
     cached_features_s=0,
     simplified_model=False,
     view_dropout=0.0,
-    feature_max_age_s=None,
+    checks_feature_age=False,
     validation_gate=False,
     canary_s=0,
     verify_artifacts=False,
@@ -87,7 +87,7 @@ MATURE = Profile(
     cached_features_s=2 * 3600,
     simplified_model=True,
     view_dropout=0.05,
-    feature_max_age_s=3 * 3600,
+    checks_feature_age=True,
     validation_gate=True,
     canary_s=2 * 3600,
     verify_artifacts=True,

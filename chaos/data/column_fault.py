@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -31,9 +32,9 @@ class ColumnFault(PayloadFault):
         """The rate."""
         return self.rate
 
+    @abstractmethod
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         """The column with the victims changed: a new array of the same type and length."""
-        raise NotImplementedError(f"{type(self).__name__}.change")
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.cells import change_cells  # here: validating a scenario needs no numpy

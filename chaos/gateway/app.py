@@ -81,7 +81,8 @@ class Gateway:
         after, limit = _whole(asked, "after"), _whole(asked, "limit")
         await self._refresh(feed)
         refs = self.rules.listing(feed, self._known(feed), after=after, now=self._clock())
-        return JSONResponse([await self._manifest(feed, ref) for ref in refs[: None if limit is None else max(limit, 1)]])
+        page = refs if limit is None else refs[: max(limit, 1)]
+        return JSONResponse([await self._manifest(feed, ref) for ref in page])
 
     async def _manifest(self, feed: str, ref: BatchRef) -> dict[str, Any]:
         made = await self._make(feed, ref)

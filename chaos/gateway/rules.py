@@ -213,10 +213,11 @@ class RuleBook:
         if problems:
             raise InvalidRule(400, "; ".join(problems))
         rule_id, feed, seed, params = raw["rule_id"], raw["feed"], raw.get("seed", 0), raw.get("params", {})
-        if not isinstance(rule_id, str) or not rule_id:
-            raise InvalidRule(400, f"expected rule_id to be a name, got {rule_id!r}")
+        for name in ("rule_id", "feed", "fault"):
+            if not isinstance(raw[name], str) or not raw[name]:
+                raise InvalidRule(400, f"expected {name} to be a name, got {raw[name]!r}")
         if feed not in self._rules:
-            hint = suggestion(str(feed), self._rules) or f" Feeds: {', '.join(self._rules)}."
+            hint = suggestion(feed, self._rules) or f" Feeds: {', '.join(self._rules)}."
             raise InvalidRule(400, f"unknown feed {feed!r}.{hint}")
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise InvalidRule(400, f"expected seed to be a whole number, got {seed!r}")
@@ -236,11 +237,10 @@ def _beyond(ref: BatchRef, after: int | None) -> bool:
 
 
 def _changes_payload(rule: Rule, ref: BatchRef) -> bool:
-    # A producer's fault is in what it makes from then on; older batches are as they were.
-    changes = type(rule.fault)
-    return ref.produced_at >= rule.since and (
-        changes.corrupt is not FeedFault.corrupt or changes.mangle is not FeedFault.mangle
-    )
+    # A producer's fault is in what it makes from then on, one in transit in whatever passes.
+    kind = type(rule.fault)
+    able = kind.corrupt is not FeedFault.corrupt or kind.mangle is not FeedFault.mangle
+    return able and (_in_transit(rule) or ref.produced_at >= rule.since)
 
 
 def _apply(rules: Sequence[Rule], ref: BatchRef, source: bytes) -> Served:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -22,9 +23,9 @@ class LinkFault(Fault):
         """The toxicity."""
         return self.toxicity
 
+    @abstractmethod
     def toxics(self) -> Iterator[tuple[str, str, Mapping[str, float]]]:
         """(type, stream, attributes) of each toxic, in Toxiproxy's words."""
-        raise NotImplementedError(f"{type(self).__name__}.toxics")
 
     def plan(self, view: PointView) -> Plan:
         do, undo = [], []

@@ -37,6 +37,6 @@ def _show_one(fault: FaultDescription) -> None:
     console.print(fault.summary + "\n", markup=False)
     table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
     for param in fault.params:
-        table.add_row(param.name, param.type, "required" if param.required else str(param.default), param.description)
+        table.add_row(param.name, param.type, "required" if param.default is None else param.default, param.description)
     console.print(table)
     console.print("\n" + fault.example, markup=False)

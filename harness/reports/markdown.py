@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.reports.narrative import (
+    BRACKETS_NOTE,
     GRADES,
     HARM_NOTE,
     Rerun,
@@ -41,7 +42,7 @@ def render(scorecard: Scorecard, *, rerun: Rerun | None = None) -> str:
     ]
     if profiles:
         parts += ["## Profiles", _tiers(profiles), _metrics(profiles), "## Scenarios"]
-        parts += [_scenarios(scorecard), _text(HARM_NOTE)]
+        parts += [_scenarios(scorecard), _text(f"{HARM_NOTE} {BRACKETS_NOTE}")]
         parts += _silent(scorecard, profiles)
         parts += _open(scorecard, rerun)
     return "\n\n".join(parts) + "\n"

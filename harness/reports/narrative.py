@@ -24,9 +24,10 @@ Rerun = Callable[[ExperimentFinding], str]
 """Gives the command that runs an experiment again."""
 
 HARM_NOTE = (
-    "Harm is the excess loss of predictions over the control run, as the time of a total outage that "
-    "would hurt as much; in brackets, where predictions stayed as good: how long answers were late or stale."
+    "Harm is the excess loss of predictions over the control run, as the time of a total outage that would "
+    "hurt as much."
 )
+BRACKETS_NOTE = "In brackets: predictions stayed as good, but for so long answers were late or stale."
 
 
 def plain(text: str) -> str:
@@ -173,7 +174,7 @@ def availability_text(experiment: ExperimentFinding) -> str:
 def reason_text(experiment: ExperimentFinding) -> str:
     """Why the outcome is what it is: which alert, from where, how soon, which recovery."""
     if experiment.timeline is None:
-        return "; ".join(plain(reason) for reason in experiment.reasons)
+        return " ".join(sentence(reason) for reason in experiment.reasons)
     named = len(experiment.faults) > 1
     return " ".join((f"{plain(fault.id)}: " if named else "") + fault_text(fault) for fault in experiment.faults)
 

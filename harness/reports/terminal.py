@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.reports.narrative import (
+    BRACKETS_NOTE,
     GRADES,
     HARM_NOTE,
     Rerun,
@@ -60,7 +61,7 @@ def _parts(scorecard: Scorecard, rerun: Rerun | None, shown: int, width: int) ->
         if profile.experiments:
             parts += [Text(), _profile(profile, width), _table(scorecard, profile, width)]
     if scorecard.experiments:
-        parts.append(Text(HARM_NOTE, style="dim"))
+        parts.append(Text(f"{HARM_NOTE} {BRACKETS_NOTE}", style="dim"))
     parts += _silent(scorecard)
     parts += _failures(scorecard, rerun, shown)
     return parts

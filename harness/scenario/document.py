@@ -59,7 +59,8 @@ def where(place: Place) -> str:
     """
     text = ""
     for step in place:
-        text += f"[{step}]" if isinstance(step, int) else f".{step:.60}"
+        shown = step if isinstance(step, int) or step.isprintable() else repr(step)
+        text += f"[{shown}]" if isinstance(step, int) else f".{shown:.60}"
     return text.removeprefix(".")
 
 

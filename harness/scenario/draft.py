@@ -76,7 +76,8 @@ def _fault(entry: object) -> FaultSpec | None:
     sound = {key: value for key, value in entry.items() if key not in wrong}
     if wrong & {"fault", "point", "with"}:
         sound.update({"fault": "", "point": "feed:*", "with": {}})
-    return _or_none(FaultSpec.model_validate, sound)
+    usable: FaultSpec | None = _or_none(FaultSpec.model_validate, sound)
+    return usable
 
 
 def _entries(raw: Mapping[str, Any], key: str) -> list[Any]:

@@ -224,7 +224,5 @@ def shown(value: object) -> str:
         return "keys and values"
     if isinstance(value, list | tuple):
         return "a list"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, str):
-        text = f"'{value}'"
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return "nothing" if value is None else text if len(text) <= 60 else text[:57] + "..."

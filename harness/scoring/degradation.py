@@ -155,14 +155,9 @@ def flagged(curve: Curve, from_s: float, to_s: float, policy: Policy) -> tuple[B
 
 
 def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: float) -> SignalHarm:
-    """Depth, duration and area of the window's excess; ``t_on`` is the first worse request of the first bad
-    bin."""
+    """Onset, depth, duration and area of the excess in a window whose bad bins are flagged."""
     inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)
-    t_on: float | None = None
-    if flags.any():
-        start = curve.starts[np.flatnonzero(flags)[0]]
-        worse = curve.sent_s[(curve.sent_s >= start) & (curve.diff > 0) & (curve.sent_s < to_s)]
-        t_on = max(from_s, float(worse[0]) if len(worse) else float(start))
+    t_on = _onset(curve, flags, from_s, to_s) if flags.any() else None
     return SignalHarm(
         signal=curve.signal.name,
         title=curve.signal.title,
@@ -176,6 +171,18 @@ def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: fl
         requests=float(curve.diff[inside].sum()) if inside.any() else 0.0,
         eps=curve.eps,
     )
+
+
+def _onset(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
+    """The first worse request of the first bad bin, or of the unbroken row of worse ones that leads up to it."""
+    start = float(curve.starts[np.flatnonzero(flags)[0]])
+    worse = np.flatnonzero((curve.sent_s >= start) & (curve.sent_s < to_s) & (curve.diff > 0))
+    if not len(worse):
+        return max(from_s, start)
+    first = int(worse[0])
+    while not curve.signal.sampled and first > 0 and curve.diff[first - 1] > 0:
+        first -= 1
+    return max(from_s, float(curve.sent_s[first]))
 
 
 def area(curve: Curve, from_s: float, to_s: float) -> float:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
+from harness.errors import JournalError
 from harness.scoring.plan import Plan, plan_of
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 Record = Mapping[str, Any]
 
 
-class MalformedJournal(ValueError):
+class MalformedJournal(JournalError):
     """A journal line lacks a field, or belongs to an arm that never started."""
 
 
@@ -233,7 +235,7 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
             horizon_s=float(start["horizon_s"]),
             control=start.get("control"),
             reference=tuple(sorted(start.get("reference") or ())),
-            plan=plan_of(spec) if spec else None,
+            plan=_plan(arm_id, spec) if spec else None,
             requests=_requests(draft.columns),
             alerts=tuple(draft.alerts),
             faults=tuple(_fault(fault_id, draft.faults[fault_id]) for fault_id in sorted(draft.faults)),
@@ -245,6 +247,18 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
         )
     except KeyError as error:
         raise MalformedJournal(f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end") from None
+
+
+def _plan(arm_id: str, spec: Record) -> Plan:
+    try:
+        return plan_of(spec)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise MalformedJournal(
+            f"arm {arm_id!r} carries a scenario that this version cannot read: {place}: {first['msg']}. "
+            "Run the scenario again."
+        ) from None
 
 
 def _fault(fault_id: str, seen: dict[str, Any]) -> FaultLog:

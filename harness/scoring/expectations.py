@@ -110,7 +110,7 @@ def _recover(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
         return Verdict.PASSED, "no harm to recover from", "", ""
     if recovery.from_removal_s is None:
         after = recovery.t_watched - t_end
-        what = f"not recovered {duration_text(after)} after the fault's end"
+        what = f"not recovered {duration_text(after)} after the fault's end" if after else "the fault lasted to the end"
         if after < claim.within_s:
             return (
                 Verdict.INCONCLUSIVE,
@@ -174,9 +174,8 @@ _OUTCOME_FIX = {
 def alert_text(alert: AlertSeen) -> str:
     """An alert in a sentence.
 
-    >>> alert_text(AlertSeen(name="SourceStale", component="ingestion", severity="warning", labels={},
-    summary="",
-    ...                      t_fired=0, t_resolved=None))
+    >>> about = {"severity": "warning", "labels": {}, "summary": "", "t_fired": 0, "t_resolved": None}
+    >>> alert_text(AlertSeen(name="SourceStale", component="ingestion", **about))
     'SourceStale from ingestion'
     """
     return f"{alert.name} from {alert.component}" if alert.component else alert.name

@@ -21,10 +21,12 @@ def settled_at(curve: Curve, flags: Bools, to_s: float, policy: Policy) -> float
     later = curve.observed & (np.arange(len(curve.starts)) > last) & (curve.starts < to_s)
     if int(later.sum()) < policy.recovery_bins:
         return None
-    end_of_bin = curve.starts[last] + curve.bin_s
-    worse = curve.sent_s[(curve.diff > 0) & (curve.sent_s >= curve.starts[last]) & (curve.sent_s < end_of_bin)]
-    after = curve.sent_s[curve.sent_s > (worse[-1] if len(worse) else end_of_bin)]
-    return float(after[0]) if len(after) else None
+    in_bin = (curve.sent_s >= curve.starts[last]) & (curve.sent_s < curve.starts[last] + curve.bin_s)
+    worse = np.flatnonzero(in_bin & (curve.diff > 0))
+    following = int(worse[-1] + 1 if len(worse) else np.searchsorted(curve.sent_s, curve.starts[last] + curve.bin_s))
+    while not curve.signal.sampled and following < len(curve.diff) and curve.diff[following] > 0:
+        following += 1
+    return float(curve.sent_s[following]) if following < len(curve.sent_s) else None
 
 
 def relapsed(curve: Curve, flags: Bools, policy: Policy) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from harness.errors import UsageError
 from harness.scoring.findings import ExperimentFinding, Finding, ProfileFinding
 from harness.scoring.policy import Policy
 from harness.verdict import Verdict
@@ -15,7 +16,7 @@ Schema = Literal["pipequake.scorecard/1"]
 SCHEMA: Schema = "pipequake.scorecard/1"
 
 
-class UnreadableScorecard(ValueError):
+class UnreadableScorecard(UsageError):
     """Text that is no scorecard of this version."""
 
 

@@ -61,9 +61,10 @@ def share_text(share: float | None) -> str:
     if share is None:
         return "—"
     percent = 100 * share
-    if percent > 99.9 and percent < 100:
-        return f"{min(percent, 99.999):.3f} %"
-    text = f"{percent:.2f}" if percent > 90 or percent < 1 else f"{percent:.1f}"
+    if 99 < percent < 100:
+        text = f"{min(percent, 99.999):.3f}"
+    else:
+        text = f"{percent:.2f}" if percent > 90 or percent < 1 else f"{percent:.1f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
 
 

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import heapq
 import math
-import os.path
 import socket
 from asyncio import base_events, events
 from collections import deque
@@ -15,7 +14,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.sim.hosts import LIFE, PAUSED, Life
+from harness.sim.hosts import LIFE, Life
+from harness.sim.waiting import describe_tasks
 
 if TYPE_CHECKING:
     from harness.sim.network import Network
@@ -191,29 +191,12 @@ class SimLoop(base_events.BaseEventLoop):
     def _run_once(self) -> None:
         ready = self._ready
         heap = self._heap
-        if ready:
+        if not ready:
+            self._jump()
+        else:
             self._spins += 1
             if self._spins > self.spin_limit:
-                self._spins = 0
-                raise VirtualLivelock(
-                    f"virtual livelock at t={self.now:.3f} s: {self.spin_limit} rounds of callbacks and time stands "
-                    f"still; somebody waits with sleep(0) instead of a timer\n{describe_tasks(self)}"
-                )
-        else:
-            while heap and heap[0][2]._cancelled:
-                heapq.heappop(heap)
-                self._cancelled -= 1
-            if not heap or heap[0][0] == math.inf:
-                raise VirtualDeadlock(
-                    f"virtual deadlock at t={self.now:.3f} s: no callback is ready and no timer is set; "
-                    f"these wait for what nobody will send\n{describe_tasks(self)}"
-                )
-            if heap[0][0] > self.now:
-                self.now = heap[0][0]
-                self._spins = 0
-                if self.now >= self._collect_at:
-                    self._collect_at = self.now + _COLLECT_EVERY_S
-                    gc.collect(1)
+                self._report_spinning()
         now = self.now
         while heap and heap[0][0] <= now:
             timer = heapq.heappop(heap)[2]
@@ -239,10 +222,33 @@ class SimLoop(base_events.BaseEventLoop):
                     raise
                 self.on_exit(life)
             except BaseException as error:  # as asyncio's own loop does with a failed callback
-                handle._context.run(
-                    self.call_exception_handler,
-                    {"message": f"Exception in callback {handle._callback!r}", "exception": error},
-                )
+                context = {"message": f"Exception in callback {handle._callback!r}", "exception": error}
+                handle._context.run(self.call_exception_handler, context)
+
+    def _jump(self) -> None:
+        """Moves time to the next timer."""
+        heap = self._heap
+        while heap and heap[0][2]._cancelled:
+            heapq.heappop(heap)
+            self._cancelled -= 1
+        if not heap or heap[0][0] == math.inf:
+            raise VirtualDeadlock(
+                f"virtual deadlock at t={self.now:.3f} s: no callback is ready and no timer is set; "
+                f"these wait for what nobody will send\n{describe_tasks(self)}"
+            )
+        if heap[0][0] > self.now:
+            self.now = heap[0][0]
+            self._spins = 0
+            if self.now >= self._collect_at:
+                self._collect_at = self.now + _COLLECT_EVERY_S
+                gc.collect(1)
+
+    def _report_spinning(self) -> None:
+        self._spins = 0
+        raise VirtualLivelock(
+            f"virtual livelock at t={self.now:.3f} s: {self.spin_limit} rounds of callbacks and time stands "
+            f"still; somebody waits with sleep(0) instead of a timer\n{describe_tasks(self)}"
+        )
 
     # -- what the base class expects of a real loop
 
@@ -329,28 +335,3 @@ class SimLoop(base_events.BaseEventLoop):
     ) -> Any:
         """Listens on a port of the host in whose context it is called."""
         return self._net().listen(protocol_factory, int(port or 0))
-
-
-def describe_tasks(loop: SimLoop) -> str:
-    """Who waits where, one task a line, and which hosts are paused or down; for error messages."""
-    dead: set[int] = set()
-    states = []
-    for host in loop.network.hosts.values() if loop.network is not None else ():
-        dead.update(id(task) for life in host.graveyard for task in life.corpses)
-        if host.state != "running" and (host.life is not None):
-            waiting = len(host.life.deferred) if host.life.state == PAUSED else 0
-            states.append(f"  host {host.name} is {host.state}" + (f", {waiting} callbacks wait" if waiting else ""))
-    lines = sorted(_where(task) for task in asyncio.all_tasks(loop) if id(task) not in dead)
-    return "\n".join([*lines, *states]) or "  no task is left"
-
-
-def _where(task: asyncio.Task[Any]) -> str:
-    """Name of a task, and the innermost line of its own that it waits at."""
-    innermost: Any = task.get_coro()
-    while getattr(innermost, "cr_await", None) is not None and hasattr(innermost.cr_await, "cr_frame"):
-        innermost = innermost.cr_await
-    frame = getattr(innermost, "cr_frame", None)
-    if frame is None:
-        return f"  task {task.get_name()}"
-    place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-    return f"  task {task.get_name()} waits in {frame.f_code.co_qualname} ({place})"

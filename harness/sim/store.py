@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from fakeredis import FakeServer
 from fakeredis._helpers import SimpleError, SimpleString
 from fakeredis._socket._async import AsyncFakeSocket
 
-from harness.sim.hot_commands import HOT
+from harness.sim.hot_commands import HOT, Hot
 from harness.sim.resp import ProtocolError, RequestParser, encode
 
 PORT = 6379
@@ -75,8 +76,8 @@ def _encode(reply: Any, protocol: int) -> bytes:
 class _RespProtocol(asyncio.Protocol):
     """One client connection: bytes in, replies out, in order."""
 
-    def __init__(self, server: FakeServer) -> None:
-        self._server = server
+    def __init__(self, server: FakeServer, hot: Mapping[bytes, Hot]) -> None:
+        self._hot = hot
         self._parser = RequestParser()
         self._transport: Any = None
         self._busy = False
@@ -133,7 +134,7 @@ class _RespProtocol(asyncio.Protocol):
             fields = self._parser.next()
             if fields is None:
                 break
-            hot = HOT.get(fields[0].upper()) if fields else None
+            hot = self._hot.get(fields[0].upper()) if fields else None
             if hot is not None and session.plain:
                 session._db.time = now
                 reply = hot(session._db, fields[1:], resp3)
@@ -155,20 +156,21 @@ class _RespProtocol(asyncio.Protocol):
 
 
 class StoreServer:
-    """The store's process. ``data`` outlives a restart unless `forget` is called.
+    """The store's process. ``data`` outlives a restart unless `forget` is called; ``fast=False`` is fakeredis alone.
 
     GET, SET, DEL, EXPIRE, PING and the common hash commands take a fast path over the same data, which does not ask
     the access-control list; everything else is fakeredis.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fast: bool = True) -> None:
         self.data = FakeServer(server_type="redis")
+        self._hot = HOT if fast else {}
 
     async def start(self) -> None:
         """Listens on port 6379 of the host in whose context it runs; the clients of a former life are gone."""
         for session in list(self.data.sockets):
             session.close()
-        await asyncio.get_running_loop().create_server(lambda: _RespProtocol(self.data), "0.0.0.0", PORT)
+        await asyncio.get_running_loop().create_server(lambda: _RespProtocol(self.data, self._hot), "0.0.0.0", PORT)
 
     def forget(self) -> None:
         """What a restart without persistence does; to be called while the store is down."""

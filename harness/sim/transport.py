@@ -34,12 +34,6 @@ class Endpoint(asyncio.Transport):
     runs in, and so says to which life it belongs.
     """
 
-    __slots__ = (
-        "_bounced", "_bypass", "_closing", "_conn", "_due", "_eof_sent", "_held", "_high", "_inbox", "_latency_s",
-        "_loop", "_lost", "_low", "_net", "_pipe", "_pipe_timer", "_queued", "_reading", "_stream", "_wire",
-        "_writing_paused", "context", "gone", "life", "peer", "protocol",
-    )  # fmt: skip
-
     def __init__(
         self, net: Network, conn: Connection, stream: str, life: Life | None, context: Context | None = None
     ) -> None:
@@ -53,7 +47,7 @@ class Endpoint(asyncio.Transport):
         self.context = copy_context() if context is None else context
         self.protocol: Any = None
         self.peer: Endpoint
-        self.gone = False  # its process died: nothing is delivered, its kernel answers with RST
+        self.gone = False  # its process died: nothing is delivered, its kernel has sent RST
         self._wire: deque[list[Item]] = deque()  # segments under way
         self._due = 0.0
         self._held: list[Item] = []  # sent while the link is cut
@@ -68,8 +62,6 @@ class Endpoint(asyncio.Transport):
         self._writing_paused = False
         if life is not None:
             life.endpoints[self] = None
-
-    # -- asyncio.Transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """``socket``, ``sockname`` and ``peername``."""
@@ -196,12 +188,12 @@ class Endpoint(asyncio.Transport):
         """Puts an item on the wire; what is sent at one instant arrives as one segment."""
         if self._conn.link.cut:
             self._held.append(item)
+            self._net.note_touched(self._conn.link, {"cut": 1})
             return
-        due = self._loop.now + self._latency_s
         if self.peer.gone:
-            if isinstance(item, bytes):
-                self._loop.call_at(due, self.peer._bounce, context=self._net.context)
-        elif self._wire and due == self._due:
+            return  # its reset is on the way
+        due = self._loop.now + self._latency_s
+        if self._wire and due == self._due:
             self._wire[-1].append(item)
         else:
             self._due = due

@@ -90,8 +90,10 @@ class World:
 
         task.add_done_callback(finish)
         life.on_death.append(finish)
-        await over
-        life.on_death.remove(finish)
+        try:
+            await over
+        finally:
+            life.on_death.remove(finish)
         if task.done():
             task.result()
 

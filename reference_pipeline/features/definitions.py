@@ -20,26 +20,28 @@ LATE_MIN = 15
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One kind of entity: its features and how long a stored value lives, in seconds."""
+    """One kind of entity: its features, how long a stored value lives, and how old it may be served, in seconds."""
 
     kind: str
     features: tuple[str, ...]
     ttl_s: int
+    max_age_s: float
 
 
 VIEWS: Mapping[str, View] = {
     view.kind: view
     for view in (
-        View("origin", ("dep_delay_mean", "dep_count", "cancel_share"), 8 * 3600),
-        View("dest", ("arr_delay_mean", "arr_count"), 24 * 3600),
-        View("carrier", ("arr_delay_mean",), 12 * 3600),
-        View("tail", ("arr_delay",), 24 * 3600),
+        View("origin", ("dep_delay_mean", "dep_count", "cancel_share"), 8 * 3600, 8 * 3600),
+        View("dest", ("arr_delay_mean", "arr_count"), 24 * 3600, 24 * 3600),
+        View("carrier", ("arr_delay_mean",), 12 * 3600, 12 * 3600),
+        View("tail", ("arr_delay",), 24 * 3600, 24 * 3600),
         View(
             "weather",
             ("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"),
             6 * 3600,
+            3 * 3600,
         ),
-        View("plane", ("year", "seats"), 400 * 24 * 3600),
+        View("plane", ("year", "seats"), 400 * 24 * 3600, 400 * 24 * 3600),
     )
 }
 

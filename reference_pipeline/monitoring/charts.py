@@ -29,7 +29,7 @@ WINDOW_S = 6 * 3600
 LABEL_LAG_S = 6 * 3600
 ROWS_AT_LEAST = 60
 #: How far beyond history's range a statistic may go, as a share of that range.
-MARGIN = 0.1
+MARGIN = 0.25
 #: Weeks of history: the first half trains the judge's model, the second half sets the limits.
 CALIBRATION_WEEKS = 8
 _STEP_S = 3600

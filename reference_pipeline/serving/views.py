@@ -11,7 +11,7 @@ from purgatory.domain.model import OpenedState
 from redis.exceptions import RedisError
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.features.definitions import LIVE_VIEWS
+from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS
 from reference_pipeline.store.online import STAMP, OnlineStore
 
 Views = dict[str, dict[str, Any] | None]
@@ -39,14 +39,14 @@ class Read:
 
 
 class ViewReader:
-    """Reads views; ``max_age_s`` turns older ones into missing ones, ``cached_s`` is how long a copy may stand in."""
+    """Reads views; ``checks_age`` turns those that are too old into missing ones, ``cached_s`` is how long a copy may stand in."""
 
     def __init__(
-        self, store: OnlineStore, clock: Clock, *, breaker: bool, max_age_s: float | None, cached_s: float
+        self, store: OnlineStore, clock: Clock, *, breaker: bool, checks_age: bool, cached_s: float
     ) -> None:
         self._store = store
         self._clock = clock
-        self._max_age_s = max_age_s
+        self._checks_age = checks_age
         self._cached_s = cached_s
         self._copies: dict[str, tuple[float, dict[str, Any]]] = {}
         self._breakers = AsyncCircuitBreakerFactory(_FAILURES_TO_OPEN, _OPEN_FOR_S) if breaker else None
@@ -84,7 +84,7 @@ class ViewReader:
         for kind, view in views.items():
             if view is None:
                 continue
-            too_old = self._max_age_s is not None and kind in LIVE_VIEWS and now - view.get(STAMP, 0) > self._max_age_s
+            too_old = self._checks_age and now - view.get(STAMP, 0.0) > VIEWS[kind].max_age_s
             if too_old or kind in self.suspect:
                 views[kind] = None
         live = {kind: view for kind in LIVE_VIEWS if (view := views.get(kind)) is not None}

@@ -46,12 +46,12 @@ class Recorder(ModelDriver):
         self.failing: set[str] = set()
         self.hanging: set[str] = set()
 
-    async def perform(self, point: Point, action: Action) -> None:
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
         if action.verb in self.failing:
             raise ConnectionError(f"{action.verb} refused")
         if action.verb in self.hanging:
             await asyncio.sleep(3600)
-        await super().perform(point, action)
+        await super().perform(fault_id, point, action)
         self.done.append((str(point), action.verb))
 
 

@@ -38,6 +38,10 @@ class _Bad(Fault):
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.SERVICE})
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("service:serving", {})
 
+    def plan(self, view: PointView) -> Plan:
+        by = {"fault_id": view.fault_id}
+        return Plan((Action("pause", by),), (Action("resume", by),))
+
 
 class _ForgetsUndo(_Bad):
     """Resumes what it killed.

@@ -78,9 +78,7 @@ def test_columns_are_checked_before_a_run() -> None:
     fault = registry.create("data.unit_change", {"column": "tmep", "factor": 2, "key": ["origin"]})
     assert [str(p) for p in fault.check_columns(columns)] == ["column: no column 'tmep'. Did you mean 'temp'?"]
     fault = registry.create("data.unit_change", {"column": "origin", "factor": 2})
-    assert [str(p) for p in fault.check_columns(columns)] == [
-        "column: column 'origin' is string, expected a number"
-    ]
+    assert [str(p) for p in fault.check_columns(columns)] == ["column: column 'origin' is string, expected a number"]
 
 
 def test_the_registry_needs_no_heavy_library() -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-
-from tests.chaos.feeds import FORMATS, Hop, hop, manifest_of, payload_of
+from gateway_hop import FORMATS, Hop, hop, manifest_of, payload_of
 
 #: A numeric column and one to rename, by feed.
 NUMERIC = {"weather": "temp", "flights": "arr_delay", "planes": "seats"}
@@ -41,7 +40,7 @@ async def test_without_a_rule_bytes_pass_untouched(feed: str) -> None:
         status, body = await there.get(f"/{feed}/batches?after=0")
         assert (status, json.loads(body)) == (200, [manifest_of(feed, 1), manifest_of(feed, 2)])
         assert there.source.asked == [f"/{feed}/batches?after=0"]
-        manifest, payload = await batch(there, feed, 1)
+        _, payload = await batch(there, feed, 1)
         assert payload == payload_of(feed, 1)
         assert (await there.get(f"/{feed}/batches/nothing-1"))[0] == 404
 
@@ -64,9 +63,7 @@ async def test_a_corrupted_batch_has_a_manifest_that_agrees(feed: str) -> None:
         assert {**manifest, "sha256": ""} == {**manifest_of(feed, 2), "sha256": ""}
         assert {row[column] for row in rows(feed, payload)} <= {None, ""}
         untouched = [{k: v for k, v in row.items() if k != column} for row in rows(feed, payload)]
-        assert untouched == [
-            {k: v for k, v in row.items() if k != column} for row in rows(feed, payload_of(feed, 2))
-        ]
+        assert untouched == [{k: v for k, v in row.items() if k != column} for row in rows(feed, payload_of(feed, 2))]
         cells = sum(row[column] not in (None, "") for row in rows(feed, payload_of(feed, 2)))
         assert (await there.evidence("r1"))["cells"] == cells
         await batch(there, feed, 2)
@@ -112,11 +109,13 @@ async def test_every_payload_fault_passes_every_format(feed: str, fault: str, pa
 
 async def test_in_transit_leaves_the_manifest_as_it_was() -> None:
     async with hop() as there:
-        await there.install("r1", "weather", "data.unit_change", column="temp", factor=2, in_transit=True)
         there.source.now = 150.0
-        manifest, payload = await batch(there, "weather", 0)
-        assert manifest == manifest_of("weather", 0)
-        assert hashlib.sha256(payload).hexdigest() != manifest["sha256"]
+        await there.install("r1", "weather", "data.unit_change", column="temp", factor=2, in_transit=True)
+        there.source.now = 250.0
+        for sequence in (0, 1):  # also what was made before
+            manifest, payload = await batch(there, "weather", sequence)
+            assert manifest == manifest_of("weather", sequence)
+            assert hashlib.sha256(payload).hexdigest() != manifest["sha256"]
 
 
 async def test_rules_stack_in_the_order_they_were_installed() -> None:
@@ -233,6 +232,8 @@ async def test_requests_that_cannot_be_served(path: str, status: int, reason: st
         ("{", "the body is not JSON"),
         ("[]", "expected a rule as a JSON object"),
         ('{"feed": "weather"}', "field 'fault' is missing"),
+        ('{"feed": ["weather"], "fault": "freshness.freeze"}', "expected feed to be a name"),
+        ('{"feed": "weather", "fault": 7}', "expected fault to be a name, got 7"),
         ('{"feed": "weather", "fault": "freshness.freeze", "parms": {}}', "Did you mean 'params'?"),
         ('{"feed": "wether", "fault": "freshness.freeze"}', "unknown feed 'wether'. Did you mean 'weather'?"),
         ('{"feed": "weather", "fault": "freshness.freze"}', "Did you mean 'freshness.freeze'?"),

@@ -21,11 +21,7 @@ RATES = st.floats(0, 1)
 def test_any_partition_selects_the_same_rows(key: int, rate: float, cuts: list[int], start: int) -> None:
     whole = select(key, Positions(start, 500), rate).tolist()
     edges = [0, *sorted(cuts), 500]
-    parts = [
-        a + row
-        for a, b in pairwise(edges)
-        for row in select(key, Positions(start + a, b - a), rate).tolist()
-    ]
+    parts = [a + row for a, b in pairwise(edges) for row in select(key, Positions(start + a, b - a), rate).tolist()]
     assert parts == whole
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import ColumnKind, ColumnRef, Fault, FeedFault
+from chaos.fault import ColumnKind, ColumnRef, Fault, FeedFault, Plan, PointView
 from chaos.points import PointKind
 from chaos.registry import Registry
 from harness.scenario import TargetFacts
@@ -53,6 +53,9 @@ class Kill(Fault):
     backends: ClassVar[frozenset[str]] = frozenset({"local", "compose"})
     example = ("service:training", {})
 
+    def plan(self, view: PointView) -> Plan:
+        return Plan(do=(), undo=())
+
 
 @REGISTRY.register
 class Cut(Fault):
@@ -61,6 +64,9 @@ class Cut(Fault):
     name = "network.cut"
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.LINK})
     example = ("link:serving->store", {})
+
+    def plan(self, view: PointView) -> Plan:
+        return Plan(do=(), undo=())
 
 
 FACTS = TargetFacts(

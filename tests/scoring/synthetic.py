@@ -161,7 +161,8 @@ class Made:
             }
             for change in self.changes:
                 record = change(record)
-            yield record
+            # As the journal writes them.
+            yield {key: round(value, 6) if isinstance(value, float) else value for key, value in record.items()}
 
 
 def between(start: float, end: float, **fields: Any) -> Change:

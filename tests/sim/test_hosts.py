@@ -176,7 +176,7 @@ def test_sys_exit_ends_the_process_not_the_world(world: World) -> None:
 def test_errors_name_the_hosts(world: World) -> None:
     with pytest.raises(ValueError, match="unknown host 'srving'; hosts: serving"):
         world.kill("srving")
-    with pytest.raises(HostDown, match="'serving' is down: await World.start"):
+    with pytest.raises(HostDown, match=r"'serving' is down: await World\.start"):
         world.spawn("serving", asyncio.sleep(1))
     with pytest.raises(ValueError, match="already"):
         world.add_host("serving")

@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from .lab import Lab
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,6 +17,8 @@ from starlette.routing import Route
 
 from chaos.network.toxics import ToxicSpec
 from harness.sim import http
+
+from .lab import Lab
 
 
 def black_hole(stream: str) -> ToxicSpec:
@@ -296,6 +297,7 @@ def test_a_cut_link_stalls_and_goes_on_when_it_is_mended(lab: Lab) -> None:
     assert new == pytest.approx(20 + 4 * lab.latency_s)
     assert kept == pytest.approx(20 + 2 * lab.latency_s)
     assert network.link("client", "server").opened == 1
+    assert network.link("client", "server").touched["cut"] == 1  # the request; the connect was before the last cut
 
 
 def test_stub_answers_in_the_servers_place(lab: Lab) -> None:

@@ -59,9 +59,9 @@ class Run:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_handler_may_interrupt(number: int) -> None:
     run = Run(lambda: os.kill(os.getpid(), number))
-    with handler(number, lambda *_: run.world.interrupt(signal.Signals(number).name)):
-        with pytest.raises(Interrupted, match=signal.Signals(number).name):
-            run.world.run(run.main())
+    name = signal.Signals(number).name
+    with handler(number, lambda *_: run.world.interrupt(name)), pytest.raises(Interrupted, match=name):
+        run.world.run(run.main())
     assert not run.applied
     assert run.ended_at == 13.0
     assert_nothing_is_left()
@@ -81,7 +81,7 @@ def test_a_second_interrupt_ends_the_run_at_once() -> None:
         run.world.loop.call_later(1, run.world.interrupt, "second")
 
     run = Run(twice, revert_s=100.0)
-    with pytest.raises(Interrupted, match="second .at once"):
+    with pytest.raises(Interrupted, match=r"second \(at once"):
         run.world.run(run.main())
     assert run.world.loop.now == 11.0
     assert_nothing_is_left()

@@ -7,10 +7,11 @@ import socket
 from typing import Any
 
 import pytest
-from .lab import Lab
 
 from chaos.network.toxics import ToxicSpec
 from harness.sim import Link
+
+from .lab import Lab
 
 PORT = 7000
 
@@ -278,6 +279,54 @@ def test_tcp_gives_up_on_a_cut_that_lasts(lab: Lab, pair: Pair, cut_s: float, ar
     assert pair.link.cut is False
 
 
+@pytest.mark.parametrize(("cut_s", "arrives"), [(60, True), (300, False)])
+def test_what_a_client_that_gave_up_had_sent_is_soon_forgotten(
+    lab: Lab, pair: Pair, cut_s: float, arrives: bool
+) -> None:
+    async def client() -> None:
+        here, there = await pair.connect()
+        lab.world.network.cut("client->server")
+        here.transport.write(b"request")
+        await asyncio.sleep(1)
+        here.transport.close()
+        await asyncio.sleep(cut_s)
+        lab.world.network.mend("client->server")
+        await asyncio.sleep(1)
+        expected = [b"request", "eof", "lost"] if arrives else ["lost: ConnectionResetError"]
+        assert there.what() == expected
+
+    lab.run(client())
+
+
+def test_a_protocol_that_pauses_at_its_last_bytes_hears_of_the_end_when_it_resumes(lab: Lab) -> None:
+    class Slow(Recorder):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self.transport.pause_reading()
+            lab.world.loop.call_later(5, self.transport.resume_reading)
+
+    accepted: list[Slow] = []
+
+    def accept() -> Slow:
+        accepted.append(Slow(lab))
+        return accepted[-1]
+
+    async def boot() -> None:
+        await asyncio.get_running_loop().create_server(accept, port=PORT)
+
+    lab.boot = boot
+
+    async def client() -> None:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "server", PORT)
+        transport.write(b"last")
+        transport.close()
+        await asyncio.sleep(10)
+
+    lab.run(client())
+    (got, _), (ended, what), *_ = accepted[0].events
+    assert (what, ended - got) == ("eof", 5.0)
+
+
 def test_names_ports_and_listeners(lab: Lab, pair: Pair) -> None:
     async def client() -> None:
         here, there = await pair.connect()
@@ -287,9 +336,9 @@ def test_names_ports_and_listeners(lab: Lab, pair: Pair) -> None:
         sock = here.transport.get_extra_info("socket")
         assert (sock.getsockname(), sock.getpeername()) == (local, remote)
         loop = asyncio.get_running_loop()
+        await loop.create_server(asyncio.Protocol, port=9)
         with pytest.raises(OSError, match="port 9 of host client is in use"):
-            for _ in range(2):
-                await loop.create_server(asyncio.Protocol, port=9)
+            await loop.create_server(asyncio.Protocol, port=9)
         pair.server.close()
         assert not pair.server.is_serving()
         with pytest.raises(ConnectionRefusedError):

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio as aioredis
-from .lab import Lab
+from hypothesis import given
+from hypothesis import strategies as st
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff, NoBackoff
 
 from chaos.network.toxics import ToxicSpec
 from harness.sim.store import StoreServer
+
+from .lab import Lab
 
 NO_RETRY = Retry(NoBackoff(), 0)
 
@@ -90,6 +93,53 @@ def test_watch_sees_a_fast_write_of_another_client(lab: Lab, store: StoreServer)
             assert await r.get("k") == "2"
 
     lab.run(client())
+
+
+keys, fields = st.sampled_from(["a", "b"]), st.sampled_from(["x", "y", "z"])
+values = st.sampled_from(["", "0", "17", "two\r\nlines", "-3.5"])
+commands = st.one_of(
+    st.tuples(st.sampled_from(["GET", "HGETALL", "TTL", "TYPE", "INCR", "HLEN", "PERSIST"]), keys),
+    st.tuples(st.just("DEL"), keys, keys),
+    st.tuples(st.just("SET"), keys, values),
+    st.tuples(st.just("SET"), keys, values, st.sampled_from(["ex", "PX", "NX"]), st.sampled_from(["2", "0", "x"])),
+    st.tuples(st.just("SETEX"), keys, st.just("3"), values),
+    st.tuples(st.just("EXPIRE"), keys, st.sampled_from(["1", "3", "-1", "x"])),
+    st.tuples(st.sampled_from(["HSET", "hset"]), keys, fields, values),
+    st.tuples(st.just("HSET"), keys, fields, values, fields, values),
+    st.tuples(st.just("HSET"), keys, fields),
+    st.tuples(st.sampled_from(["HMGET", "HDEL"]), keys, fields, fields),
+    st.tuples(st.sampled_from(["HGET", "HEXISTS"]), keys, fields),
+    st.tuples(st.just("HEXPIRE"), keys, st.just("2"), st.just("FIELDS"), st.just("1"), fields),
+    st.tuples(st.sampled_from(["PING", "DBSIZE", "MULTI", "EXEC", "DISCARD", "FLUSHALL", "HGETALL"])),
+    st.tuples(st.just("WAIT A SECOND")),
+)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@given(script=st.lists(commands, max_size=25))
+def test_fast_commands_answer_what_fakeredis_answers(protocol: int, script: list[tuple[str, ...]]) -> None:
+    def replies(*, fast: bool) -> list[Any]:
+        lab = Lab()
+        lab.boot = StoreServer(fast=fast).start
+
+        async def client() -> list[Any]:
+            seen: list[Any] = []
+            async with aioredis.Redis(host="server", protocol=protocol, retry=NO_RETRY) as r:
+                connection = await r.connection_pool.get_connection()
+                for words in script:
+                    if words[0] == "WAIT A SECOND":
+                        await asyncio.sleep(1)
+                        continue
+                    await connection.send_command(*words)
+                    try:
+                        seen.append((words, repr(await connection.read_response())))
+                    except redis.ResponseError as error:
+                        seen.append((words, f"{type(error).__name__} {error}"))
+            return seen
+
+        return lab.run(client())
+
+    assert replies(fast=True) == replies(fast=False)
 
 
 def test_ttls_run_on_virtual_time(lab: Lab, store: StoreServer) -> None:
@@ -207,6 +257,7 @@ def test_publish_and_subscribe(lab: Lab, store: StoreServer) -> None:
             async for message in channel.listen():
                 if message["type"] == "message":
                     return message["data"]
+        return None
 
     assert lab.run(client()) == "drift"
 
@@ -220,6 +271,21 @@ def test_what_is_no_resp_is_refused(lab: Lab, store: StoreServer) -> None:
         return answer
 
     assert lab.run(client()).startswith(b"-ERR Protocol error")
+
+
+def test_replies_that_are_sets_come_in_one_order(lab: Lab, store: StoreServer) -> None:
+    names = [f"airport-{number}" for number in range(20)]
+
+    async def client() -> bytes:
+        async with connect() as r:
+            await r.sadd("s", *names)
+        reader, writer = await asyncio.open_connection("server", 6379)
+        writer.write(b"SMEMBERS s\r\n")
+        answer = await reader.readuntil(sorted(names)[-1].encode() + b"\r\n")
+        writer.close()
+        return answer
+
+    assert [line for line in lab.run(client()).decode().split("\r\n") if line.startswith("a")] == sorted(names)
 
 
 def test_inline_commands(lab: Lab, store: StoreServer) -> None:

@@ -12,6 +12,7 @@ from harness.reports.narrative import Rerun, availability_text, harm_text, reaso
 from harness.scoring.expectations import grade_text
 from harness.scoring.findings import ExpectationFinding, ExperimentFinding, FaultFinding
 from harness.scoring.wording import clock_text, duration_text
+from harness.verdict import Verdict
 
 _SIGNS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
 
@@ -66,7 +67,7 @@ def _facts(experiment: ExperimentFinding) -> Html:
         title = el("h5", f"{fault.fault} on {fault.point}")
         params = json.dumps(fault.params, ensure_ascii=False, sort_keys=True)
         shown = el("code", params if len(params) <= 400 else params[:399] + "…") if fault.params else None
-        blocks.append(el("div", title, shown, _list(_fault_facts(fault)), class_="fault"))
+        blocks.append(el("div", title, shown, _list(_fault_facts(fault)), class_="injection"))
     return join(*blocks)
 
 
@@ -92,15 +93,12 @@ def _list(facts: Sequence[tuple[str, str]]) -> Html:
 
 
 def _claim(claim: ExpectationFinding) -> Html:
-    rows = [("what", claim.what), ("why", claim.why), ("fix", claim.fix)]
+    """One line for what came true; what, why and how to mend it for the rest."""
     mark = el("span", _SIGNS[claim.verdict.value], class_="sign", aria_hidden="true")
-    return el(
-        "li",
-        mark,
-        el("div", el("b", claim.claim), el("span", claim.verdict.value, class_="sr"), _reasons(rows)),
-        class_=claim.verdict.value,
-    )
-
-
-def _reasons(rows: Sequence[tuple[str, str]]) -> Html:
-    return join(*(el("p", el("i", name), text, class_=f"row-{name}") for name, text in rows if text))
+    spoken = el("span", f"{claim.verdict.value}: ", class_="sr")
+    if claim.verdict is Verdict.PASSED:
+        text = el("div", spoken, el("b", claim.claim), el("span", f" {claim.what}", class_="muted"))
+        return el("li", mark, text, class_="passed")
+    rows = [("what", claim.what), ("why", claim.why), ("fix", claim.fix)]
+    reasons = [el("p", el("i", name), el("span", text), class_=f"row-{name}") for name, text in rows if text]
+    return el("li", mark, el("div", spoken, el("b", claim.claim), *reasons), class_=claim.verdict.value)

@@ -1,4 +1,4 @@
-// Folding only; the page says everything without it.
+/* Folding only; the page says everything without it. */
 (function () {
   const all = () => document.querySelectorAll("details");
   const button = document.getElementById("fold");

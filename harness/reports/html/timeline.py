@@ -112,7 +112,7 @@ def _fault_row(axis: _Axis, faults: Sequence[FaultFinding]) -> Html:
         end = axis.end if fault.t_end is None else fault.t_end
         lasted = duration_text(end - fault.t_act)
         title = f"{fault.fault} on {fault.point}: {lasted}, touched {fault.touched:g} {fault.what}"
-        lanes.append(el("div", _bar(axis, fault.t_act, end, lasted, "fault", title), class_="lane"))
+        lanes.append(el("div", _bar(axis, fault.t_act, end, f"{fault.fault}, {lasted}", "fault", title), class_="lane"))
     return _row("Fault", join(*lanes), "lanes")
 
 

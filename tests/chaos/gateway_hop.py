@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import io
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.server import ServerState
 
 from chaos.gateway.app import create_control, create_gateway
 from chaos.gateway.upstream import SessionFetcher
@@ -100,7 +99,8 @@ class Source:
             after = int(request.query_params.get("after", -1))
             last = int(self.now // PERIOD_S) - 1
             feed = request.path_params["feed"]
-            listed = [manifest_of(feed, n) for n in range(after + 1, last + 1)][: self.page]
+            listed = [manifest_of(feed, n) for n in range(after + 1, last + 1)]
+            listed = listed[: int(request.query_params.get("limit", self.page))]
             return JSONResponse(listed, headers={"x-source": "yes"})
 
         async def batch(request: Request) -> Response:
@@ -117,19 +117,19 @@ class Source:
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """Serve on an ephemeral loopback port; gives the base URL."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    while not server.started:
-        await asyncio.sleep(0.005)
+    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", http="httptools")
+    config.load()
+    state = ServerState()
+
+    def protocol() -> asyncio.Protocol:
+        return config.http_protocol_class(config=config, server_state=state, app_state={})
+
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
     try:
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        yield f"http://{host}:{port}"
     finally:
-        server.should_exit = server.force_exit = True
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        server.close()
 
 
 class Hop:
