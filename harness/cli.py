@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,15 @@ def guarded(command: Callable[[], Any]) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.PASSED)
+    except Exception as error:  # the boundary: what gets here is a defect of Pipequake
+        if os.environ.get("PIPEQUAKE_DEBUG"):
+            raise
+        click.echo(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a defect of Pipequake; PIPEQUAKE_DEBUG=1 shows where. Journals written so far are kept.",
+            err=True,
+        )
+        sys.exit(ExitCode.INTERNAL)
 
 
 if __name__ == "__main__":

@@ -70,18 +70,23 @@ class RunFolder:
         """Makes ``journal.jsonl`` of the arms' journals, in this order, and removes those."""
         parts = [part for part in map(self.arm_journal, arm_ids) if part.exists()]
         merge_journals(parts, self.journal)
-        for part in parts:
-            part.unlink()
-        if not self.unmerged():
-            (self.path / "arms").rmdir()
+        self._clear(parts)
 
     def merge_unmerged(self) -> None:
         """Takes over whatever arms an interrupted run left, controls first."""
         parts = sorted(self.unmerged(), key=lambda part: (not part.name.startswith("control_"), part.name))
         merge_journals(parts, self.journal)
+        self._clear(parts)
+
+    def _clear(self, parts: Sequence[Path]) -> None:
+        """Removes journals that were taken over; what the arms logged moves to ``logs/``."""
         for part in parts:
             part.unlink()
-        (self.path / "arms").rmdir()
+        for log in sorted((self.path / "arms").glob("*.log")):
+            (self.path / "logs").mkdir(exist_ok=True)
+            log.replace(self.path / "logs" / log.name)
+        if not any((self.path / "arms").iterdir()):
+            (self.path / "arms").rmdir()
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run whole or not at all."""

@@ -43,6 +43,9 @@ _TRAINING_TIMEOUT_S = 600.0
 #: How many periods of its own a feed may miss before it counts as silent, beyond what history's gaps explain.
 _MISSED_PERIODS = 2
 
+#: How long an idle connection between two services stays open, in seconds: longer than any of their periods.
+KEEP_ALIVE_S = 1800
+
 #: The services, in the order in which a deployment starts them.
 SERVICES = (*FEEDS, "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")
 
@@ -104,6 +107,11 @@ async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
     return await _BUILDERS[name](deployment, clock)
 
 
+def _session() -> aiohttp.ClientSession:
+    """Keeps connections open between looks that are minutes apart."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S))
+
+
 def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float) -> Client:
     return Client(session, deployment.addresses[name], timeout_s=timeout_s)
 
@@ -124,12 +132,12 @@ async def _features(deployment: Deployment, clock: Clock) -> Service:
 
 async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
-    session = aiohttp.ClientSession()
+    session = _session()
     features = _client(deployment, session, "features", _CALL_TIMEOUT_S)
 
     async def hand_over(feed: str, path: Path, manifest: Manifest, table: pa.Table) -> None:
         where = str(path.relative_to(deployment.lake))
-        await features.post("/partitions", {"feed": feed, "path": where, "batch_id": manifest.batch_id})
+        await features.post("/partitions", {"feed": feed, "path": where})
 
     careful = profile.validation != "none"
     baseline = load_baseline(deployment.prepared, deployment.start) if profile.validation == "statistical" else None
@@ -149,7 +157,7 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
 
 async def _training(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
-    session = aiohttp.ClientSession()
+    session = _session()
     trainer = Trainer(
         TrainingConfig(gated=profile.validation_gate, view_dropout=profile.view_dropout, key=deployment.key),
         history=deployment.examples.slice,
@@ -168,7 +176,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
     store = _store(deployment, profile.store_timeout_s)
     shelf = ModelShelf(
-        _client(deployment, aiohttp.ClientSession(), "registry", _CALL_TIMEOUT_S),
+        _client(deployment, _session(), "registry", _CALL_TIMEOUT_S),
         deployment.folder / "serving",
         key=deployment.key if profile.verify_artifacts else None,
         load_library=lambda name: deployment.load_library("serving", name),
@@ -194,7 +202,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
 
 async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
-    session = aiohttp.ClientSession()
+    session = _session()
     receivers = [_client(deployment, session, "alerts", _CALL_TIMEOUT_S)]
     if profile.runbooks:
         receivers.append(_client(deployment, session, "orchestration", _CALL_TIMEOUT_S))
@@ -224,7 +232,7 @@ def expected_gaps(deployment: Deployment) -> dict[str, float]:
 
 async def _orchestration(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
-    session = aiohttp.ClientSession()
+    session = _session()
     timeouts = {"training": _TRAINING_TIMEOUT_S}
     names = ("registry", "features", "ingestion", "training", "serving")
     orchestrator = Orchestrator(

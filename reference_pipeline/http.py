@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -17,11 +17,11 @@ from starlette.routing import Route
 JsonObject = dict[str, Any]
 
 #: What a call to another service can end with, besides an answer.
-UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class ServiceError(Exception):
-    """Another service answered with an error; ``status`` is its HTTP status."""
+    """Another service answered with an error, or with what isn't JSON; ``status`` is its HTTP status."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"HTTP {status}: {detail}")
@@ -29,7 +29,7 @@ class ServiceError(Exception):
 
 
 class Client:
-    """Calls one service. Raises one of `UNREACHABLE`, or `ServiceError` for an answer of 400 and above."""
+    """Calls one service. Raises one of `UNREACHABLE`, or `ServiceError` for an answer that is no good."""
 
     def __init__(self, session: aiohttp.ClientSession, base: str, *, timeout_s: float) -> None:
         self._session = session
@@ -38,23 +38,37 @@ class Client:
 
     async def get(self, path: str) -> Any:
         """GET, decoded from JSON."""
-        return json.loads(await self.raw("GET", path))
+        return await self._json("GET", path)
 
     async def post(self, path: str, body: Any = None) -> Any:
         """POST of a JSON body, the answer decoded from JSON."""
-        return json.loads(await self.raw("POST", path, json.dumps(body).encode()))
+        return await self._json("POST", path, json.dumps(body).encode())
 
     async def put(self, path: str, body: Any = None) -> Any:
         """PUT of a JSON body, the answer decoded from JSON."""
-        return json.loads(await self.raw("PUT", path, json.dumps(body).encode()))
+        return await self._json("PUT", path, json.dumps(body).encode())
+
+    async def _json(self, method: str, path: str, data: bytes | None = None) -> Any:
+        status, body = await self._call(method, path, data)
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise ServiceError(status, f"{path} didn't answer in JSON: {_excerpt(body)!r}") from None
 
     async def raw(self, method: str, path: str, data: bytes | None = None) -> bytes:
         """The body of the answer."""
+        return (await self._call(method, path, data))[1]
+
+    async def _call(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
         async with self._session.request(method, self.base + path, data=data, timeout=self._timeout) as answer:
             body = await answer.read()
             if answer.status >= 400:
-                raise ServiceError(answer.status, body[:200].decode("utf-8", "replace"))
-            return body
+                raise ServiceError(answer.status, _excerpt(body))
+            return answer.status, body
+
+
+def _excerpt(body: bytes) -> str:
+    return body[:200].decode("utf-8", "replace")
 
 
 class _StatusCollector:
@@ -83,7 +97,7 @@ def numbers(status: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
         if isinstance(value, Mapping):
             found.update(numbers(value, name))
         elif isinstance(value, int | float):
-            found["".join(c if c.isalnum() else "_" for c in name)] = float(value)
+            found[re.sub("[^A-Za-z0-9_]", "_", name)] = float(value)
     return found
 
 

@@ -175,8 +175,12 @@ def reason_text(experiment: ExperimentFinding) -> str:
     """Why the outcome is what it is: which alert, from where, how soon, which recovery."""
     if experiment.timeline is None:
         return " ".join(sentence(reason) for reason in experiment.reasons)
-    named = len(experiment.faults) > 1
-    return " ".join((f"{plain(fault.id)}: " if named else "") + fault_text(fault) for fault in experiment.faults)
+    stories: dict[str, list[str]] = {}
+    for fault in experiment.faults:
+        stories.setdefault(fault_text(fault), []).append(plain(fault.id))
+    if len(stories) == 1:
+        return next(iter(stories))
+    return " ".join(f"{', '.join(names)}: {story}" for story, names in stories.items())
 
 
 def fault_text(fault: FaultFinding) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from harness.scoring.evidence import AlertEvent
@@ -56,6 +57,23 @@ def fresh_alerts(treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], p
         )
 
     return tuple(alert for alert in treatment if alert.severity in NOTIFYING and not has_twin(alert))
+
+
+def settled_beside(alerts: Sequence[AlertSeen], control: Sequence[AlertSeen]) -> tuple[AlertSeen, ...]:
+    """The alerts, each resolved no later than the control takes it over: from when the control fires the same
+    alert for at least as long, it is the control's state and no longer the fault's doing."""
+    settled = []
+    for alert in alerts:
+        end = math.inf if alert.t_resolved is None else alert.t_resolved
+        taken_over = [
+            max(twin.t_fired, alert.t_fired)
+            for twin in control
+            if _key(twin) == _key(alert)
+            and twin.t_fired < end
+            and (math.inf if twin.t_resolved is None else twin.t_resolved) >= end
+        ]
+        settled.append(alert.model_copy(update={"t_resolved": min(taken_over)}) if taken_over else alert)
+    return tuple(settled)
 
 
 def detection_of(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.scoring.degradation import Curve, area, flagged, harm_in
-from harness.scoring.detection import detection_of
+from harness.scoring.detection import detection_of, settled_beside
 from harness.scoring.evidence import Arm, Bools, FaultLog
 from harness.scoring.findings import AlertSeen, Detection, FaultFinding, Grade, SignalHarm
 from harness.scoring.localisation import expected_components, grade
@@ -91,6 +91,7 @@ def judge_faults(
     doings: Sequence[Doing],
     curves: Mapping[str, Curve],
     fresh: Sequence[AlertSeen],
+    control: Sequence[AlertSeen],
     policy: Policy,
 ) -> tuple[FaultFinding, ...]:
     acted = {doing.window.planned.id: doing for doing in doings}
@@ -103,7 +104,7 @@ def judge_faults(
             found.append(without_effect(planned, logs.get(planned.id), arm))
             continue
         mine = [alert for alert in fresh if _attributed(alert, doing, doings, components)]
-        found.append(_with_effect(doing, mine, components[planned.id], curves, policy))
+        found.append(_with_effect(doing, mine, control, components[planned.id], curves, policy))
     return tuple(found)
 
 
@@ -158,6 +159,7 @@ def without_effect(planned: PlannedFault, log: FaultLog | None, arm: Arm) -> Fau
 def _with_effect(
     doing: Doing,
     alerts: Sequence[AlertSeen],
+    control: Sequence[AlertSeen],
     components: frozenset[str],
     curves: Mapping[str, Curve],
     policy: Policy,
@@ -170,7 +172,7 @@ def _with_effect(
     before = area(total, window.t_act, window.to_s if t_det is None else min(t_det, window.to_s))
     recovery = recovery_of(
         [(curves[harm.signal], doing.flags[harm.signal][0]) for harm in hurt],
-        alerts,
+        settled_beside(alerts, control),
         t_act=window.t_act,
         t_end=window.t_end,
         t_det=t_det,

@@ -95,10 +95,10 @@ def _why_silent(fault: FaultFinding, component: str | None) -> str:
 
 
 def _alert_fix(fault: FaultFinding, where: str) -> str:
-    return (
-        f"Let a check at {where} see {fault.fault} on {fault.point}; "
-        f"if its silence is accepted, expect `outcome: {fault.outcome.value}` instead."
-    )
+    check = f"Let a check at {where} see {fault.fault} on {fault.point}"
+    if fault.outcome is Outcome.CAUGHT:
+        return f"{check}, or let the claim name the component that did."
+    return f"{check}; if its silence is accepted, expect `outcome: {fault.outcome.value}` instead."
 
 
 def _recover(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
@@ -126,7 +126,8 @@ def _recover(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
     what = f"recovered {duration_text(recovery.from_removal_s)} after the fault's end"
     if recovery.from_removal_s <= claim.within_s:
         return Verdict.PASSED, what, "", ""
-    return Verdict.FAILED, what, f"that is later than the {limit} that were allowed", _RECOVER_FIX
+    late = f"that is later than the {limit} that were allowed; {recovery.why}"
+    return Verdict.FAILED, what, late, _RECOVER_FIX
 
 
 _RECOVER_FIX = "Look for what keeps the damage after the fault is gone: stored features, a model, an open breaker."

@@ -38,9 +38,10 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     references = [arms[name] for name in treatment.reference if name in arms and name != control.id]
     curves = _curves(treatment, control, references, policy)
     raised = alerts_of(treatment.alerts)
-    fresh = fresh_alerts(raised, alerts_of(control.alerts), policy)
+    quiet = alerts_of(control.alerts)
+    fresh = fresh_alerts(raised, quiet, policy)
     doings = [doing_in(window, curves, policy) for window in windows_of(treatment, plan)]
-    faults = judge_faults(treatment, plan, doings, curves, fresh, policy)
+    faults = judge_faults(treatment, plan, doings, curves, fresh, quiet, policy)
     signals = _overall(treatment, curves, doings)
     cut_short = "" if treatment.end_reason == "horizon" else "a stop condition ended the run early"
     expectations = tuple(judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect)

@@ -69,6 +69,8 @@ class Recovery(Finding):
     """Whether and when users were back where the control is."""
 
     kind: RecoveryKind
+    t_back: float | None
+    """When users were back in the control's band, whatever the alerts said."""
     t_rec: float | None
     time_to_recover_s: float | None
     """From detection; from the first effect if nothing was detected before the recovery."""

@@ -11,6 +11,7 @@ from harness.scoring.degradation import Curve
 from harness.scoring.evidence import Bools
 from harness.scoring.findings import AlertSeen, Recovery, RecoveryKind
 from harness.scoring.policy import Policy
+from harness.scoring.wording import duration_text
 
 Harmed = tuple[Curve, Bools]
 
@@ -53,47 +54,56 @@ def recovery_of(
     resolved.
     """
     again = any(relapsed(curve, flags, policy) for curve, flags in harmed)
+
+    def recovery(kind: RecoveryKind, t_back: float | None, t_rec: float | None, why: str) -> Recovery:
+        # A recovery before the alert is no instant repair: then the clock runs from the first effect.
+        origin = t_act if t_det is None or (t_rec is not None and t_rec <= t_det) else t_det
+        return Recovery(
+            kind=kind,
+            t_back=t_back,
+            t_rec=t_rec,
+            time_to_recover_s=None if t_rec is None else t_rec - origin,
+            from_effect_s=None if t_rec is None else t_rec - t_act,
+            from_removal_s=None if t_rec is None else max(0.0, t_rec - t_end),
+            t_watched=to_s,
+            watched_s=to_s - origin,
+            relapsed=again,
+            why=why,
+        )
+
     if not harmed:
-        return _recovery(RecoveryKind.NOT_NEEDED, None, "no harm to recover from", t_act, t_end, t_det, to_s, again)
+        return recovery(RecoveryKind.NOT_NEEDED, None, None, "no harm to recover from")
     settled = {curve.signal.title: settled_at(curve, flags, to_s, policy) for curve, flags in harmed}
-    open_signals = sorted(title for title, t in settled.items() if t is None)
-    if open_signals:
-        names = ", ".join(open_signals).lower()
-        why = f"{names} not back in the control's band for {policy.recovery_bins} bins before the observation ended"
-        return _recovery(RecoveryKind.NEVER, None, why, t_act, t_end, t_det, to_s, again)
-    t_rec = max(t for t in settled.values() if t is not None)
-    if t_rec < t_end:
+    still = ", ".join(sorted(title for title, t in settled.items() if t is None)).lower()
+    if still:
+        why = f"{still} not back in the control's band for {policy.recovery_bins} bins before the observation ended"
+        return recovery(RecoveryKind.NEVER, None, None, why)
+    t_back = max(t for t in settled.values() if t is not None)
+    if t_back < t_end:
         why = "every signal was back in band while the fault was still there"
-        return _recovery(RecoveryKind.MITIGATED, t_rec, why, t_act, t_end, t_det, to_s, again)
-    firing = sorted({alert.name for alert in alerts if alert.t_resolved is None})
+        return recovery(RecoveryKind.MITIGATED, t_back, t_back, why)
+    t_rec, firing = _quiet_from(t_back, alerts, policy)
     if firing:
         why = f"users were back in band, but alerts never resolved: {', '.join(firing)}"
-        return _recovery(RecoveryKind.NEVER, None, why, t_act, t_end, t_det, to_s, again)
-    t_rec = max([t_rec, *(alert.t_resolved for alert in alerts if alert.t_resolved is not None)])
-    why = "every signal was back in band" + (" and the fault's alerts had resolved" if alerts else "")
-    return _recovery(RecoveryKind.RECOVERED, t_rec, why, t_act, t_end, t_det, to_s, again)
+        return recovery(RecoveryKind.NEVER, t_back, None, why)
+    why = "every signal was back in band"
+    if t_rec > t_back:
+        why = f"users were back {duration_text(t_back - t_end)} after the fault's end, the alerts resolved later"
+    return recovery(RecoveryKind.RECOVERED, t_back, t_rec, why)
 
 
-def _recovery(
-    kind: RecoveryKind,
-    t_rec: float | None,
-    why: str,
-    t_act: float,
-    t_end: float,
-    t_det: float | None,
-    to_s: float,
-    again: bool,
-) -> Recovery:
-    # A recovery before the alert is no instant repair: then the clock runs from the first effect.
-    origin = t_act if t_det is None or (t_rec is not None and t_rec <= t_det) else t_det
-    return Recovery(
-        kind=kind,
-        t_rec=t_rec,
-        time_to_recover_s=None if t_rec is None else t_rec - origin,
-        from_effect_s=None if t_rec is None else t_rec - t_act,
-        from_removal_s=None if t_rec is None else max(0.0, t_rec - t_end),
-        t_watched=to_s,
-        watched_s=to_s - origin,
-        relapsed=again,
-        why=why,
-    )
+def _quiet_from(t: float, alerts: Sequence[AlertSeen], policy: Policy) -> tuple[float, list[str]]:
+    """When the alerts around a moment have all resolved, and the names of those that never do.
+
+    An alert that begins only after N bins of quiet belongs to no unfinished recovery.
+    """
+    slack = policy.recovery_bins * policy.bin_s
+    firing = set()
+    for alert in sorted(alerts, key=lambda alert: alert.t_fired):
+        if alert.t_fired > t + slack:
+            break
+        if alert.t_resolved is None:
+            firing.add(alert.name)
+        else:
+            t = max(t, alert.t_resolved)
+    return t, sorted(firing)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Mapping
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
@@ -16,107 +16,146 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.features.definitions import LATE_MIN, VIEWS, as_number
+from reference_pipeline.features.definitions import VIEWS
+from reference_pipeline.features.labels import labels_of
 from reference_pipeline.features.offline import OfflineLog
-from reference_pipeline.features.windows import Columns, FeatureEngine, Updates
+from reference_pipeline.features.windows import ARRIVAL_WINDOW_S, Columns, FeatureEngine, Updates
 from reference_pipeline.http import service_routes
+from reference_pipeline.ingestion.lake import lineage_of
 from reference_pipeline.store.online import OnlineStore
+from reference_pipeline.tail import TailLog, asked_after
 
 #: Labels that monitoring may still ask for.
 _LABELS_KEPT = 20_000
+#: The feeds whose features depend on earlier partitions, and how far back that goes, in seconds.
+_REMEMBERED_S = {"flights": ARRIVAL_WINDOW_S, "weather": VIEWS["weather"].ttl_s}
 
 
 class FeatureService:
-    """Turns partitions into features. A partition that could not be stored is refused, so that ingestion sends it again."""
+    """Turns partitions into features, each one once, although ingestion may send it again.
+
+    Online store first, offline log second: what the log says was there to be read, and a crash in between repeats the
+    partition. One that could not be stored is refused, so that ingestion sends it again.
+    """
 
     def __init__(self, store: OnlineStore, log: OfflineLog, clock: Clock) -> None:
         self._store = store
         self._log = log
         self._clock = clock
         self._engine = FeatureEngine()
+        self._labels = TailLog(clock.now(), kept=_LABELS_KEPT)
+        self._unwritten: dict[tuple[str, str], Updates] = {}
         self._taken_at: dict[str, float] = {}
-        self._labels: deque[tuple[int, str, int]] = deque(maxlen=_LABELS_KEPT)
-        self._label_count = 0
-        self._seen: dict[str, None] = {}
-        self._pending: Updates = {}
         self._counts = {"partitions": 0, "values": 0, "store_errors": 0}
+        # Two tries of one partition, or two partitions, must not overtake each other on the way to the store.
+        self._writing = asyncio.Lock()
 
-    async def take(self, feed: str, batch_id: str, columns: Columns) -> None:
-        """Updates the features of a partition; raises `RedisError` when the online store can't be written."""
+    def restore(self, lake: Path) -> None:
+        """Rebuilds the windows and the latest labels from the partitions that were taken before a restart."""
         now = self._clock.now()
-        if batch_id not in self._seen:  # at least once: a partition may come again
-            updates = self._engine.update(feed, columns, now)
-            self._log.append(updates, now, f"{feed}-{batch_id}")
-            self._pending.update(updates)
-            self._remember_labels(feed, columns)
-            self._seen[batch_id] = None
+        for feed, span_s in _REMEMBERED_S.items():
+            files = {file.stem: file for file in (lake / feed).rglob("*.parquet")}
+            recent: list[tuple[float, Path]] = []
+            for partition in reversed(self._log.partitions(feed)):
+                at = self._log.written_at(feed, partition)
+                self._taken_at.setdefault(feed, at)
+                if at < now - span_s:
+                    break
+                if partition in files:
+                    recent.append((at, files[partition]))
+            for _, file in reversed(recent):
+                self._absorb(feed, *read_partition(file))
+
+    async def take(self, feed: str, partition: str, columns: Columns, through: float) -> None:
+        """Updates the features of a partition of the lake, by its name there, of data until ``through``.
+
+        Raises `RedisError` when the online store can't be written, `OSError` when the offline log can't.
+        """
+        async with self._writing:
+            if self._log.has(feed, partition):
+                return
+            now = self._clock.now()
+            updates = self._unwritten.get((feed, partition))
+            if updates is None:
+                updates = self._unwritten[feed, partition] = self._absorb(feed, columns, through)
+            await self._write(updates, through)
+            # Readers may have had the values from now on, not before.
+            self._log.append(feed, partition, updates, self._clock.now(), through)
+            del self._unwritten[feed, partition]
+            self._taken_at[feed] = now
             self._counts["partitions"] += 1
+            self._counts["values"] += len(updates)
+
+    def _absorb(self, feed: str, columns: Columns, through: float) -> Updates:
+        if feed == "flights":
+            for flight_id, late in labels_of(columns):
+                self._labels.append(flight_id, late)
+        return self._engine.update(feed, columns, through)
+
+    async def _write(self, updates: Updates, through: float) -> None:
         entries = [
-            (f"f:{kind}:{entity}", values, VIEWS[kind].ttl_s) for (kind, entity), values in self._pending.items()
+            (f"f:{kind}:{entity}", values, through, VIEWS[kind].ttl_s) for (kind, entity), values in updates.items()
         ]
         try:
             if entries:
-                await self._store.write(entries, now)
+                await self._store.write(entries)
         except RedisError:
             self._counts["store_errors"] += 1
             raise
-        self._counts["values"] += len(entries)
-        self._taken_at[feed] = now
-        self._pending = {}
 
-    def _remember_labels(self, feed: str, columns: Columns) -> None:
-        if feed != "flights" or "flight_id" not in columns or "event" not in columns:
-            return
-        blank = [None] * len(columns["flight_id"])
-        rows = zip(columns["flight_id"], columns["event"], columns.get("arr_delay", blank), strict=True)
-        for flight_id, event, arr_delay in rows:
-            late = label(event, arr_delay)
-            if late is not None and flight_id is not None:
-                self._label_count += 1
-                self._labels.append((self._label_count, flight_id, late))
-
-    def labels_after(self, sequence: int) -> list[tuple[int, str, int]]:
-        """Labels that became known after the one numbered ``sequence``: (number, flight, late)."""
-        newest_first: list[tuple[int, str, int]] = []
-        for entry in reversed(self._labels):
-            if entry[0] <= sequence:
-                break
-            newest_first.append(entry)
-        return newest_first[::-1]
+    def labels_after(self, number: int) -> list[list[Any]]:
+        """Labels that became known after the one of that number: [number, flight, late]."""
+        return self._labels.after(number)
 
     def status(self) -> dict[str, Any]:
         """When a partition of each feed was last turned into features (epoch seconds), and counters."""
         return {"taken_at": dict(self._taken_at), **self._counts}
 
 
-def label(event: Any, arr_delay: Any) -> int | None:
-    """Whether a flight was late, once it is known: more than 15 minutes late, cancelled, or diverted (it has no delay).
+class BadRequest(Exception):
+    """A request that can't be carried out; the message says why."""
 
-    >>> label("arrived", 16.0), label("arrived", None), label("cancelled", None), label("departed", None)
-    (1, 1, 1, None)
-    """
-    if event == "cancelled":
-        return 1
-    if event == "arrived":
-        delay = math.inf if arr_delay is None else as_number(arr_delay)
-        return None if math.isnan(delay) else int(delay > LATE_MIN)
-    return None
+
+def read_partition(file: Path) -> tuple[Columns, float]:
+    """A partition's columns by name, and the end of what it covers (epoch seconds), from its lineage."""
+    table = pq.ParquetFile(file).read(use_threads=False)
+    return table.to_pydict(), float(lineage_of(table.schema)["window_end"])
 
 
 def create_features(service: FeatureService, lake: Path) -> Starlette:
-    """The service's HTTP face. ``POST /partitions`` names a Parquet file of the lake."""
+    """The service's HTTP face, once it has recovered from disk.
+
+    ``POST /partitions`` names a Parquet file of the lake; ``GET /labels?after=<number>`` tells how flights ended.
+    """
+    service.restore(lake)
 
     async def partition(request: Request) -> Response:
-        body: Mapping[str, Any] = await request.json()
-        table = pq.ParquetFile(lake / body["path"]).read(use_threads=False)
         try:
-            await service.take(body["feed"], body["batch_id"], table.to_pydict())
-        except RedisError as error:
-            return JSONResponse({"detail": f"online store: {error}"}, status_code=503)
+            feed, file = _named(await request.body(), lake)
+            await service.take(feed, file.stem, *read_partition(file))
+        except BadRequest as error:
+            return JSONResponse({"detail": str(error)}, status_code=400)
+        except pa.ArrowException as error:
+            return JSONResponse({"detail": f"the partition can't be read: {error}"}, status_code=422)
+        except (RedisError, OSError) as error:
+            return JSONResponse({"detail": f"{type(error).__name__}: {error}"}, status_code=503)
         return JSONResponse({"ok": True})
 
     async def labels(request: Request) -> Response:
-        return JSONResponse(service.labels_after(int(request.query_params.get("after", "0"))))
+        return JSONResponse(service.labels_after(asked_after(request)))
 
     routes = [Route("/partitions", partition, methods=["POST"]), Route("/labels", labels)]
     return Starlette(routes=[*routes, *service_routes("features", service.status)])
+
+
+def _named(body: bytes, lake: Path) -> tuple[str, Path]:
+    """Feed and file of a partition; raises `BadRequest`."""
+    try:
+        content = json.loads(body)
+        feed, path = str(content["feed"]), str(content["path"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRequest('expected {"feed": ..., "path": ...}') from error
+    file = lake / path
+    if feed != Path(path).parts[0] or ".." in file.parts or not file.is_relative_to(lake):
+        raise BadRequest(f"{path!r} is no file of the feed {feed!r}")
+    return feed, file

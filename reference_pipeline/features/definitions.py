@@ -99,15 +99,16 @@ def store_values(views: Mapping[str, Mapping[str, Any] | None]) -> list[float]:
 
 
 def as_number(value: Any) -> float:
-    """A float, or NaN for what can't be read as one.
+    """A finite float, or NaN for what can't be read as one.
 
-    >>> as_number("12.5"), as_number("n/a")
-    (12.5, nan)
+    >>> as_number("12.5"), as_number("n/a"), as_number("inf")
+    (12.5, nan, nan)
     """
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def columns_of(kinds: Sequence[str]) -> list[int]:

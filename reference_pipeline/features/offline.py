@@ -16,23 +16,26 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS
-from reference_pipeline.features.windows import Updates
+from reference_pipeline.features.windows import Updates, entity_name
 
 _SLOTS = max(len(view.features) for view in VIEWS.values())
 _SCHEMA = pa.schema(
-    [("kind", pa.string()), ("entity", pa.string()), ("at", pa.float64())]
+    [("kind", pa.string()), ("entity", pa.string()), ("at", pa.float64()), ("through", pa.float64())]
     + [(f"v{i}", pa.float64()) for i in range(_SLOTS)]
 )
+_AT = b"written_at"
 
 
-def log_rows(written: Iterable[tuple[Updates, float]]) -> pa.Table:
-    """Updates and when they were written, as rows of the log: kind, entity, at, and the view's values in order."""
+def log_rows(written: Iterable[tuple[Updates, float, float]]) -> pa.Table:
+    """Rows of the log from (updates, when they were written, what they cover): kind, entity, at, through, values."""
     kinds: list[str] = []
     entities: list[str] = []
     moments: list[float] = []
+    covered: list[float] = []
     slots: list[list[float | None]] = [[] for _ in range(_SLOTS)]
-    for updates, at in written:
+    for updates, at, through in written:
         moments.extend([at] * len(updates))
+        covered.extend([through] * len(updates))
         for (kind, entity), values in updates.items():
             kinds.append(kind)
             entities.append(entity)
@@ -40,30 +43,48 @@ def log_rows(written: Iterable[tuple[Updates, float]]) -> pa.Table:
             row.extend([None] * (_SLOTS - len(row)))
             for slot, value in zip(slots, row, strict=True):
                 slot.append(value)
-    return pa.table([kinds, entities, moments, *slots], schema=_SCHEMA)
+    return pa.table([kinds, entities, moments, covered, *slots], schema=_SCHEMA)
 
 
 class OfflineLog:
-    """An append-only folder of Parquet files, one an update."""
+    """``<feed>/<partition>.parquet``: what a partition of the lake made of the online store, even if that is nothing.
+
+    A file that is there means that the partition has been taken over for good.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def append(self, updates: Updates, at: float, batch_id: str) -> None:
-        """Adds the updates of one batch; the same batch again replaces its file."""
-        if updates:
-            target = self._folder / f"{batch_id}.parquet"
-            draft = target.with_suffix(".tmp")
-            pq.write_table(log_rows([(updates, at)]), draft)
-            draft.replace(target)
+    def append(self, feed: str, partition: str, updates: Updates, at: float, through: float) -> None:
+        """Adds the updates that a partition made ``at`` a moment, of data until ``through``, by an atomic rename."""
+        target = self._file(feed, partition)
+        target.parent.mkdir(exist_ok=True)
+        draft = target.with_suffix(".tmp")
+        table = log_rows([(updates, at, through)]).replace_schema_metadata({_AT: repr(at).encode()})
+        pq.write_table(table, draft, use_dictionary=False)  # a batch is small: dictionaries cost more than they save
+        draft.replace(target)
+
+    def has(self, feed: str, partition: str) -> bool:
+        """Whether the partition is in the log."""
+        return self._file(feed, partition).exists()
+
+    def partitions(self, feed: str) -> list[str]:
+        """The partitions of a feed that are in the log, in the order of their names."""
+        return sorted(file.stem for file in (self._folder / feed).glob("*.parquet"))
+
+    def written_at(self, feed: str, partition: str) -> float:
+        """When the partition's values were written, in epoch seconds."""
+        return float(pq.read_schema(self._file(feed, partition)).metadata[_AT])
 
     def read(self) -> pa.Table:
-        """The whole log, in no particular order."""
-        files = sorted(self._folder.glob("*.parquet"))
-        if not files:
-            return _SCHEMA.empty_table()
-        return pa.concat_tables([pq.ParquetFile(file).read(use_threads=False) for file in files])
+        """The whole log, by feed and partition."""
+        files = sorted(self._folder.glob("*/*.parquet"))
+        tables = [pq.ParquetFile(file).read(use_threads=False).replace_schema_metadata() for file in files]
+        return pa.concat_tables(tables) if tables else _SCHEMA.empty_table()
+
+    def _file(self, feed: str, partition: str) -> Path:
+        return self._folder / feed / f"{partition}.parquet"
 
 
 def as_of(
@@ -83,15 +104,16 @@ def as_of(
         rows = _latest(part, keys[kind], moments, view.ttl_s)
         found = rows >= 0
         for i, name in enumerate(view.features):
-            values = np.full(len(moments), np.nan)
-            if found.any():
-                values[found] = part[f"v{i}"].to_numpy()[rows[found]]
-            features[f"{kind}.{name}"] = values
+            features[f"{kind}.{name}"] = _picked(part[f"v{i}"].to_numpy(), rows, found)
         if kind in LIVE_VIEWS:
-            ages[f"age.{kind}"] = np.full(len(moments), np.nan)
-            if found.any():
-                ages[f"age.{kind}"][found] = moments[found] - part["at"].to_numpy()[rows[found]]
+            ages[f"age.{kind}"] = moments - _picked(part["through"].to_numpy(), rows, found)
     return features | ages
+
+
+def _picked(values: NDArray[np.float64], rows: NDArray[np.int64], found: NDArray[np.bool_]) -> NDArray[np.float64]:
+    picked = np.full(len(rows), np.nan)
+    picked[found] = values[rows[found]]
+    return picked
 
 
 def _latest(part: pa.Table, entities: Sequence[str], moments: NDArray[np.float64], ttl_s: float) -> NDArray[np.int64]:
@@ -99,29 +121,29 @@ def _latest(part: pa.Table, entities: Sequence[str], moments: NDArray[np.float64
     if part.num_rows == 0:
         return np.full(len(moments), -1, dtype=np.int64)
     vocabulary, codes = np.unique(np.asarray(part["entity"].to_pylist(), dtype=str), return_inverse=True)
-    at_ms = np.round(part["at"].to_numpy() * 1000).astype(np.int64)
-    stride = np.int64(10**13)  # beyond any epoch in milliseconds, so that (entity, time) sorts as one number
-    composite = codes.astype(np.int64) * stride + at_ms
+    at = part["at"].to_numpy()
+    # Ranks instead of times, so that (entity, time) sorts as one whole number and nothing is rounded.
+    instants = np.unique(at)
+    composite = codes.astype(np.int64) * len(instants) + np.searchsorted(instants, at)
     order = np.argsort(composite, kind="stable")
     wanted = np.asarray(entities, dtype=str)
     slots = np.minimum(np.searchsorted(vocabulary, wanted), len(vocabulary) - 1)
-    known = vocabulary[slots] == wanted
-    moments_ms = np.round(moments * 1000).astype(np.int64)
-    position = np.searchsorted(composite[order], slots * stride + moments_ms, side="right") - 1
+    ranks = np.searchsorted(instants, moments, side="right") - 1  # the newest instant at or before
+    position = np.searchsorted(composite[order], slots * len(instants) + ranks, side="right") - 1
     rows = order[np.maximum(position, 0)]
-    age_ms = moments_ms - at_ms[rows]
-    valid = known & (position >= 0) & (codes[rows] == slots) & (age_ms >= 0) & (age_ms < ttl_s * 1000)
-    return np.where(valid, rows, -1)
+    known = (vocabulary[slots] == wanted) & (position >= 0) & (codes[rows] == slots)
+    age_s = moments - at[rows]
+    return np.where(known & (age_s >= 0) & (age_s < ttl_s), rows, -1)
 
 
 def entity_columns(flights: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
     """The entity of each flight for each kind of view."""
-    tails = [tail or "-" for tail in flights["tailnum"]]
-    origins = list(flights["origin"])
+    origins = [entity_name(value) for value in flights["origin"]]
+    tails = [entity_name(value) or "-" for value in flights["tailnum"]]
     return {
         "origin": origins,
-        "dest": list(flights["dest"]),
-        "carrier": list(flights["carrier"]),
+        "dest": [entity_name(value) for value in flights["dest"]],
+        "carrier": [entity_name(value) for value in flights["carrier"]],
         "tail": tails,
         "weather": origins,
         "plane": tails,

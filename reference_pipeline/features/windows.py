@@ -2,150 +2,183 @@
 
 The same class serves the online store and, replayed over history, the training set: there is no second definition that
 could drift away from the first.
+
+Rows are taken as they come. A missing column counts as empty, a value that is no number as missing, and a row without
+its entity says nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reference_pipeline.features.definitions import VIEWS, as_number
 
 Columns = Mapping[str, Sequence[Any]]
 Values = dict[str, float | None]
-#: (kind, entity) -> the view's values
+#: (kind, entity) -> the view's values, in the order of its features
 Updates = dict[tuple[str, str], Values]
 
 ORIGIN_WINDOW_S = 2 * 3600
 ARRIVAL_WINDOW_S = 3 * 3600
 
+_FLIGHT_FIELDS = ("event", "origin", "dest", "carrier", "tailnum", "dep_delay", "arr_delay")
+
 
 class _Window:
-    """Sum and count of what happened in the last ``span_s`` seconds."""
+    """What happened in the last ``span_s`` seconds, sorted by time: a late row takes its place, and leaves in its turn.
 
-    __slots__ = ("_items", "_span_s", "count", "total")
+    The mean is computed from the values, not from a running sum: one absurd value would leave its rounding error in a
+    sum for ever.
+    """
+
+    __slots__ = ("_span_s", "_times", "_values")
 
     def __init__(self, span_s: float) -> None:
         self._span_s = span_s
-        self._items: deque[tuple[float, float]] = deque()
-        self.total = 0.0
-        self.count = 0
+        self._times: list[float] = []
+        self._values: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def add(self, at: float, value: float) -> None:
-        self._items.append((at, value))
-        self.total += value
-        self.count += 1
+        place = bisect_right(self._times, at)
+        self._times.insert(place, at)
+        self._values.insert(place, value)
 
     def advance(self, now: float) -> None:
-        items, edge = self._items, now - self._span_s
-        while items and items[0][0] < edge:
-            self.total -= items.popleft()[1]
-            self.count -= 1
-        if not items:
-            self.total = 0.0  # what rounding left
+        """Forgets what is older than the span."""
+        gone = bisect_left(self._times, now - self._span_s)
+        if gone:
+            del self._times[:gone], self._values[:gone]
 
     def mean(self) -> float | None:
-        return round(self.total / self.count, 6) if self.count else None
+        return round(math.fsum(self._values) / len(self._values), 6) if self._values else None
 
 
 class FeatureEngine:
-    """Keeps the windows and tells what changed. ``at`` is when a batch became available, in epoch seconds."""
+    """Keeps the windows and tells what changed. ``through`` is the end of what a batch covers, in epoch seconds.
+
+    Windows end there, not when the batch came: catching up gives the same values as never having fallen behind. An
+    event can't have happened after the end of its batch: a later time, or none, counts as the end. A view that holds
+    the newest observation of its entity (weather, the aircraft's last delay) ignores older ones that come late.
+    """
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], _Window] = {}
-        self._planes: dict[str, Values] = {}
+        self._observed_at: dict[tuple[str, str], float] = {}
+        self._flights_through = -math.inf
 
-    def update(self, feed: str, columns: Columns, at: float) -> Updates:
+    def update(self, feed: str, columns: Columns, through: float) -> Updates:
         """New values of each entity that the batch touched; an unknown feed touches none."""
         if feed == "flights":
-            return self._flights(columns, at)
+            self._flights_through = max(self._flights_through, through)  # a late batch doesn't turn time back
+            return self._flights(columns, self._flights_through)
         if feed == "weather":
-            return self._weather(columns)
+            return self._weather(columns, through)
         if feed == "planes":
-            return self._planes_changed(columns)
+            return _planes(columns)
         return {}
 
-    def _window(self, kind: str, entity: str, span_s: float) -> _Window:
-        key = (kind, entity)
-        if key not in self._windows:
-            self._windows[key] = _Window(span_s)
-        return self._windows[key]
-
     def _flights(self, columns: Columns, at: float) -> Updates:
-        size = len(next(iter(columns.values()), ()))
-        blank = [None] * size
-        fields = ("event", "event_time", "origin", "dest", "carrier", "tailnum", "dep_delay", "arr_delay")
         touched: dict[tuple[str, str], None] = {}
-        tails: dict[str, float] = {}
-        for event, when, origin, dest, carrier, tail, dep_delay, arr_delay in zip(
-            *(columns.get(name, blank) for name in fields), strict=True
-        ):
-            time = as_number(when)
-            if math.isnan(time):
-                time = at
-            if event == "departed" and origin is not None:
-                self._add("origin", origin, ORIGIN_WINDOW_S, time, dep_delay)
-                self._add("cancel", origin, ORIGIN_WINDOW_S, time, 0.0)
-                touched["origin", origin] = None
-            elif event == "cancelled" and origin is not None:
-                self._add("cancel", origin, ORIGIN_WINDOW_S, time, 1.0)
-                touched["origin", origin] = None
+        updates: Updates = {}
+        rows = zip(_times(columns, "event_time", at), *(_column(columns, name) for name in _FLIGHT_FIELDS), strict=True)
+        for time, event, origin, dest, carrier, tail, dep_delay, arr_delay in rows:
+            if event == "departed":
+                touched |= self._count("origin", origin, time, dep_delay)
+                self._count("cancel", origin, time, 0.0)
+            elif event == "cancelled":
+                touched |= self._count("origin", origin, time, None)
+                self._count("cancel", origin, time, 1.0)
             elif event == "arrived":
-                for kind, entity in (("dest", dest), ("carrier", carrier)):
-                    if entity is not None:
-                        self._add(kind, entity, ARRIVAL_WINDOW_S, time, arr_delay)
-                        touched[kind, entity] = None
-                if tail:
-                    tails[tail] = as_number(arr_delay)
-        updates: Updates = {key: self._aggregate(*key, at) for key in touched}
-        for tail, delay in tails.items():
-            updates["tail", tail] = {"arr_delay": None if math.isnan(delay) else delay}
-        return updates
+                touched |= self._count("dest", dest, time, arr_delay)
+                touched |= self._count("carrier", carrier, time, arr_delay)
+                key = "tail", entity_name(tail)
+                if key[1] and self._is_newest(key, time):
+                    updates[key] = {"arr_delay": _or_none(arr_delay)}
+        return {key: self._aggregate(*key, at) for key in touched} | updates
 
-    def _add(self, kind: str, entity: str, span_s: float, time: float, value: Any) -> None:
+    def _count(self, kind: str, entity: Any, time: float, value: Any) -> dict[tuple[str, str], None]:
+        """Puts a value that is a number into the entity's window; the entity that was touched."""
+        key = kind, entity_name(entity)
+        if not key[1]:
+            return {}
         number = as_number(value)
         if not math.isnan(number):
-            self._window(kind, entity, span_s).add(time, number)
+            self._window(*key).add(time, number)
+        return {key: None}
+
+    def _window(self, kind: str, entity: str) -> _Window:
+        window = self._windows.get((kind, entity))
+        if window is None:
+            span_s = ORIGIN_WINDOW_S if kind in ("origin", "cancel") else ARRIVAL_WINDOW_S
+            window = self._windows[kind, entity] = _Window(span_s)
+        return window
 
     def _aggregate(self, kind: str, entity: str, at: float) -> Values:
-        span = ORIGIN_WINDOW_S if kind == "origin" else ARRIVAL_WINDOW_S
-        window = self._window(kind, entity, span)
+        window = self._window(kind, entity)
         window.advance(at)
         if kind == "origin":
-            cancelled = self._window("cancel", entity, span)
+            cancelled = self._window("cancel", entity)
             cancelled.advance(at)
-            return {
-                "dep_delay_mean": window.mean(),
-                "dep_count": window.count,
-                "cancel_share": cancelled.mean(),
-            }
+            return {"dep_delay_mean": window.mean(), "dep_count": len(window), "cancel_share": cancelled.mean()}
         if kind == "dest":
-            return {"arr_delay_mean": window.mean(), "arr_count": window.count}
+            return {"arr_delay_mean": window.mean(), "arr_count": len(window)}
         return {"arr_delay_mean": window.mean()}
 
-    def _weather(self, columns: Columns) -> Updates:
-        names = VIEWS["weather"].features
-        origins = columns.get("origin", ())
-        updates: Updates = {}
-        for i, origin in enumerate(origins):
-            if origin is not None:
-                updates["weather", origin] = {name: _number_at(columns, name, i) for name in names}
-        return updates
+    def _is_newest(self, key: tuple[str, str], time: float) -> bool:
+        """Whether nothing later has been seen of the entity; remembers the time if so."""
+        if time < self._observed_at.get(key, -math.inf):
+            return False
+        self._observed_at[key] = time
+        return True
 
-    def _planes_changed(self, columns: Columns) -> Updates:
-        updates: Updates = {}
-        for i, tail in enumerate(columns.get("tailnum", ())):
-            values: Values = {name: _number_at(columns, name, i) for name in VIEWS["plane"].features}
-            if tail is not None and self._planes.get(tail) != values:
-                self._planes[tail] = values
-                updates["plane", tail] = values
-        return updates
+    def _weather(self, columns: Columns, at: float) -> Updates:
+        times = _times(columns, "observed_at", at)
+        return {
+            key: values
+            for time, (key, values) in zip(times, _rows("weather", columns, "origin"), strict=True)
+            if key[1] and self._is_newest(key, time)
+        }
 
 
-def _number_at(columns: Columns, name: str, row: int) -> float | None:
-    if name not in columns:
-        return None
-    number = as_number(columns[name][row])
+def entity_name(value: Any) -> str:
+    """The name of an entity as text; empty for none.
+
+    >>> entity_name("JFK"), entity_name(None), entity_name(7)
+    ('JFK', '', '7')
+    """
+    return "" if value is None else str(value)
+
+
+def _planes(columns: Columns) -> Updates:
+    """The whole register, every day: a store that lost it has it back within a day."""
+    return {key: values for key, values in _rows("plane", columns, "tailnum") if key[1]}
+
+
+def _rows(kind: str, columns: Columns, entity: str) -> Iterator[tuple[tuple[str, str], Values]]:
+    """Each row as the view's values."""
+    names = VIEWS[kind].features
+    for name, *values in zip(_column(columns, entity), *(_column(columns, name) for name in names), strict=True):
+        yield (kind, entity_name(name)), dict(zip(names, map(_or_none, values), strict=True))
+
+
+def _column(columns: Columns, name: str) -> Sequence[Any]:
+    """A column, or as many nulls as there are rows."""
+    found = columns.get(name)
+    return [None] * len(next(iter(columns.values()), ())) if found is None else found
+
+
+def _times(columns: Columns, name: str, at: float) -> list[float]:
+    """When each row's event happened."""
+    read = map(as_number, _column(columns, name))
+    return [at if math.isnan(time) else min(time, at) for time in read]
+
+
+def _or_none(value: Any) -> float | None:
+    number = as_number(value)
     return None if math.isnan(number) else number

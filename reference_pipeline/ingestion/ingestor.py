@@ -227,6 +227,7 @@ class FeedIngestor:
             "sha256": digest,
             "contract_version": manifest.contract_version,
             "validation": self._level,
+            "window_end": manifest.window_end,
             "produced_at": manifest.produced_at,
             "ingested_at": now,
             "code_version": code_version(),

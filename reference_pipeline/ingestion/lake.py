@@ -55,8 +55,12 @@ def write_partition(lake: Path, manifest: Manifest, table: pa.Table, lineage: Ma
 
 def read_lineage(path: Path) -> dict[str, Any]:
     """What a partition says of its origin: source_url, batch_id, sequence, sha256, produced_at, ingested_at ..."""
-    metadata = pq.read_schema(path).metadata or {}
-    lineage: dict[str, Any] = json.loads(metadata[LINEAGE_KEY])
+    return lineage_of(pq.read_schema(path))
+
+
+def lineage_of(schema: pa.Schema) -> dict[str, Any]:
+    """The same, of a partition whose schema has been read."""
+    lineage: dict[str, Any] = json.loads((schema.metadata or {})[LINEAGE_KEY])
     return lineage
 
 

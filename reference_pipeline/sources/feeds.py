@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from reference_pipeline.columns import COLUMNS
 from reference_pipeline.data import Prepared
 
 #: Sequence 0 of every feed is the window that starts here: 2013-01-01T00:00:00Z.
@@ -49,20 +50,7 @@ FEEDS: Mapping[str, Feed] = {
             lag_s=5,
             jitter_s=5.0,
             contract_version="1.0",
-            columns={
-                "flight_id": "string",
-                "carrier": "string",
-                "flight": "int64",
-                "tailnum": "string",
-                "origin": "string",
-                "dest": "string",
-                "sched_dep": "timestamp",
-                "distance": "float64",
-                "event": "string",
-                "event_time": "timestamp",
-                "dep_delay": "float64",
-                "arr_delay": "float64",
-            },
+            columns=COLUMNS["flights"],
         ),
         Feed(
             name="weather",
@@ -71,11 +59,7 @@ FEEDS: Mapping[str, Feed] = {
             lag_s=300,
             jitter_s=10.0,
             contract_version="1.0",
-            columns={"origin": "string", "observed_at": "timestamp"}
-            | dict.fromkeys(
-                ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
-                "float64",
-            ),
+            columns=COLUMNS["weather"],
         ),
         Feed(
             name="planes",
@@ -84,13 +68,7 @@ FEEDS: Mapping[str, Feed] = {
             lag_s=600,
             jitter_s=30.0,
             contract_version="1.0",
-            columns={
-                "tailnum": "string",
-                "year": "int64",
-                "manufacturer": "string",
-                "engines": "int64",
-                "seats": "int64",
-            },
+            columns=COLUMNS["planes"],
         ),
     )
 }

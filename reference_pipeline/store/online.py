@@ -1,4 +1,4 @@
-"""The client of the online feature store: one Redis key an entity, a JSON object with the moment that it was written."""
+"""The client of the online feature store: one Redis key an entity, a JSON object with the end of the data behind it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-#: The field that says when a value was written, in epoch seconds.
+#: The field that says until when the data behind a value goes, in epoch seconds.
 STAMP = "_at"
 
 
@@ -31,11 +31,11 @@ class OnlineStore:
             }
         self._redis = Redis(host=host, port=port, **options)
 
-    async def write(self, entries: Iterable[tuple[str, Mapping[str, Any], int]], at: float) -> None:
-        """Writes (key, values, time to live in seconds), stamped with ``at``; raises `redis.RedisError`."""
+    async def write(self, entries: Iterable[tuple[str, Mapping[str, Any], float, int]]) -> None:
+        """Writes (key, values, stamp in epoch seconds, time to live in seconds); raises `redis.RedisError`."""
         pipeline = self._redis.pipeline(transaction=False)
-        for key, values, ttl_s in entries:
-            pipeline.set(key, json.dumps({**values, STAMP: at}), ex=ttl_s)
+        for key, values, through, ttl_s in entries:
+            pipeline.set(key, json.dumps({**values, STAMP: through}), ex=ttl_s)
         await pipeline.execute()
 
     async def read(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.features.app import label
+from reference_pipeline.features.labels import label
 from reference_pipeline.features.definitions import LEAD_S
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes

@@ -84,21 +84,25 @@ def _build(prepared: Prepared) -> pa.Table:
 def _replayed_log(prepared: Prepared) -> pa.Table:
     """The offline store's log as it would be after a year without a fault, each batch on its nominal time."""
     engine = FeatureEngine()
-    written = ((engine.update(feed, table.to_pydict(), at), at) for at, feed, table in _batches(prepared))
+    written = (
+        (engine.update(feed, table.to_pydict(), through), at, through)
+        for at, through, feed, table in _batches(prepared)
+    )
     return offline.log_rows(written)
 
 
-def _batches(prepared: Prepared) -> Iterator[tuple[float, str, pa.Table]]:
-    """Every batch of the year in the order of publication: (published at, feed, rows)."""
+def _batches(prepared: Prepared) -> Iterator[tuple[float, float, str, pa.Table]]:
+    """Every batch of the year in the order of publication: (published at, end of its window, feed, rows)."""
     first, last = prepared.span
     start = first // 86400 * 86400 - 86400
-    yield float(start), "planes", prepared.planes
+    yield float(start), float(start), "planes", prepared.planes
     flights, weather = FEEDS["flights"], FEEDS["weather"]
     for hour in range(start, last + 2 * 86400, _HOUR):
         observed = prepared.weather(hour - _HOUR + 1, hour + 1)
         if observed.num_rows:
-            yield hour + weather.lag_s, "weather", observed
+            yield hour + weather.lag_s, hour, "weather", observed
         for window in range(hour, hour + _HOUR, int(flights.period_s)):
             events = prepared.events(window, window + flights.period_s)
             if events.num_rows:
-                yield window + flights.period_s + flights.lag_s, "flights", events
+                end = window + flights.period_s
+                yield end + flights.lag_s, end, "flights", events

@@ -221,7 +221,7 @@ def test_the_page_tells_those_who_cannot_see_it(scorecard: Scorecard) -> None:
     spoken = [str(value) for name, value in page.attributes if name == "aria-label"]
     assert (
         "store.outage acts from 3 h to 9 h, harm begins at 3 h, first alert ErrorRateHigh from serving at 3.4 h, "
-        "users are back at 9.2 h"
+        "users are back at 9 h"
     ) in spoken
     assert ("lang", "en") in page.attributes
 

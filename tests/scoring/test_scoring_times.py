@@ -111,6 +111,20 @@ def test_an_alert_that_never_resolves_is_no_recovery() -> None:
     assert found.why == "users were back in band, but alerts never resolved: SourceStale"
 
 
+def test_an_alert_that_the_control_takes_over_is_resolved_there() -> None:
+    """From 4 h after the fault's end the control fires the same alert, for as long as the treatment does."""
+    nightly = Alert(B + 4 * HOUR, None)
+    found = recovery(treated([FAULT], [OUTAGE], [Alert(A + 600, None)]), Made(alerts=(nightly,)))
+    assert (found.kind, found.t_rec) == (RecoveryKind.RECOVERED, B + 4 * HOUR)
+
+
+def test_an_alert_after_quiet_does_not_undo_the_recovery() -> None:
+    alerts = [Alert(A + 600, B + 60), Alert(B + 5 * HOUR, None, "Afterthought")]
+    assert recovery(treated([FAULT], [OUTAGE], alerts)).t_rec == B + 60
+    flapping = [Alert(A + 600, B + 60), Alert(B + HOUR, B + 2 * HOUR)]
+    assert recovery(treated([FAULT], [OUTAGE], flapping)).t_rec == B + 2 * HOUR
+
+
 def test_an_undetected_fault_recovers_from_its_first_effect() -> None:
     found = recovery(treated([FAULT], [OUTAGE]))
     assert (found.time_to_recover_s, found.from_removal_s) == (B - A, 0)

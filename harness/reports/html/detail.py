@@ -80,12 +80,18 @@ def _fault_facts(fault: FaultFinding) -> list[tuple[str, str]]:
         ("Touched", f"{fault.touched:g} {fault.what}".strip()),
         ("Detected", duration_text(detection.time_to_detect_s) if detection.first else "never"),
         ("Alert", grade_text(detection.grade)),
-        ("After harm began", duration_text(detection.from_onset_s)),
+        ("Beside the harm", _beside(detection.from_onset_s)),
         ("Harm before", before if fault.t_on is not None else "—"),
         ("Recovered", duration_text(recovery.time_to_recover_s) if fault.t_on is not None else "no harm"),
         ("After removal", duration_text(recovery.from_removal_s)),
     ]
     return [*facts, ("Remains", fault.remains)] if fault.remains else facts
+
+
+def _beside(from_onset_s: float | None) -> str:
+    if from_onset_s is None:
+        return "—"
+    return f"{duration_text(abs(from_onset_s))} {'before it' if from_onset_s < 0 else 'after its onset'}"
 
 
 def _list(facts: Sequence[tuple[str, str]]) -> Html:

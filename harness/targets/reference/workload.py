@@ -18,6 +18,8 @@ from harness.targets.base import Recorder
 PATIENCE_S = 2.0
 #: The least and the most time before departure that a user asks, in seconds.
 LEAD_S = (2 * 3600, 3 * 3600)
+#: How long the users' gateway keeps idle connections open, in seconds.
+KEEP_ALIVE_S = 600
 #: Objectives that `Observed.probe` measures shares by; the scoring's policy has the same.
 LATENCY_OBJECTIVE_MS = 1000.0
 FEATURE_SLO_S = 2 * 3600.0
@@ -105,7 +107,8 @@ class Users:
 
     async def run(self) -> None:
         """Asks everything, then returns; answers may still be under way."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
+        connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S)
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
             for ask in self._asks:
                 wait = ask.at - self._clock()
                 if wait > 0:
