@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from chaos.fault import ColumnRef, Fault, Unit
@@ -29,12 +31,13 @@ class ParamDescription:
 
 @dataclass(frozen=True, slots=True)
 class FaultDescription:
-    """One fault. ``text`` is its docstring's prose; ``example`` a scenario's lines in YAML."""
+    """One fault. ``text`` is its docstring's prose, ``code`` the session in it, ``example`` the lines of a scenario."""
 
     name: str
     family: str
     summary: str
     text: str
+    code: str
     params: Sequence[ParamDescription]
     points: Sequence[str]
     backends: Sequence[str]
@@ -53,13 +56,15 @@ def describe(fault: type[Fault]) -> FaultDescription:
       point: feed:flights
       with: {by_s: 3600}
     """
-    prose = _prose(fault)
+    prose, mark, session = inspect.cleandoc(fault.__doc__ or "").partition(">>>")
+    prose = prose.strip()
     return FaultDescription(
         name=fault.name,
         family=fault.name.partition(".")[0],
         summary=prose.split("\n\n")[0].replace("\n", " "),
         text=prose,
-        params=[_param(name, info) for name, info in fault.model_fields.items()],
+        code=_runnable(fault, mark + session),
+        params=[describe_param(name, info) for name, info in _own_first(fault)],
         points=sorted(kind.value for kind in fault.points),
         backends=sorted(fault.backends),
         reversibility=fault.reversibility.value,
@@ -72,11 +77,8 @@ def catalogue(faults: Registry = registry) -> list[FaultDescription]:
     return [describe(faults.get(name)) for name in faults.names()]
 
 
-def _prose(fault: type[Fault]) -> str:
-    return inspect.cleandoc(fault.__doc__ or "").partition(">>>")[0].strip()
-
-
-def _param(name: str, info: FieldInfo) -> ParamDescription:
+def describe_param(name: str, info: FieldInfo) -> ParamDescription:
+    """What there is to know about a parameter."""
     unit = next((mark.symbol for mark in info.metadata if isinstance(mark, Unit)), None)
     column = next((mark.kind.value for mark in info.metadata if isinstance(mark, ColumnRef)), None)
     default = None if info.is_required() else json.dumps(info.get_default(call_default_factory=True))
@@ -91,6 +93,19 @@ def _param(name: str, info: FieldInfo) -> ParamDescription:
     )
 
 
+def _own_first(fault: type[Fault]) -> list[tuple[str, FieldInfo]]:
+    """The parameters, those that the fault has in common with others last."""
+    own = inspect.get_annotations(fault)
+    return sorted(fault.model_fields.items(), key=lambda item: item[0] not in own)
+
+
+def _runnable(fault: type[Fault], session: str) -> str:
+    """The session with the import that a docstring can do without."""
+    if f"{fault.__name__}(" not in session:
+        return session
+    return f">>> from {fault.__module__} import {fault.__name__}\n{session}"
+
+
 _BOUND_WORDS: Mapping[str, str] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
@@ -101,6 +116,8 @@ def _bounds(info: FieldInfo) -> str:
             limit = getattr(mark, attribute, None)
             if limit is not None:
                 found.append(f"{words} {limit:.15g}")
+        if getattr(mark, "min_length", None):
+            found.append("not empty")
     return ", ".join(found)
 
 
@@ -108,6 +125,8 @@ def _type_text(annotation: Any) -> str:
     """A type in words: ``number``, ``text``, ``one of a, b``, ``list of text``; ``or nothing`` if it may be null."""
     origin = getattr(annotation, "__origin__", None)
     args: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation.__name__.lower()
     simple = {float: "number", int: "whole number", str: "text", bool: "true or false", type(None): "nothing"}
     if annotation in simple:
         return simple[annotation]
@@ -126,6 +145,23 @@ def _example(fault: type[Fault]) -> str:
     return "\n".join(lines)
 
 
+#: Text that YAML takes for text without quotes.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
+
+
 def _yaml(value: Any) -> str:
-    plain = isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum()
-    return value if plain else json.dumps(value)
+    """A value as YAML on one line.
+
+    >>> _yaml("epoch_ms"), _yaml("no"), _yaml("12"), _yaml(["a"])
+    ('epoch_ms', '"no"', '"12"', '["a"]')
+    """
+    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT
+    return str(value) if plain else json.dumps(value)
+
+
+def markdown(faults: Registry = registry) -> str:
+    """The reference of all faults as one page of Markdown: the same registry gives the same text."""
+    from chaos.reference_page import page
+
+    return page(faults)

@@ -162,10 +162,13 @@ def kinds_of_type(type_name: str) -> frozenset[ColumnKind]:
 class FeedFault(Fault):
     """A fault on batches between a source and ingestion, carried out by the feed gateway.
 
-    Subclasses override what they need of the three abilities; each default changes nothing.
+    Subclasses override the abilities that they need; each default changes nothing. For one batch they are asked in
+    this order: `deliver`, `gather` and `compose`, `corrupt`, then, once the table is encoded, `mangle`.
     """
 
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.FEED})
+    #: `corrupt` needs every column of a table, also those that no parameter names: it changes which there are.
+    reshapes: ClassVar[bool] = False
 
     def plan(self, view: PointView) -> Plan:
         rule = {
@@ -180,17 +183,34 @@ class FeedFault(Fault):
             undo=(Action("uninstall", {"rule_id": view.fault_id, "feed": view.point.name}),),
         )
 
-    def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float) -> Sequence[BatchRef]:
+    def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float, seed: int) -> Sequence[BatchRef]:
         """The listing that ingestion gets to see, given the true one; ``since`` is when the fault began."""
         return refs
 
+    def gather(self, ref: BatchRef, refs: Sequence[BatchRef], *, since: float, seed: int) -> Sequence[BatchRef]:
+        """The other batches, out of all, that `compose` needs to make this one."""
+        return ()
+
+    def compose(self, batch: Batch, others: Sequence[Batch], *, seed: int) -> tuple[Batch, int]:
+        """The batch with other rows in it, and how many were left out or put in: how a feed is cut into batches."""
+        return batch, 0
+
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
-        """The batch that ingestion receives and the ledger of what was changed in it."""
+        """The batch with the same rows changed, and the ledger of what was. It must not matter how a feed is cut."""
         return batch, None
 
-    def mangle(self, payload: bytes, *, seed: int) -> bytes:
+    def mangle(self, payload: bytes, ref: BatchRef, *, seed: int) -> bytes:
         """The encoded bytes, for faults below the level of a table (truncation, encoding)."""
         return payload
+
+    def overrides(self, *abilities: str) -> bool:
+        """Whether the fault has any of these abilities.
+
+        >>> from chaos.registry import registry
+        >>> registry.create("freshness.freeze", {}).overrides("compose", "corrupt", "mangle")
+        False
+        """
+        return any(getattr(type(self), name) is not getattr(FeedFault, name) for name in abilities)
 
 
 class PayloadFault(FeedFault):

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -40,7 +41,10 @@ class Registry:
 
     def get(self, name: str) -> type[Fault]:
         """The fault class; raises `UnknownFault` with the nearest name."""
-        self._load()
+        if name not in self._faults and not self._loaded:
+            self._load_named(name)
+        if name not in self._faults:
+            self._load()
         try:
             return self._faults[name]
         except KeyError:
@@ -63,6 +67,16 @@ class Registry:
         """Every name, sorted."""
         self._load()
         return sorted(self._faults)
+
+    def _load_named(self, name: str) -> None:
+        """Imports the file that is named after the fault, so that a look-up need not load the whole catalogue."""
+        short = name.rpartition(".")[2]
+        if self._package is None or not short.isidentifier():
+            return
+        package = importlib.import_module(self._package)
+        for root in map(Path, package.__path__):
+            for file in sorted(root.rglob(f"{short}.py")):
+                importlib.import_module(".".join((self._package, *file.relative_to(root).with_suffix("").parts)))
 
     def _load(self) -> None:
         if self._loaded:

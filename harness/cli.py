@@ -1,4 +1,4 @@
-"""The command line. Heavy modules are imported by the commands that need them, so that help and validation are quick."""
+"""The command line. Heavy modules are imported by the commands that need them: help and validation are quick."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ def cli() -> None:
 @click.option(
     "--profile", "profiles", multiple=True, metavar="NAME", help="Maturity profile; may be repeated. [default: mature]"
 )
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="Run the scenarios of this name alone; may be repeated, may hold *."
+)
 @click.option("--seed", type=click.IntRange(0, 2**53 - 2), help="Seed of the run; wins over the scenarios' own.")
 @click.option(
     "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that run at the same time."
@@ -55,7 +58,7 @@ def cli() -> None:
 def run(**options: Any) -> None:
     """Run scenarios and score them.
 
-    PATHS are scenario files or folders; without any, the folder scenarios/ or else the library that comes with Pipequake.
+    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake.
     """
     from harness.commands.run import RunOptions, run_command
 

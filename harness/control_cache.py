@@ -1,4 +1,4 @@
-"""Fault-free runs are kept: the same target, profile, seed and window give the same journal, so that it need not be made again."""
+"""Fault-free runs are kept: the same target, profile, seed and window give the same journal."""
 
 from __future__ import annotations
 

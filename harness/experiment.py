@@ -22,8 +22,8 @@ def plan_arms(
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles and scenarios.
 
-    Scenarios that share profile, seed and start share their controls, which are as long as the longest of them. ``seed``
-    wins over the scenarios' own.
+    Scenarios that share profile, seed and start share their controls, which are as long as the longest of them.
+    ``seed`` wins over the scenarios' own.
     """
     resolved = [resolve(scenario, seed, start=default_start) for scenario in scenarios]
     treatments = [_treatment(one, profile, backend) for profile in profiles for one in resolved]

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from harness.journal import read_journal
 from harness.reports import html, markdown, terminal
+from harness.reports.narrative import Rerun
 from harness.run_folder import RunFolder
 from harness.scoring import Scorecard, score
 from harness.scoring.findings import ExperimentFinding
@@ -27,21 +28,20 @@ def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
     return scorecard.verdict.exit_code
 
 
-def _show(scorecard: Scorecard, console: Console, folder: RunFolder, rerun: object, *, as_json: bool) -> None:
+def _show(scorecard: Scorecard, console: Console, folder: RunFolder, rerun: Rerun | None, *, as_json: bool) -> None:
     if as_json:
         print(scorecard.to_json(), end="")
         return
-    terminal.render(scorecard, console, rerun=rerun)  # type: ignore[arg-type]
+    terminal.render(scorecard, console, rerun=rerun)
     console.print(f"\nreport: {folder.path / 'report.html'}", highlight=False)
 
 
-def _rerun(folder: RunFolder) -> object:
+def _rerun(folder: RunFolder) -> Rerun:
     """The command that runs one experiment again."""
     paths = folder.manifest().get("paths") or []
 
     def command(experiment: ExperimentFinding) -> str:
-        chosen = [f"scenarios/{experiment.scenario}.yaml"] if not paths else paths
-        parts = ["pipequake", "run", *chosen, "--profile", experiment.profile, "--seed", str(experiment.seed)]
-        return shlex.join(parts)
+        which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]
+        return shlex.join(["pipequake", "run", *paths, *which])
 
     return command

@@ -1,4 +1,4 @@
-"""Runs one arm: warm-up, steady state, faults on their timeline, and everything taken back at the end, whatever happens."""
+"""Runs one arm: warm-up, steady state, faults on their timeline, and everything taken back at the end."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -54,8 +54,8 @@ SERVICES = (*FEEDS, "registry", "features", "ingestion", "training", "serving", 
 class Deployment:
     """What the services of one deployment share.
 
-    ``addresses`` maps services (and ``gateway``, ``alerts``) to base URLs; ``folder`` holds their volumes; ``seed`` sets
-    the phases of periodic work; ``load_library`` imports a dependency by name.
+    ``addresses`` maps services (and ``gateway``, ``alerts``) to base URLs; ``folder`` holds their volumes; ``seed``
+    sets the phases of periodic work; ``load_library`` imports a dependency by name.
     """
 
     profile: Profile
@@ -86,7 +86,7 @@ class Service:
     """An ASGI app and the work that goes on beside it."""
 
     app: Any
-    background: tuple[Callable[[], Awaitable[None]], ...] = ()
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
 
 
 def seed_registry(deployment: Deployment) -> None:
@@ -147,12 +147,17 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         lake=deployment.lake,
         clock=clock,
         level=profile.validation,
-        poll_s={feed: min(profile.poll_s, spec.period_s) for feed, spec in FEEDS.items()},
+        poll_s=poll_intervals(profile),
         on_partition=hand_over,
         baseline=baseline,
         http=HttpSettings() if careful else HttpSettings(timeout_s=None, attempts=1),
     )
     return Service(ingestion.app, (ingestion.run,))
+
+
+def poll_intervals(profile: Profile) -> dict[str, float]:
+    """How often each feed is polled, in seconds: as the profile says, but no more than twelve times a period."""
+    return {name: max(profile.poll_s, feed.period_s / 12) for name, feed in FEEDS.items()}
 
 
 async def _training(deployment: Deployment, clock: Clock) -> Service:
@@ -211,6 +216,7 @@ async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
             checks=profile.checks,
             watch_s=profile.watch_s,
             scrape_s=profile.scrape_s,
+            review_s=profile.review_s,
             phase_s=deployment.phase("monitoring", profile.watch_s),
         ),
         services={name: _client(deployment, session, name, 2.0) for name in profile.watched},
@@ -224,8 +230,9 @@ async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
 
 def expected_gaps(deployment: Deployment) -> dict[str, float]:
     """How long each feed may stay silent, in seconds: two of its periods, its lag, and the polls of this profile."""
+    polls = poll_intervals(deployment.profile)
     return {
-        name: _MISSED_PERIODS * feed.period_s + feed.lag_s + feed.jitter_s + 2 * deployment.profile.poll_s
+        name: _MISSED_PERIODS * feed.period_s + feed.lag_s + feed.jitter_s + 2 * polls[name]
         for name, feed in FEEDS.items()
     }
 

@@ -47,7 +47,9 @@ class Profile:
     watch_s: float
     """How often serving is watched."""
     scrape_s: float
-    """How often the other services are looked at, and data and model checks run."""
+    """How often the other services are looked at."""
+    review_s: float
+    """How often the predictions of the last hours are looked at: drift, quality."""
 
     # Incident response and recovery
     supervised: bool
@@ -73,6 +75,7 @@ AD_HOC = Profile(
     checks=("serving_health", "errors"),
     watch_s=300,
     scrape_s=900,
+    review_s=900,
     supervised=False,
     job_retries=0,
     runbooks=(),
@@ -110,6 +113,7 @@ MATURE = Profile(
     ),
     watch_s=60,
     scrape_s=300,
+    review_s=900,
     supervised=True,
     job_retries=3,
     runbooks=("restart", "rollback", "fallback", "backfill", "retrain"),

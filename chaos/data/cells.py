@@ -1,61 +1,140 @@
-"""One pass of a fault over the cells of one column: draw the victims, change them, keep the ledger."""
+"""One pass of a fault over cells: draw the victims, ask the fault for their new values, keep what really differs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import Floats, differs, replaced, whole
-from chaos.data.keys import row_ids
+from chaos.data.columns import Floats, differs
+from chaos.data.conditions import weights
 from chaos.data.ledger import CellsChanged, Corruption
-from chaos.data.rows import I64, RowIds, hashes_at, select, uniforms
+from chaos.data.rows import (
+    I64,
+    U64,
+    Bursts,
+    Positions,
+    RowIds,
+    draws_at,
+    hashes_at,
+    select,
+    select_exactly,
+    uniforms,
+)
+from chaos.data.source import Cells
+from chaos.data.where import Where
 from chaos.rng import key64
 
 
 @dataclass(frozen=True, slots=True)
 class Victims:
-    """The rows that a fault hits, ascending, and keyed draws for them."""
+    """The rows that a fault hits, ascending, keyed draws for them, and what else they hold."""
 
     rows: I64
     ids: RowIds
     key: int
+    cells: Cells
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def bits(self, purpose: str) -> U64:
+        """64 random bits a victim; they depend on the victim's id and the purpose only."""
+        return draws_at(key64(self.key, purpose), self.ids, self.rows)
 
     def draws(self, purpose: str) -> Floats:
-        """A uniform draw in [0, 1) a victim; it depends on the victim's id and the purpose only."""
-        return uniforms(hashes_at(key64(self.key, purpose), self.ids, self.rows))
+        """A uniform draw in [0, 1) a victim."""
+        return uniforms(self.bits(purpose))
+
+    def normals(self, purpose: str) -> Floats:
+        """A standard normal draw a victim."""
+        radius = np.sqrt(-2.0 * np.log1p(-self.draws(purpose)))
+        return np.asarray(radius * np.cos(2.0 * np.pi * self.draws(purpose + " angle")))
+
+    def choices(self, purpose: str, count: int) -> I64:
+        """A draw among ``count`` things a victim, as 0 to ``count - 1``."""
+        return (self.draws(purpose) * count).astype(np.int64)
+
+    def values(self, column: str) -> pa.Array:
+        """The victims' values in another column."""
+        return self.cells.take(column, self.rows)
 
 
-Change = Callable[[pa.Array, Victims], pa.Array]
+class Draw(Protocol):
+    """The parameters of a fault that decide which rows it hits."""
+
+    @property
+    def rate(self) -> float: ...
+    @property
+    def burst(self) -> int: ...
+    @property
+    def exact(self) -> bool: ...
+    def conditions(self) -> Where: ...
 
 
-def change_cells(
-    table: pa.Table,
-    change: Change,
-    *,
-    fault: str,
-    column: str,
-    rate: float,
-    key: Sequence[str],
-    seed: int,
-    first_row: int,
-) -> tuple[pa.Table, Corruption]:
-    """The table with ``change`` made to a share of a column's cells, and what was done."""
-    array = whole(table, column)
-    ids = row_ids(table, key, first_row)
-    draw = key64(seed, fault, column)
-    rows = select(draw, ids, rate)
-    requested = rate * len(array)
-    if not len(rows):
-        return table, Corruption(fault, len(array), requested, 0, 0)
-    changed = change(array, Victims(rows, ids, draw))
-    taken = pa.array(rows)
-    originals = array.take(taken)
-    different = differs(originals, changed.take(taken))
-    count = int(different.sum())
-    if not count:
-        return table, Corruption(fault, len(array), requested, len(rows), 0)
-    step = CellsChanged(column, rows[different], originals.filter(pa.array(different)))
-    corruption = Corruption(fault, len(array), requested, len(rows), count, (step,))
-    return replaced(table, column, changed), corruption
+def naming(ids: RowIds, burst: int) -> RowIds:
+    """What rows are drawn by: their own ids, or those of the runs that they are in."""
+    return Bursts(ids, burst) if burst > 1 and isinstance(ids, Positions) else ids
+
+
+def drawn(
+    draw: Draw, cells: Cells, ids: RowIds, key: int, *, own: str, fault: str, candidates: I64 | None = None
+) -> tuple[I64, float]:
+    """The rows hit, and how many were asked for.
+
+    ``candidates`` are the rows that `select` gives, if a pass for several faults has found them already.
+    """
+    share = weights(draw.conditions(), cells, own, fault)
+    eligible = float(cells.rows) if share is None else float(share.sum())
+    requested = draw.rate * eligible
+    by = naming(ids, draw.burst)
+    if draw.exact:
+        return select_exactly(key, by, round(requested), share), requested
+    rows = select(key, by, draw.rate) if candidates is None else candidates
+    if share is not None:
+        rows = rows[share[rows] > 0.0]
+        partly = share[rows] < 1.0
+        if partly.any():
+            kept = uniforms(hashes_at(key, by, rows)) < draw.rate * share[rows]
+            rows = rows[kept | ~partly]
+    return rows, requested
+
+
+class Edit(Protocol):
+    """New values for the victims, by column, given their old ones; of the columns' types."""
+
+    def __call__(self, old: Mapping[str, pa.Array], victims: Victims) -> Mapping[str, pa.Array]: ...
+
+
+def changes(edit: Edit, columns: tuple[str, ...], victims: Victims) -> list[CellsChanged]:
+    """The cells that really take another value."""
+    if not len(victims):
+        return []
+    old = {column: victims.values(column) for column in columns}
+    steps = []
+    for column, new in edit(old, victims).items():
+        different = differs(old[column], new)
+        if different.all():
+            steps.append(CellsChanged(column, victims.rows, old[column], new))
+        elif different.any():
+            kept = pa.array(different)
+            step = CellsChanged(column, victims.rows[different], old[column].filter(kept), new.filter(kept))
+            steps.append(step)
+    return steps
+
+
+def corruption(
+    fault: str, cells: Cells, victims: Victims, requested: float, steps: list[CellsChanged], *, must_change: bool
+) -> Corruption:
+    """The ledger of one pass. With ``must_change`` a victim that the fault left alone was never one."""
+    selected = len(victims)
+    if must_change:
+        hit = np.zeros(cells.rows, dtype=bool)
+        for step in steps:
+            hit[step.rows] = True
+        selected = int(hit.sum())
+    count = sum(len(step.rows) for step in steps)
+    return Corruption(fault, cells.rows, requested, selected, count, tuple(steps))

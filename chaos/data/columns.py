@@ -1,7 +1,6 @@
-"""Kernels on one column: a copy of its values, some of them changed, in the same Arrow layout.
+"""Kernels on one column: gather some cells, change them, scatter them into a copy, in the same Arrow layout.
 
-Nothing here writes into a buffer that it did not make, and only what changes is copied: nulling a column makes a new
-validity bitmap and shares the values.
+Nothing here writes into a buffer that it did not make, and only what changes is copied.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from chaos.data.rows import I64
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 def whole(table: pa.Table, name: str) -> pa.Array:
@@ -31,84 +31,149 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
+def plain(array: pa.Array) -> pa.Array:
+    """The array's values without a dictionary, and laid out in a row rather than as views."""
+    if pa.types.is_dictionary(array.type):
+        return plain(array.dictionary_decode())
+    kind = value_type(array.type)
+    return array if kind == array.type else array.cast(kind)
+
+
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """The type of `plain`'s values."""
+    if pa.types.is_dictionary(kind):
+        return value_type(kind.value_type)
+    if pa.types.is_string_view(kind):  # Arrow's kernels do not take views everywhere
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
 def replaced(table: pa.Table, name: str, array: pa.Array) -> pa.Table:
     """The table with the column's values replaced by an array of the same type."""
     index = table.schema.get_field_index(name)
     field = table.schema.field(index)
     if array.null_count and not field.nullable:
         field = field.with_nullable(True)
-    return table.set_column(index, field, array)
+    return table.set_column(index, field.with_type(array.type), array)
 
 
-def _validity(array: pa.Array, nulled: I64 | None = None) -> pa.Buffer | None:
-    """The validity bitmap of the array from its own first row, with some more rows null."""
-    if nulled is None and not array.null_count:
-        return None
-    valid = np.ones(len(array), dtype=bool)
-    if array.null_count:
-        valid = np.array(array.is_valid().to_numpy(zero_copy_only=False))
-    if nulled is not None:
-        valid[nulled] = False
-    return pa.py_buffer(np.packbits(valid, bitorder="little"))
+def valid(array: pa.Array) -> Flags:
+    """One flag a row: it has a value."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=bool)
+    return np.asarray(array.is_valid().to_numpy(zero_copy_only=False))
 
 
-def with_nulls(array: pa.Array, rows: I64) -> pa.Array:
-    """The array with these rows null. The values are shared, not copied; the type stays.
-
-    >>> with_nulls(pa.array([1, 2, 3]), np.array([1])).to_pylist()
-    [1, None, 3]
-    """
-    if not len(rows) or pa.types.is_null(array.type):
-        return array
-    if pa.types.is_dictionary(array.type):
-        indices = with_nulls(array.indices, rows)
-        return pa.DictionaryArray.from_arrays(indices, array.dictionary, ordered=array.type.ordered)
-    if array.type.num_fields or pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
-        mask = np.zeros(len(array), dtype=bool)
-        mask[rows] = True
-        return pc.if_else(pa.array(mask), pa.scalar(None, array.type), array)
-    if array.offset:
-        # A bitmap starts at the buffers' first row, so the slice is moved there; only a slice pays for it.
-        array = pa.concat_arrays([array, pa.array([], array.type)])
-        if array.offset:
-            array = array.take(pa.array(np.arange(len(array))))
-    buffers = array.buffers()
-    return pa.Array.from_buffers(array.type, len(array), [_validity(array, rows), *buffers[1:]])
+def flags(array: pa.Array) -> Flags:
+    """Booleans as numpy's, null as false."""
+    filled = pc.fill_null(array, False) if array.null_count else array
+    return np.asarray(filled.to_numpy(zero_copy_only=False))
 
 
 def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
-    """The array with ``values`` at these rows, ascending.
+    """The array with ``values`` at these rows, ascending. A dictionary grows by the values that it lacks.
 
     >>> scattered(pa.array(["a", "b", "c"]), np.array([0, 2]), pa.array(["x", None])).to_pylist()
     ['x', 'b', None]
     """
-    if pa.types.is_dictionary(array.type) or array.type.num_fields or pa.types.is_null(array.type):
-        order = np.arange(len(array))
-        order[rows] = len(array) + np.arange(len(rows))
-        return pa.concat_arrays([array, values]).take(pa.array(order))
-    mask = np.zeros(len(array), dtype=bool)
-    mask[rows] = True
-    return pc.replace_with_mask(array, pa.array(mask), values)
+    kind = array.type
+    if not len(rows) or pa.types.is_null(kind):
+        return array
+    if pa.types.is_dictionary(kind):
+        return _scattered_dictionary(array, rows, plain(values))
+    if fixed_width(kind):
+        data = numbers(array).copy()
+        data[rows] = numbers(values)
+        return pa.Array.from_buffers(kind, len(data), [_validity(array, rows, values), pa.py_buffer(data)])
+    if value_type(kind) != kind:
+        return scattered(plain(array), rows, values).cast(kind)
+    order = np.arange(len(array))
+    order[rows] = np.arange(len(array), len(array) + len(rows))
+    return pa.concat_arrays([array, values]).take(pa.array(order))
 
 
-def mapped(array: pa.Array, rows: I64, change: Callable[[Floats], Floats]) -> pa.Array:
-    """The numeric array with ``change`` applied to these rows; nulls and NaN stay.
+def _scattered_dictionary(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
+    words = array.dictionary
+    places = pc.index_in(values, words)
+    new = pc.and_(values.is_valid(), places.is_null())
+    if pc.any(new).as_py():
+        words = pa.concat_arrays([words, values.filter(new).unique()])
+        places = pc.index_in(values, words)
+    indices = array.indices
+    if len(words) - 1 > np.iinfo(indices.type.to_pandas_dtype()).max:
+        indices = indices.cast(pa.int32())
+    indices = scattered(indices, rows, places.cast(indices.type))
+    return pa.DictionaryArray.from_arrays(indices, words, ordered=array.type.ordered)
+
+
+def _validity(array: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
+    if not (array.null_count or values.null_count):
+        return None
+    bits = valid(array).copy()
+    bits[rows] = valid(values)
+    return pa.py_buffer(np.packbits(bits, bitorder="little"))
+
+
+def fixed_width(kind: pa.DataType) -> bool:
+    """Whether the values lie in one buffer as whole bytes that numpy has a type for."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_time(kind)
+        or pa.types.is_duration(kind)
+    )
+
+
+def numbers(array: pa.Array) -> NDArray[Any]:
+    """The value buffer of a fixed-width array as it is: what stands under a null is arbitrary."""
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        dtype = np.dtype(kind.to_pandas_dtype())
+    else:
+        dtype = np.dtype(f"i{kind.bit_width // 8}")
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array), dtype=dtype)
+    return np.frombuffer(buffer, dtype=dtype)[array.offset : array.offset + len(array)]
+
+
+def with_numbers(array: pa.Array, data: NDArray[Any]) -> pa.Array:
+    """An array of the type and with the nulls of ``array``, and these values (a buffer of `numbers`)."""
+    bits = None if not array.null_count else pa.py_buffer(np.packbits(valid(array), bitorder="little"))
+    return pa.Array.from_buffers(array.type, len(array), [bits, pa.py_buffer(np.ascontiguousarray(data))])
+
+
+def floats(array: pa.Array) -> Floats:
+    """Numbers and flags as floats, null as NaN."""
+    array = plain(array)
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.int8())
+    cast = array.cast(pa.float64(), safe=False)
+    return np.asarray(cast.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def mapped(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
+    """The numeric array with ``change`` applied; nulls and NaN stay.
 
     Whole numbers are rounded half to even and clipped to what their type can hold.
 
-    >>> mapped(pa.array([32, 212], pa.int16()), np.array([1]), lambda v: (v - 32) / 1.8).to_pylist()
-    [32, 100]
+    >>> mapped(pa.array([212, None], pa.int16()), lambda v: (v - 32) / 1.8).to_pylist()
+    [100, None]
     """
-    kind = array.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return _mapped_decimal(array, rows, change)
-    dtype = np.dtype(kind.to_pandas_dtype())
-    data = np.frombuffer(array.buffers()[1], dtype=dtype)[array.offset : array.offset + len(array)].copy()
-    data[rows] = _fitted(change(data[rows].astype(np.float64)), dtype)
-    return pa.Array.from_buffers(kind, len(data), [_validity(array), pa.py_buffer(data)])
+    if pa.types.is_decimal(array.type):
+        return _mapped_decimal(array, change)
+    data = numbers(array)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        new = fitted(change(data.astype(np.float64)), data.dtype)
+    if data.dtype.kind == "f":
+        new[np.isnan(data)] = np.nan
+    return with_numbers(array, new)
 
 
-def _fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
+def fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Floats in a numeric dtype: whole numbers rounded half to even and clipped to the limits; NaN becomes 0."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return values.astype(dtype)
@@ -122,30 +187,47 @@ def _fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
     return out
 
 
-def _mapped_decimal(array: pa.Array, rows: I64, change: Callable[[Floats], Floats]) -> pa.Array:
-    mask = np.zeros(len(array), dtype=bool)
-    mask[rows] = True
-    victims = array.filter(pa.array(mask))
-    floats = victims.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    largest = 10.0 ** (array.type.precision - array.type.scale - 1)
-    new = np.clip(change(np.asarray(floats, dtype=np.float64)), -largest, largest)
-    scaled = pc.round(pa.array(new, from_pandas=True), ndigits=array.type.scale).cast(array.type, safe=False)
-    return pc.replace_with_mask(array, pa.array(mask), scaled)
+def _mapped_decimal(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
+    kind = array.type
+    largest = 10.0 ** (kind.precision - kind.scale - 1)
+    new = np.clip(change(floats(array)), -largest, largest)
+    rounded = pc.round(pa.array(new, from_pandas=True), ndigits=kind.scale).cast(kind, safe=False)
+    return pc.if_else(array.is_valid(), rounded, pa.scalar(None, kind))
 
 
-def differs(old: pa.Array, new: pa.Array) -> NDArray[np.bool_]:
-    """Where two arrays of one type hold different values; null equals null and NaN equals NaN."""
+def picked(condition: Flags, yes: pa.Array, no: pa.Array) -> pa.Array:
+    """``yes`` where the condition holds, ``no`` elsewhere; of any type."""
+    if condition.all():
+        return yes
+    order = np.where(condition, np.arange(len(yes)), np.arange(len(yes), 2 * len(yes)))
+    return pa.concat_arrays([yes, no]).take(pa.array(order))
+
+
+def differs(old: pa.Array, new: pa.Array) -> Flags:
+    """Where two arrays of one type hold different values; null equals null and NaN equals NaN.
+
+    Zero and minus zero are different values here, so that a revert from the ledger is exact to the bit.
+    """
     if not len(old):
         return np.zeros(0, dtype=bool)
-    if pa.types.is_dictionary(old.type):
-        old, new = old.dictionary_decode(), new.dictionary_decode()
-    if old.type.num_fields:
+    old, new = plain(old), plain(new)
+    kind = old.type
+    if pa.types.is_null(kind):
+        return np.zeros(len(old), dtype=bool)
+    if kind.num_fields:
         return np.array([a != b for a, b in zip(old.to_pylist(), new.to_pylist(), strict=True)], dtype=bool)
-    unequal = np.array(pc.fill_null(pc.not_equal(old, new), False).to_numpy(zero_copy_only=False))
-    if pa.types.is_floating(old.type):
-        both_nan = pc.fill_null(pc.and_(pc.is_nan(old), pc.is_nan(new)), False)
-        unequal &= ~np.asarray(both_nan.to_numpy(zero_copy_only=False))
+    if fixed_width(kind):
+        unequal = _numbers_differ(numbers(old), numbers(new))
+    else:
+        unequal = flags(pc.not_equal(old, new)).copy()
     if old.null_count or new.null_count:
-        old_null = np.asarray(old.is_null().to_numpy(zero_copy_only=False))
-        unequal |= old_null ^ np.asarray(new.is_null().to_numpy(zero_copy_only=False))
+        both = valid(old), valid(new)
+        unequal = np.where(both[0] & both[1], unequal, both[0] ^ both[1])
     return unequal
+
+
+def _numbers_differ(old: NDArray[Any], new: NDArray[Any]) -> Flags:
+    if old.dtype.kind != "f":
+        return np.asarray(old != new)
+    bits = np.dtype(f"u{old.dtype.itemsize}")
+    return np.asarray((old.view(bits) != new.view(bits)) & ~(np.isnan(old) & np.isnan(new)))

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
 from chaos.data.adapters import Adapter, adapter_of
+from chaos.data.chain import Selection
+from chaos.data.column_fault import CellFault, DrawnFault, require
 from chaos.data.columns import joined, whole
-from chaos.data.ledger import CellsChanged, ColumnDropped, ColumnRenamed, ColumnReplaced, Corruption, Step
+from chaos.data.ledger import (
+    CellsChanged,
+    ColumnDropped,
+    ColumnRenamed,
+    ColumnReplaced,
+    Corruption,
+    RowsTaken,
+    Step,
+    TableReplaced,
+    together,
+)
+from chaos.data.row_fault import RowFault, moved_ids
+from chaos.data.rows import I64, RowIds
 from chaos.errors import InvalidFault, Problem, suggestion
 from chaos.fault import FeedFault
 from chaos.gateway.batch import Batch
@@ -30,22 +46,23 @@ class Corrupted(Generic[F]):
         return revert(self.frame, self.ledger)
 
 
-def inject(frame: F, fault: str | FeedFault, *, seed: int, offset: int = 0, **params: Any) -> F:
+def inject(frame: F, *faults: str | FeedFault, seed: int, first_row: int = 0, **params: Any) -> F:
     """A frame of the same kind with the fault in it. The input is never changed; untouched columns are shared.
 
-    ``fault`` is a name, with its parameters as keywords, or a fault already made. ``seed`` decides which rows are
-    hit. ``offset`` is the position of the frame's first row in the whole, for a table that comes in parts.
+    The fault is a name, with its parameters as keywords, or one or more faults already made, which are injected in
+    this order with one pass of row selection. ``seed`` decides which rows are hit. ``first_row`` is the position of the
+    frame's first row in the whole, for a table that comes in parts.
     Raises `chaos.errors.ChaosError` for an unknown fault, wrong parameters or a missing column.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"seats": [55, 189, 20]})
-    >>> inject(frame, "data.null_spike", column="seats", rate=0.5, seed=4)["seats"].dtype
+    >>> inject(frame, "data.null_spike", column="seats", rate=0.5, seed=1)["seats"].dtype
     Int64Dtype()
     """
-    return corrupt(frame, fault, seed=seed, offset=offset, **params).frame
+    return corrupt(frame, *faults, seed=seed, first_row=first_row, **params).frame
 
 
-def corrupt(frame: F, fault: str | FeedFault, *, seed: int, offset: int = 0, **params: Any) -> Corrupted[F]:
+def corrupt(frame: F, *faults: str | FeedFault, seed: int, first_row: int = 0, **params: Any) -> Corrupted[F]:
     """As `inject`, with the ledger.
 
     >>> frame = pa.table({"temp": [39.0, 41.0, None]})
@@ -53,24 +70,118 @@ def corrupt(frame: F, fault: str | FeedFault, *, seed: int, offset: int = 0, **p
     >>> done.ledger.selected, done.ledger.changed, done.reverted().equals(frame)
     (3, 2, True)
     """
-    made = _fault(fault, params)
+    made = [make_fault(fault, params) for fault in faults]
+    if not made:
+        raise TypeError("expected the name of a fault, or faults, after the frame")
     adapter = adapter_of(frame)
-    names = list(adapter.names(frame))
-    wanted = list(dict.fromkeys(column for _, column, _ in made.column_refs()))
-    _require(made, names, wanted)
+    out: Any = frame
+    carried: RowIds | None = None
+    ledgers: list[Corruption] = []
+    start = 0
+    while start < len(made):
+        stop = start + 1
+        while stop < len(made) and isinstance(made[stop - 1], CellFault):
+            stop += 1
+        run = made[start:stop]
+        for fault in run:
+            _require_once(fault, list(adapter.names(out)))
+        selection = Selection.of([(f, seed) for f in run], FrameCells(adapter, out, run[0].name), first_row, carried)
+        for i, fault in enumerate(run):
+            out, done, carried = _one(adapter, out, fault, seed, first_row, selection, i)
+            ledgers.append(done)
+        start = stop
+    ledger = ledgers[0] if len(ledgers) == 1 else together(ledgers, adapter.rows(frame))
+    return Corrupted(out, ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCells:
+    """The cells of a frame of any kind."""
+
+    adapter: Adapter
+    frame: Any
+    fault: str
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return self.adapter.rows(self.frame)
+
+    def names(self) -> Sequence[str]:
+        """The columns, in order."""
+        return self.adapter.names(self.frame)
+
+    def type_of(self, column: str) -> pa.DataType:
+        """The type of a column's values; raises `InvalidFault` if they have no common one."""
+        with _one_type(column, self.fault):
+            return self.adapter.type_of(self.frame, column)
+
+    def take(self, column: str, rows: I64) -> pa.Array:
+        """The values at some rows, ascending."""
+        with _one_type(column, self.fault):
+            return self.adapter.gather(self.frame, column, rows)
+
+    def whole(self, column: str) -> pa.Array:
+        """All values of a column."""
+        with _one_type(column, self.fault):
+            return self.adapter.gather(self.frame, column, None)
+
+
+@contextmanager
+def _one_type(column: str, fault: str) -> Iterator[None]:
     try:
-        table = adapter.take(frame, wanted)
+        yield
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        problem = Problem("column", f"the values of {column!r} are not of one type: {error}")
+        raise InvalidFault(fault, [problem]) from None
+
+
+def _one(
+    adapter: Adapter, frame: Any, fault: FeedFault, seed: int, first_row: int, selection: Selection, place: int
+) -> tuple[Any, Corruption, RowIds | None]:
+    """One fault of a run: the new frame, what was done, and the names of its rows if they are no longer positions."""
+    cells = FrameCells(adapter, frame, fault.name)
+    carried = selection.carried
+    if not isinstance(fault, DrawnFault):
+        out, done = _whole_table(adapter, frame, fault, seed, first_row)
+        return out, done, carried
+    require(fault, cells)
+    ids = selection.named(cells, fault.key)
+    candidates = selection.found.get(place)
+    if isinstance(fault, CellFault):
+        done = fault.diff(cells, ids, seed=seed, candidates=candidates)
+        steps: list[Step] = []
+        for step in done.steps:
+            assert isinstance(step, CellsChanged)
+            steps.append(replace(step, form=adapter.form(frame, step.column)))
+            frame = adapter.scatter(frame, step.column, step.rows, step.values)
+        return frame, replace(done, steps=tuple(steps)), carried
+    assert isinstance(fault, RowFault)
+    done = fault.moves(cells, ids, seed=seed, candidates=candidates)
+    for step in done.steps:
+        assert isinstance(step, RowsTaken)
+        kept = replace(step, originals=adapter.take_rows(frame, step.removed))
+        carried = moved_ids(selection.named(cells, ()), step.order)
+        return adapter.take_rows(frame, step.order), replace(done, steps=(kept,)), carried
+    return frame, done, carried
+
+
+def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, first_row: int) -> tuple[Any, Corruption]:
+    """A fault that is no draw of cells or rows: it gets the columns that it names as a table."""
+    names = list(adapter.names(frame))
+    wanted = list(dict.fromkeys(column for _, column, _ in fault.column_refs()))
+    try:
+        table = adapter.take(frame, names if fault.reshapes else wanted or names)
     except (pa.ArrowException, TypeError, ValueError) as error:
         problem = Problem("column", f"the values of {', '.join(wanted)} are not of one type: {error}")
-        raise InvalidFault(made.name, [problem]) from None
-    batch, ledger = made.corrupt(Batch.of(table, first_row=offset), seed=seed)
-    if ledger is None:
-        ledger = Corruption(made.name, table.num_rows, 0.0, 0, 0)
-    steps = [_in_frame(step, names) for step in ledger.steps]
+        raise InvalidFault(fault.name, [problem]) from None
+    batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
+    done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)
     out = frame
+    steps = [_in_frame(step, names, frame) for step in done.steps]
     for step in steps:
-        out = _do(adapter, out, step, batch.table, made.name)
-    return Corrupted(out, replace(ledger, steps=tuple(steps)))
+        out = _do(adapter, out, step, batch.table, fault.name)
+    return out, replace(done, steps=tuple(steps))
 
 
 def revert(frame: F, ledger: Corruption) -> F:
@@ -78,19 +189,26 @@ def revert(frame: F, ledger: Corruption) -> F:
     adapter = adapter_of(frame)
     out: Any = frame
     for step in reversed(ledger.steps):
-        if isinstance(step, ColumnRenamed):
-            out = adapter.rename(out, step.new, step.old)
-        elif isinstance(step, ColumnDropped):
-            out = adapter.insert(out, step.index, str(step.field.name), joined(step.original))
-        elif isinstance(step, ColumnReplaced):
-            out = adapter.replace(out, step.column, joined(step.original))
-        else:
-            restored = whole(step.undo(adapter.take(out, [step.column])), step.column)
-            out = adapter.set_cells(out, step.column, restored, step.rows)
+        out = _undo(adapter, out, step)
     return out  # type: ignore[no-any-return]
 
 
-def _fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
+def _undo(adapter: Adapter, frame: Any, step: Step) -> Any:
+    if isinstance(step, CellsChanged):
+        return adapter.scatter(frame, step.column, step.rows, step.originals, step.form)
+    if isinstance(step, RowsTaken):
+        return adapter.put_back(frame, step.originals, step.inverse())
+    if isinstance(step, ColumnRenamed):
+        return adapter.rename(frame, step.new, step.old)
+    if isinstance(step, ColumnDropped):
+        return adapter.insert(frame, step.index, str(step.field.name), joined(step.original))
+    if isinstance(step, ColumnReplaced):
+        return adapter.replace(frame, step.column, joined(step.original))
+    return step.original
+
+
+def make_fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
+    """The fault by name and parameters, or as it is; raises `InvalidFault` if it acts on no table."""
     made = registry.create(fault, params) if isinstance(fault, str) else fault
     if not isinstance(made, FeedFault) or type(made).corrupt is FeedFault.corrupt:
         raise InvalidFault(made.name, [Problem("", "acts on a running pipeline, not on what is in a frame")])
@@ -99,7 +217,8 @@ def _fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
     return made
 
 
-def _require(fault: FeedFault, names: list[Any], wanted: list[str]) -> None:
+def _require_once(fault: FeedFault, names: list[Any]) -> None:
+    """Raises `InvalidFault` if a column that the fault names is missing, or is there more than once."""
     problems = []
     for param, column, _ in fault.column_refs():
         if column not in names:
@@ -112,16 +231,20 @@ def _require(fault: FeedFault, names: list[Any], wanted: list[str]) -> None:
         raise InvalidFault(fault.name, problems)
 
 
-def _in_frame(step: Step, names: list[Any]) -> Step:
-    """The fault saw only the columns that it names: places are put in terms of the frame."""
+def _in_frame(step: Step, names: list[Any], frame: Any) -> Step:
+    """The fault saw an Arrow table of the columns that it names: places and rows are put in terms of the frame."""
     if isinstance(step, ColumnDropped):
         return replace(step, index=names.index(step.field.name))
-    return step
+    return replace(step, original=frame) if isinstance(step, TableReplaced) else step
 
 
 def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -> Any:
     if isinstance(step, CellsChanged):
-        return adapter.set_cells(frame, step.column, whole(after, step.column), step.rows)
+        return adapter.scatter(frame, step.column, step.rows, step.values)
+    if isinstance(step, RowsTaken):
+        return adapter.take_rows(frame, step.order)
+    if isinstance(step, TableReplaced):
+        return adapter.from_table(after)
     if isinstance(step, ColumnReplaced):
         return adapter.replace(frame, step.column, whole(after, step.column))
     if isinstance(step, ColumnDropped):

@@ -8,33 +8,31 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaos.data.columns import joined
 from chaos.data.rows import GAMMA, U64, Keys, Positions, RowIds, splitmix64
+from chaos.data.source import Cells
 
 #: What a missing key value hashes to.
 _NULL = np.uint64(0xA5A5_0F0F_3C3C_9999)
 
 
-def row_ids(table: pa.Table, key: Sequence[str], start: int) -> RowIds:
+def row_ids(cells: Cells, key: Sequence[str], start: int) -> RowIds:
     """Ids by the key columns, or by position from ``start`` if there are none.
 
+    >>> from chaos.data.source import TableCells
     >>> table = pa.table({"origin": ["JFK", "LGA"], "hour": [1, 1]})
-    >>> ids = row_ids(table, ["origin", "hour"], 0).ids.tolist()
-    >>> ids[1:] == row_ids(table.slice(1), ["origin", "hour"], 99).ids.tolist()
+    >>> ids = row_ids(TableCells(table), ["origin", "hour"], 0).ids.tolist()
+    >>> ids[1:] == row_ids(TableCells(table.slice(1)), ["origin", "hour"], 99).ids.tolist()
     True
     """
     if not key:
-        return Positions(start, table.num_rows)
-    ids = np.zeros(table.num_rows, dtype=np.uint64)
+        return Positions(start, cells.rows)
+    ids = np.zeros(cells.rows, dtype=np.uint64)
     for name in key:
-        ids = splitmix64(ids * GAMMA + _value_hashes(table.column(name)))
+        ids = splitmix64(ids * GAMMA + _value_hashes(cells.whole(name)))
     return Keys(ids)
 
 
-def _value_hashes(column: pa.ChunkedArray) -> U64:
-    array = joined(column)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+def _value_hashes(array: pa.Array) -> U64:
     hashed = _text_hashes(array) if _is_text(array.type) else splitmix64(_bits(array))
     if array.null_count:
         hashed[np.asarray(array.is_null().to_numpy(zero_copy_only=False))] = _NULL

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from chaos.data.columns import scattered, whole
+from chaos.data.columns import Flags, replaced, scattered, whole
 from chaos.data.rows import I64
 
 
 @dataclass(frozen=True, slots=True)
 class CellsChanged:
-    """Some cells of a column took other values; its type is what it was."""
+    """Some cells of a column took other values: what they were, and what they are now.
+
+    ``form`` is what a container needs besides the values to restore the column exactly: an Arrow dictionary, the
+    dtype of a pandas column; None if the values say it all.
+    """
 
     column: str
     rows: I64
     originals: pa.Array
+    values: pa.Array
+    form: Any = None
+
+    def redo(self, table: pa.Table) -> pa.Table:
+        """The table with the new values."""
+        return replaced(table, self.column, scattered(whole(table, self.column), self.rows, self.values))
 
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with the old values."""
-        index = table.schema.get_field_index(self.column)
-        restored = scattered(whole(table, self.column), self.rows, self.originals)
-        return table.set_column(index, table.schema.field(index), restored)
+        array = scattered(whole(table, self.column), self.rows, self.originals)
+        field = table.schema.field(self.column)
+        if isinstance(self.form, pa.Field):
+            field = self.form
+        elif isinstance(self.form, tuple):
+            field, words = self.form
+            # Words that the fault brought in stand behind the old ones, and nothing points there any more.
+            indices = array.indices.cast(field.type.index_type)
+            array = pa.DictionaryArray.from_arrays(indices, words, ordered=field.type.ordered)
+        return table.set_column(table.schema.get_field_index(self.column), field, array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +88,58 @@ class ColumnRenamed:
         return rename(table, self.new, self.old)
 
 
-Step = CellsChanged | ColumnReplaced | ColumnDropped | ColumnRenamed
+@dataclass(frozen=True, slots=True)
+class RowsTaken:
+    """Rows were repeated, left out or moved: row ``i`` of the result is row ``order[i]`` of the ``before`` rows.
+
+    ``rows`` are the rows of the result that are copies or out of place; ``removed`` the rows that are gone, and
+    ``originals`` holds those, as a frame of the container's kind.
+    """
+
+    before: int
+    order: I64
+    rows: I64
+    removed: I64
+    originals: Any
+
+    def redo(self, table: pa.Table) -> pa.Table:
+        """The rows taken from a table that still has them all."""
+        return table.take(pa.array(self.order))
+
+    def undo(self, table: pa.Table) -> pa.Table:
+        """The table with its rows as they were."""
+        return pa.concat_tables([table, self.originals]).take(pa.array(self.inverse())).combine_chunks()
+
+    def inverse(self) -> I64:
+        """For each row before, where it is in the result with the removed rows put behind."""
+        back = np.empty(self.before, dtype=np.int64)
+        back[self.order[::-1]] = np.arange(len(self.order))[::-1]  # the first of several copies
+        back[self.removed] = len(self.order) + np.arange(len(self.removed))
+        return back
+
+
+@dataclass(frozen=True, slots=True)
+class TableReplaced:
+    """The table became another one as a whole; ``original`` is the old one, as a frame of the container's kind."""
+
+    original: Any
+    rows: I64
+
+    def undo(self, table: pa.Table) -> pa.Table:
+        """The old table."""
+        return self.original
+
+
+Step = CellsChanged | ColumnReplaced | ColumnDropped | ColumnRenamed | RowsTaken | TableReplaced
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """What one fault did to one table of ``rows`` rows, as steps in order.
+    """What one fault, or several in a row, did to one table of ``rows`` rows, as steps in order.
 
-    ``requested`` is the rate times the rows; ``selected`` how many rows the draw hit; ``changed`` how many cells
-    hold another value now (a null made null is selected, not changed).
+    ``requested`` is the rate times the rows that were eligible: without ``where`` all rows. ``selected`` is how many
+    rows the draw hit. ``changed`` is how many cells hold another value now (a null made null is selected, not
+    changed), or how many rows were repeated, left out or moved.
     """
 
     fault: str
@@ -91,28 +151,35 @@ class Corruption:
 
     @property
     def touched_rows(self) -> int:
-        """How many rows have at least one cell with another value."""
-        return int(self.mask_rows().sum())
+        """How many rows are different, new or gone."""
+        gone = sum(len(step.removed) for step in self.steps if isinstance(step, RowsTaken))
+        return int(self.mask_rows().sum()) + gone
 
     @property
     def effective(self) -> bool:
         """Whether the table is any different."""
         return bool(self.steps)
 
-    def mask_rows(self) -> NDArray[np.bool_]:
-        """One flag a row: a cell of it has another value."""
+    def mask_rows(self) -> Flags:
+        """One flag a row of the result: a cell of it has another value, or it is a copy or out of place."""
         flags = np.zeros(self.rows, dtype=bool)
         for step in self.steps:
-            if isinstance(step, CellsChanged | ColumnReplaced):
+            if isinstance(step, RowsTaken):
+                flags = flags[step.order]
+            if isinstance(step, CellsChanged | ColumnReplaced | RowsTaken):
                 flags[step.rows] = True
         return flags
 
-    def mask(self) -> dict[str, NDArray[np.bool_]]:
-        """The ground truth for each column with changed cells: one flag a row."""
-        masks: dict[str, NDArray[np.bool_]] = {}
+    def mask(self) -> dict[str, Flags]:
+        """The ground truth for each column with changed cells: one flag a row of the result."""
+        masks: dict[str, Flags] = {}
+        rows = self.rows
         for step in self.steps:
-            if isinstance(step, CellsChanged | ColumnReplaced):
-                flags = masks.setdefault(step.column, np.zeros(self.rows, dtype=bool))
+            if isinstance(step, RowsTaken):
+                masks = {column: flags[step.order] for column, flags in masks.items()}
+                rows = len(step.order)
+            elif isinstance(step, CellsChanged | ColumnReplaced):
+                flags = masks.setdefault(step.column, np.zeros(rows, dtype=bool))
                 flags[step.rows] = True
         return masks
 
@@ -121,6 +188,18 @@ class Corruption:
         for step in reversed(self.steps):
             table = step.undo(table)
         return table
+
+
+def together(parts: Sequence[Corruption], rows: int) -> Corruption:
+    """One ledger of several corruptions that were made one after the other."""
+    return Corruption(
+        fault=" + ".join(part.fault for part in parts),
+        rows=rows,
+        requested=sum(part.requested for part in parts),
+        selected=sum(part.selected for part in parts),
+        changed=sum(part.changed for part in parts),
+        steps=tuple(step for part in parts for step in part.steps),
+    )
 
 
 def rename(table: pa.Table, old: str, new: str) -> pa.Table:

@@ -1,12 +1,13 @@
 """Which rows a fault hits: a keyed hash of each row's id, so that partitioning and order never matter.
 
-A row's id is its position in the feed (`Positions`) or a hash of its key columns (`Keys`). A row is hit when
-``splitmix64(key + id * gamma)`` falls under ``rate * 2**64``; nothing else enters, not the other rows, not the batch.
+A row's id is its position in the feed (`Positions`) or a hash of its key columns (`Keys`). One pass mixes every id;
+each fault then multiplies the mixed ids by an odd key of its own, and hits the rows whose product falls under
+``rate * 2**64``. Nothing else enters, not the other rows and not the batch, and several faults share the mixing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
-#: Rows hashed at a time: two buffers of this length stay in the L2 cache.
+#: Rows hashed at a time: three buffers of this length stay in the L2 cache.
 _BLOCK = 1 << 14
 _MASK = 2**64 - 1
 
@@ -31,12 +32,14 @@ class Positions:
     start: int
     count: int
 
-    def blocks(self) -> Iterator[tuple[int, U64]]:
-        """(offset, ids) block by block."""
-        for offset in range(0, self.count, _BLOCK):
-            stop = min(offset + _BLOCK, self.count)
-            first = np.uint64((self.start + offset) & _MASK)
-            yield offset, np.arange(stop - offset, dtype=np.uint64) + first
+    def fill(self, offset: int, out: U64) -> None:
+        """Write ``id * GAMMA`` of the rows from ``offset`` on."""
+        np.multiply(_RAMP[: len(out)], GAMMA, out=out)
+        out += np.uint64((self.start + offset) * int(GAMMA) & _MASK)
+
+    def at(self, rows: I64) -> U64:
+        """The ids of some rows."""
+        return rows.astype(np.uint64) + np.uint64(self.start & _MASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,39 @@ class Keys:
         """How many rows."""
         return len(self.ids)
 
-    def blocks(self) -> Iterator[tuple[int, U64]]:
-        """(offset, ids) block by block; each block is the caller's to overwrite."""
-        for offset in range(0, len(self.ids), _BLOCK):
-            yield offset, self.ids[offset : offset + _BLOCK].copy()
+    def fill(self, offset: int, out: U64) -> None:
+        """Write ``id * GAMMA`` of the rows from ``offset`` on."""
+        np.multiply(self.ids[offset : offset + len(out)], GAMMA, out=out)
+
+    def at(self, rows: I64) -> U64:
+        """The ids of some rows."""
+        return self.ids[rows]
 
 
-RowIds = Positions | Keys
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """Runs of ``length`` rows in a row that share one id: the whole run is hit, or none of it."""
+
+    rows: Positions
+    length: int
+
+    @property
+    def count(self) -> int:
+        """How many rows, not runs."""
+        return self.rows.count
+
+    def fill(self, offset: int, out: U64) -> None:
+        """Write ``id * GAMMA`` of the rows from ``offset`` on."""
+        np.multiply(self.at(np.arange(offset, offset + len(out))), GAMMA, out=out)
+
+    def at(self, rows: I64) -> U64:
+        """The ids of the runs that some rows are in."""
+        return self.rows.at(rows) // np.uint64(self.length)
+
+
+RowIds = Positions | Keys | Bursts
+_RAMP = np.arange(_BLOCK, dtype=np.uint64)
+_RAMP.flags.writeable = False
 
 
 def splitmix64(x: U64) -> U64:
@@ -76,29 +105,49 @@ def splitmix64(x: U64) -> U64:
     return x
 
 
-def _hashed(key: int, rows: RowIds) -> Iterator[tuple[int, U64]]:
-    start = np.uint64(key & _MASK)
-    for offset, ids in rows.blocks():
-        ids *= GAMMA
-        ids += start
-        yield offset, splitmix64(ids)
+def _mix(x: U64, scratch: U64) -> None:
+    """The first half of SplitMix64's finaliser, in place; the key's multiplication is the other half."""
+    np.right_shift(x, _S30, out=scratch)
+    np.bitwise_xor(x, scratch, out=x)
+    np.multiply(x, _M1, out=x)
+    np.right_shift(x, _S27, out=scratch)
+    np.bitwise_xor(x, scratch, out=x)
+
+
+def _mixed(rows: RowIds) -> Iterator[tuple[int, U64, U64]]:
+    """(offset, mixed ids, scratch of the same length) block by block, in buffers that are used again."""
+    buffer, scratch = np.empty(_BLOCK, dtype=np.uint64), np.empty(_BLOCK, dtype=np.uint64)
+    for offset in range(0, rows.count, _BLOCK):
+        length = min(_BLOCK, rows.count - offset)
+        block = buffer[:length]
+        rows.fill(offset, block)
+        _mix(block, scratch[:length])
+        yield offset, block, scratch[:length]
+
+
+def _multiplier(key: int) -> np.uint64:
+    return np.uint64((key | 1) & _MASK)
 
 
 def hashes(key: int, rows: RowIds) -> U64:
-    """One 64-bit hash a row."""
+    """The selection hash of every row."""
     out = np.empty(rows.count, dtype=np.uint64)
-    for offset, block in _hashed(key, rows):
-        out[offset : offset + len(block)] = block
+    for offset, block, _ in _mixed(rows):
+        np.multiply(block, _multiplier(key), out=out[offset : offset + len(block)])
     return out
 
 
 def hashes_at(key: int, rows: RowIds, positions: I64) -> U64:
-    """The hashes of the rows at the positions only, for draws a victim."""
-    if isinstance(rows, Positions):
-        ids = positions.astype(np.uint64) + np.uint64(rows.start & _MASK)
-    else:
-        ids = rows.ids[positions]
-    ids = ids * GAMMA
+    """The selection hashes of some rows only."""
+    ids = rows.at(positions) * GAMMA
+    _mix(ids, np.empty_like(ids))
+    ids *= _multiplier(key)
+    return ids
+
+
+def draws_at(key: int, rows: RowIds, positions: I64) -> U64:
+    """64 good random bits for each of some rows, for what happens to them; independent of the selection."""
+    ids = rows.at(positions) * GAMMA
     ids += np.uint64(key & _MASK)
     return splitmix64(ids)
 
@@ -120,21 +169,52 @@ def select(key: int, rows: RowIds, rate: float) -> I64:
     >>> whole == parts
     True
     """
-    if rate >= 1.0:
-        return np.arange(rows.count, dtype=np.int64)
-    threshold = np.uint64(int(rate * 2.0**64))
-    found = [np.flatnonzero(block < threshold) + offset for offset, block in _hashed(key, rows)]
-    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+    return select_many([(key, rate)], rows)[0]
 
 
-def select_exactly(key: int, rows: RowIds, count: int) -> I64:
+def select_many(draws: Sequence[tuple[int, float]], rows: RowIds) -> list[I64]:
+    """What `select` gives for each (key, rate), in one pass over the ids.
+
+    >>> both = select_many([(7, 0.1), (8, 0.5)], Positions(0, 1000))
+    >>> [hit.tolist() == select(k, Positions(0, 1000), r).tolist() for hit, (k, r) in zip(both, [(7, 0.1), (8, 0.5)])]
+    [True, True]
+    """
+    partial = [i for i, (_, rate) in enumerate(draws) if 0.0 < rate < 1.0]
+    everything = np.arange(rows.count, dtype=np.int64) if any(rate >= 1.0 for _, rate in draws) else None
+    found: list[list[I64]] = [[] for _ in draws]
+    flags = np.empty(_BLOCK, dtype=bool)
+    for offset, block, scratch in _mixed(rows) if partial else ():
+        for i in partial:
+            key, rate = draws[i]
+            np.multiply(block, _multiplier(key), out=scratch)
+            hit = np.flatnonzero(np.less(scratch, np.uint64(int(rate * 2.0**64)), out=flags[: len(block)]))
+            hit += offset
+            found[i].append(hit)
+    nothing = np.empty(0, dtype=np.int64)
+    return [
+        everything if rate >= 1.0 and everything is not None else np.concatenate(parts) if parts else nothing
+        for parts, (_, rate) in zip(found, draws, strict=True)
+    ]
+
+
+def select_exactly(key: int, rows: RowIds, count: int, weights: NDArray[np.float64] | None = None) -> I64:
     """Ascending positions of exactly ``count`` rows: those of the smallest hashes, ties by position.
 
-    This needs all rows at once; `select` is the one for parts.
+    Rows of weight 0 are never taken, rows of a small weight seldom. This needs all rows at once; `select` is the one
+    for parts.
 
     >>> len(select_exactly(7, Positions(0, 1000), 100))
     100
     """
-    count = min(max(count, 0), rows.count)
-    order = np.argsort(hashes(key, rows), kind="stable")[:count]
-    return np.sort(order).astype(np.int64)
+    order = uniforms(hashes(key, rows))
+    if weights is not None:
+        with np.errstate(divide="ignore"):
+            order = -np.log1p(-order) / weights  # exponential waiting times: the weight is the rate
+        order[weights <= 0.0] = np.inf
+    count = min(max(count, 0), int(np.isfinite(order).sum()))
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
+    last = np.partition(order, count - 1)[count - 1]
+    chosen = np.flatnonzero(order < last)
+    ties = np.flatnonzero(order == last)[: count - len(chosen)]
+    return np.sort(np.concatenate([chosen, ties]))

@@ -1,4 +1,4 @@
-"""The feed gateway as ASGI applications: the feeds' own API, and the control API that installs rules."""
+"""The feed gateway as an ASGI application: the feeds' own API, with the rules in between."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, quote, unquote
 
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from chaos.errors import PayloadError
 from chaos.gateway.batch import BatchRef
-from chaos.gateway.rules import InvalidRule, OnTouched, RuleBook, Served
+from chaos.gateway.control import create_control
+from chaos.gateway.remake import Material, Served
+from chaos.gateway.rulebook import Kept, OnTouched, RuleBook
 from chaos.gateway.upstream import Fetched, Fetcher
 from chaos.registry import Registry, registry
 
+__all__ = ["Gateway", "create_control", "create_gateway"]
+
 Clock: TypeAlias = Callable[[], float]
+
+#: Manifests of a feed that are remembered, the oldest forgotten first.
+_HISTORY_MAX = 20_000
+#: Bytes of old payloads that are held for batches which have them under a new name.
+_PINNED_BYTES = 64 * 1024 * 1024
+
+#: The source no longer has a batch: consumers see its manifest as the source wrote it.
+_LOST = (404, 410)
 
 _MEDIA_TYPES = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
@@ -39,13 +48,21 @@ class Gateway:
     bytes, unread. A source that fails is answered for with 502, one that is silent with 504.
     """
 
-    def __init__(self, upstreams: Mapping[str, str], fetch: Fetcher, rules: RuleBook, clock: Clock) -> None:
+    def __init__(
+        self,
+        upstreams: Mapping[str, str],
+        fetch: Fetcher,
+        rules: RuleBook,
+        clock: Clock,
+        lease_clock: Clock,
+    ) -> None:
         self.rules = rules
         self._bases = {feed: f"{base.rstrip('/')}/{quote(feed)}/batches" for feed, base in upstreams.items()}
         self._fetch = fetch
         self._clock = clock
+        self._lease_clock = lease_clock
         self._histories: dict[str, dict[str, BatchRef]] = {feed: {} for feed in upstreams}
-        self._pinned: dict[tuple[str, str], Fetched] = {}
+        self._pinned = Kept[tuple[str, str], Fetched](_PINNED_BYTES, lambda fetched: len(fetched.body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,7 +73,14 @@ class Gateway:
             response = JSONResponse({"error": str(refused)}, refused.status)
         await response(scope, receive, send)
 
+    def lapse(self) -> float:
+        """Drop the rules of leases that ran out; gives the time on the leases' clock."""
+        now = self._lease_clock()
+        self.rules.lapse(now)
+        return now
+
     async def _answer(self, scope: Scope) -> Response:
+        self.lapse()
         path: str = scope["path"]
         if path == "/health":
             return JSONResponse({"ok": True})
@@ -81,12 +105,16 @@ class Gateway:
         after, limit = _whole(asked, "after"), _whole(asked, "limit")
         await self._refresh(feed)
         refs = self.rules.listing(feed, self._known(feed), after=after, now=self._clock())
-        page = refs if limit is None else refs[: max(limit, 1)]
-        return JSONResponse([await self._manifest(feed, ref) for ref in page])
+        if limit is not None and len(refs) > (size := max(limit, 1)):
+            # Batches of one sequence stay together: a consumer asks on from there and would miss the second one.
+            refs = [ref for place, ref in enumerate(refs) if place < size or ref.sequence == refs[size - 1].sequence]
+        return JSONResponse([await self._manifest(feed, ref) for ref in refs])
 
     async def _manifest(self, feed: str, ref: BatchRef) -> dict[str, Any]:
         made = await self._make(feed, ref)
-        # A source that has lost the batch, or one that is unreadable: consumers see what the source says of it.
+        if isinstance(made, Fetched) and made.status not in _LOST:
+            # The manifest cannot be written yet; a wrong one would make the batch look damaged.
+            raise _Refused(502, f"feed {feed!r}: the source answered {made.status} for batch {ref.batch_id!r}")
         return made.ref.to_json() if isinstance(made, Served) else ref.to_json()
 
     async def _payload(self, feed: str, batch_id: str) -> Response:
@@ -114,20 +142,27 @@ class Gateway:
         fetched = await self._source_payload(feed, ref)
         if fetched.status != 200:
             return fetched
-        try:
-            return self.rules.serve(feed, ref, fetched.body)
-        except PayloadError:
-            return fetched
+        others: dict[str, list[Material]] = {}
+        for rule_id, wanted in self.rules.gather(feed, ref, self._known(feed)).items():
+            others[rule_id] = []
+            for other in wanted:
+                more = await self._source_payload(feed, other)
+                if more.status == 200:
+                    others[rule_id].append(Material(other, more.body))
+                elif more.status not in _LOST:
+                    return more
+        return self.rules.serve(feed, ref, fetched.body, others)
 
     async def _source_payload(self, feed: str, ref: BatchRef) -> Fetched:
         if ref.source_id is None:
             return await self._get(feed, f"/{quote(ref.batch_id, safe='')}")
         # Old data under a new name: kept, as the source may forget the batch while the fault still lasts.
-        kept = self._pinned.get((feed, ref.source_id))
+        key = (feed, ref.source_id)
+        kept = self._pinned.get(key)
         if kept is None:
             kept = await self._get(feed, f"/{quote(ref.source_id, safe='')}")
             if kept.status == 200:
-                self._pinned[feed, ref.source_id] = kept
+                self._pinned.put(key, kept)
         return kept
 
     def _known(self, feed: str) -> list[BatchRef]:
@@ -144,6 +179,8 @@ class Gateway:
             page = _manifests(feed, fetched.body)
             news = {ref.batch_id: ref for ref in page if ref.batch_id not in known}
             known.update(news)
+            for oldest in list(known)[: max(len(known) - _HISTORY_MAX, 0)]:
+                del known[oldest]
             if not news:
                 return
 
@@ -181,57 +218,14 @@ def create_gateway(
     fetch: Fetcher,
     clock: Clock,
     *,
+    lease_clock: Clock | None = None,
     on_touched: OnTouched | None = None,
     faults: Registry = registry,
 ) -> Gateway:
-    """The gateway for {feed: base URL of its source}. ``clock`` gives epoch seconds, as ``produced_at`` does."""
-    return Gateway(upstreams, fetch, RuleBook(list(upstreams), faults=faults, on_touched=on_touched), clock)
+    """The gateway for {feed: base URL of its source}.
 
-
-def create_control(gateway: Gateway, clock: Clock) -> Starlette:
-    """The control API: install, remove and list rules, and read their evidence."""
-    rules = gateway.rules
-
-    async def install(request: Request) -> Response:
-        rule_id = request.path_params["rule_id"]
-        try:
-            body = json.loads(await request.body())
-        except ValueError as error:
-            return _error(400, f"the body is not JSON: {error}")
-        if not isinstance(body, dict):
-            return _error(400, f"expected a rule as a JSON object, got {body!r}")
-        if body.setdefault("rule_id", rule_id) != rule_id:
-            return _error(400, f"the body's rule_id {body['rule_id']!r} is not the address's {rule_id!r}")
-        try:
-            return JSONResponse(rules.install(body, clock()).to_json())
-        except InvalidRule as error:
-            return _error(error.status, str(error))
-
-    async def uninstall(request: Request) -> Response:
-        rules.uninstall(request.path_params["rule_id"])
-        return Response(status_code=204)  # also if it never was: deleting is idempotent
-
-    async def listing(_: Request) -> Response:
-        return JSONResponse([rule.to_json() for rule in rules.rules()])
-
-    async def evidence(request: Request) -> Response:
-        rule_id = request.path_params["rule_id"]
-        tally = rules.tally(rule_id)
-        return JSONResponse(tally.to_json()) if tally else _error(404, f"there never was a rule {rule_id!r}")
-
-    async def health(_: Request) -> Response:
-        return JSONResponse({"ok": True})
-
-    return Starlette(
-        routes=[
-            Route("/rules", listing),
-            Route("/rules/{rule_id}", install, methods=["PUT"]),
-            Route("/rules/{rule_id}", uninstall, methods=["DELETE"]),
-            Route("/rules/{rule_id}/evidence", evidence),
-            Route("/health", health),
-        ]
-    )
-
-
-def _error(status: int, reason: str) -> JSONResponse:
-    return JSONResponse({"error": reason}, status)
+    ``clock`` gives epoch seconds, as ``produced_at`` does; ``lease_clock`` the seconds by which leases run out
+    (where ``clock`` may be set back or runs faster than real time, give a monotonic one).
+    """
+    rules = RuleBook(list(upstreams), faults=faults, on_touched=on_touched)
+    return Gateway(upstreams, fetch, rules, clock, lease_clock or clock)

@@ -6,11 +6,11 @@ import dataclasses
 import json
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from chaos.catalogue import FaultDescription, catalogue, describe
 from chaos.registry import registry
+from harness.console import report_console
 
 __all__ = ["show_faults"]
 
@@ -26,11 +26,11 @@ def show_faults(name: str | None, *, as_json: bool) -> None:
         table = Table("fault", "points", "what happens", box=None, pad_edge=False)
         for fault in described:
             table.add_row(fault.name, ", ".join(fault.points), fault.summary)
-        Console(highlight=False).print(table)
+        report_console().print(table)
 
 
 def _show_one(fault: FaultDescription) -> None:
-    console = Console(highlight=False)
+    console = report_console()
     console.print(
         f"[bold]{fault.name}[/]  at {', '.join(fault.points)}; {fault.reversibility}; {', '.join(fault.backends)}\n"
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from chaos.undo import pending
+from harness.console import report_console
 from harness.errors import UsageError
 from harness.journal import read_journal
 from harness.publish import publish
@@ -17,10 +16,10 @@ __all__ = ["recover_command"]
 
 
 def recover_command(results: Path) -> int:
-    """Finishes what interrupted runs left under ``results``: says which faults were in effect, and writes the reports."""
+    """Finishes what interrupted runs left under ``results``: tells which faults were in effect, writes the reports."""
     if not results.is_dir():
         raise UsageError(f"{results} is no folder. Give the folder of the runs with --results.")
-    console = Console(highlight=False)
+    console = report_console()
     unfinished = [RunFolder(path) for path in sorted(results.iterdir()) if (path / "arms").is_dir()]
     for folder in unfinished:
         console.print(f"{folder.path}: interrupted")

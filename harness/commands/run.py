@@ -5,18 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
-
 from harness.commands.progress import Progress
+from harness.console import report_console
 from harness.control_cache import ControlCache
 from harness.errors import UsageError
 from harness.experiment import plan_arms
@@ -24,6 +22,7 @@ from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
 from harness.scenario import Scenario
+from harness.scenario.suggest import suggestion
 from harness.targets import load_target
 from harness.targets.base import Arm, Interrupt, Target
 from harness.verdict import ExitCode
@@ -41,6 +40,7 @@ class RunOptions:
     paths: tuple[Path, ...]
     backend: str
     profiles: tuple[str, ...]
+    only: tuple[str, ...]
     seed: int | None
     jobs: int
     results: Path
@@ -53,9 +53,9 @@ def run_command(options: RunOptions) -> int:
     """Runs the scenarios; the exit code."""
     target = load_target()
     _check(options, target)
-    scenarios = load_scenarios(options.paths, backend=options.backend)
+    scenarios = chosen(load_scenarios(options.paths, backend=options.backend), options.only)
     folder = RunFolder.create(options.results, datetime.now(UTC))
-    console = Console(stderr=options.as_json, highlight=False)
+    console = report_console(stderr=options.as_json)
     manifest: dict[str, Any] = {
         "command": shlex.join(["pipequake", *sys.argv[1:]]),
         "paths": [str(path) for path in options.paths],
@@ -96,7 +96,7 @@ def run_into(
     arms: Sequence[Arm],
     target: Target,
     options: RunOptions,
-    progress: AbstractContextManager[Any],
+    progress: Progress,
     interrupt: Interrupt,
 ) -> list[Done]:
     """Runs the arms into a folder and merges their journals; what became of each."""
@@ -143,7 +143,8 @@ def _compare_with_second_run(
                 if one != other:
                     raise NotDeterministic(
                         f"not deterministic: line {number} of the journal differs.\n"
-                        f"  first run:  {one.strip()[:300] or '(ended)'}\n  second run: {other.strip()[:300] or '(ended)'}"
+                        f"  first run:  {one.strip()[:300] or '(ended)'}\n"
+                        f"  second run: {other.strip()[:300] or '(ended)'}"
                     )
     progress.note("deterministic: both journals are the same to the byte")
 
@@ -162,6 +163,17 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         default_start=target.default_start(),
         seed=options.seed,
     )
+
+
+def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]:
+    """The scenarios whose name matches one of the patterns; all without a pattern. Raises `UsageError` for none."""
+    if not only:
+        return list(scenarios)
+    for pattern in only:
+        if not any(fnmatchcase(scenario.name, pattern) for scenario in scenarios):
+            names = [scenario.name for scenario in scenarios]
+            raise UsageError(f"no scenario is called {pattern!r}. {suggestion(pattern, names)}")
+    return [scenario for scenario in scenarios if any(fnmatchcase(scenario.name, pattern) for pattern in only)]
 
 
 def _check(options: RunOptions, target: Target) -> None:

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from harness.console import report_console
 from harness.errors import UsageError
 from harness.library import built_in_library, load_scenarios
 from harness.scenario.durations import format_duration
@@ -22,7 +22,7 @@ def list_scenarios(paths: Sequence[Path]) -> None:
     for scenario in load_scenarios(paths):
         faults = ", ".join(f"{spec.fault} at {spec.point}" for spec in scenario.faults)
         table.add_row(scenario.name, faults, "; ".join(_expectation(e) for e in scenario.expect))
-    Console(highlight=False).print(table)
+    report_console().print(table)
 
 
 def _expectation(expectation: object) -> str:
@@ -40,4 +40,4 @@ def copy_library(target: Path) -> None:
     if target.exists():
         raise UsageError(f"{target} exists. Give a folder that doesn't, so that nothing is overwritten.")
     shutil.copytree(built_in_library(), target, ignore=shutil.ignore_patterns("__pycache__"))
-    Console(highlight=False).print(f"copied to {target}; run them with: pipequake run {target}")
+    report_console().print(f"copied to {target}; run them with: pipequake run {target}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
+from harness.console import report_console
 from harness.publish import publish
 from harness.run_folder import RunFolder
 
@@ -17,4 +16,4 @@ def score_command(path: Path, *, as_json: bool) -> int:
     folder = RunFolder.open(path)
     if not folder.journal.exists():
         folder.merge_unmerged()
-    return publish(folder, Console(stderr=as_json, highlight=False), as_json=as_json)
+    return publish(folder, report_console(stderr=as_json), as_json=as_json)

@@ -25,6 +25,9 @@ async def serve(app: Any, port: int = 8000, *, keep_alive_s: int = 5) -> None:
         log_config=None,
         log_level="critical",
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
         timeout_keep_alive=keep_alive_s,
     )
     config.load()

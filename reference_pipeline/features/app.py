@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +53,12 @@ class FeatureService:
 
     def restore(self, lake: Path) -> None:
         """Rebuilds the windows and the latest labels from the partitions that were taken before a restart."""
-        now = self._clock.now()
         for feed, span_s in _REMEMBERED_S.items():
-            files = {file.stem: file for file in (lake / feed).rglob("*.parquet")}
-            recent: list[tuple[float, Path]] = []
-            for partition in reversed(self._log.partitions(feed)):
-                at = self._log.written_at(feed, partition)
-                self._taken_at.setdefault(feed, at)
-                if at < now - span_s:
-                    break
-                if partition in files:
-                    recent.append((at, files[partition]))
-            for _, file in reversed(recent):
-                self._absorb(feed, *read_partition(file))
+            partitions = self._log.partitions(feed)
+            if partitions:
+                self._taken_at[feed] = self._log.written_at(feed, partitions[-1])
+            for columns, through in reversed(_newest(lake / feed, partitions, span_s)):
+                self._absorb(feed, columns, min(through, self._clock.now()))
 
     async def take(self, feed: str, partition: str, columns: Columns, through: float) -> None:
         """Updates the features of a partition of the lake, by its name there, of data until ``through``.
@@ -75,6 +69,7 @@ class FeatureService:
             if self._log.has(feed, partition):
                 return
             now = self._clock.now()
+            through = min(through, now)  # no batch covers the future, whatever it says: windows would end there
             updates = self._unwritten.get((feed, partition))
             if updates is None:
                 updates = self._unwritten[feed, partition] = self._absorb(feed, columns, through)
@@ -122,6 +117,20 @@ def read_partition(file: Path) -> tuple[Columns, float]:
     return table.to_pydict(), float(lineage_of(table.schema)["window_end"])
 
 
+def _newest(folder: Path, partitions: Sequence[str], span_s: float) -> list[tuple[Columns, float]]:
+    """Those of the partitions whose data is at most so much older than the newest, newest first."""
+    files = {file.stem: file for file in folder.rglob("*.parquet")}
+    read: list[tuple[Columns, float]] = []
+    for partition in reversed(partitions):
+        if partition not in files:
+            continue
+        columns, through = read_partition(files[partition])
+        if read and through <= read[0][1] - span_s:
+            break
+        read.append((columns, through))
+    return read
+
+
 def create_features(service: FeatureService, lake: Path) -> Starlette:
     """The service's HTTP face, once it has recovered from disk.
 
@@ -156,6 +165,6 @@ def _named(body: bytes, lake: Path) -> tuple[str, Path]:
     except (ValueError, TypeError, KeyError) as error:
         raise BadRequest('expected {"feed": ..., "path": ...}') from error
     file = lake / path
-    if feed != Path(path).parts[0] or ".." in file.parts or not file.is_relative_to(lake):
+    if Path(path).parts[:1] != (feed,) or ".." in Path(path).parts:
         raise BadRequest(f"{path!r} is no file of the feed {feed!r}")
     return feed, file

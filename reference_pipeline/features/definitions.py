@@ -51,7 +51,7 @@ CATEGORICAL = ("carrier", "origin", "dest")
 STORE_FEATURES = tuple(f"{view.kind}.{name}" for view in VIEWS.values() for name in view.features)
 FEATURES = REQUEST_FEATURES + STORE_FEATURES
 
-#: Views that a fresh deployment refreshes all the time; the age of the oldest of them is the age of a prediction's features.
+#: Views that are refreshed all the time; the age of the oldest of them is the age of a prediction's features.
 LIVE_VIEWS = ("origin", "weather")
 
 

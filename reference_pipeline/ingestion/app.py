@@ -19,6 +19,7 @@ from reference_pipeline.ingestion.contract import CONTRACTS
 from reference_pipeline.ingestion.ingestor import FeedIngestor, OnPartition
 from reference_pipeline.ingestion.status import prometheus
 from reference_pipeline.ingestion.violation import Level
+from reference_pipeline.rhythm import Rhythm
 
 
 class Ingestion:
@@ -40,9 +41,10 @@ class Ingestion:
             await feed.poll()
 
     async def _loop(self, name: str) -> None:
+        rhythm = Rhythm(self._poll_s[name])
         while True:
             await self.feeds[name].poll()
-            await asyncio.sleep(self._poll_s[name])
+            await rhythm.wait()
 
 
 def create_ingestion(
@@ -59,7 +61,7 @@ def create_ingestion(
 ) -> Ingestion:
     """The service for the feeds of ``feed_urls`` (name to the URL that ``/batches`` is appended to).
 
-    ``poll_s`` is the time between the end of a poll and the next one. Level ``statistical`` compares batches
+    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Level ``statistical`` compares batches
     with ``baseline`` and raises ``ValueError`` without one; an unknown feed is a ``KeyError``.
     """
     if level == "statistical" and baseline is None:

@@ -23,7 +23,7 @@ from reference_pipeline.ingestion.manifest import Manifest
 from reference_pipeline.ingestion.quarantine import Quarantine
 from reference_pipeline.ingestion.statistics import Recent, arrays
 from reference_pipeline.ingestion.status import FeedStatus
-from reference_pipeline.ingestion.validation import Validated, few, validate
+from reference_pipeline.ingestion.validation import Validated, few, validate, validate_or_mask
 from reference_pipeline.ingestion.violation import Level, Severity, Violation
 
 log = logging.getLogger(__name__)
@@ -148,9 +148,8 @@ class FeedIngestor:
         return cursor if not hopeful or cursor is None else min([cursor, *(n - 1 for n in hopeful)])
 
     def _before_oldest_lack(self) -> int | None:
-        """The sequence before the oldest batch that is quarantined or missing; None if nothing is lacking."""
-        quarantined = [e.sequence for e in self._ledger.entries.values() if e.state == "quarantined"]
-        lacking = [*quarantined, *self._missing]
+        """The sequence before the oldest batch that is quarantined, incomplete or missing; None if none is."""
+        lacking = [*(e.sequence for e in self._ledger.entries.values() if e.lacking), *self._missing]
         return min(lacking) - 1 if lacking else None
 
     async def _listing(self, after: int | None) -> list[Manifest]:
@@ -180,15 +179,18 @@ class FeedIngestor:
             self._missing[manifest.sequence] = self._clock.now()
             self.status.gaps = len(self._missing)
             return False
-        outcome = validate(payload, manifest, self.contract, self._level, self._recent, self._baseline)
+        outcome = validate_or_mask(payload, manifest, self.contract, self._level, self._recent, self._baseline)
         if outcome.ok and self._level != "none":
             self._drop_duplicates(outcome, revision)
         self.status.saw(manifest, outcome.violations, self._clock.now())
         digest = sha256(payload).hexdigest()
         if not outcome.ok:
-            self._set_aside(manifest, payload, outcome, digest)
+            self._set_aside(manifest, payload, outcome)
+            self._ledger.record(manifest, "quarantined", sha256=digest)
             return False
         await self._accept(manifest, outcome, digest)
+        if outcome.masked:  # the values that were left out can still be looked at, and released
+            self._set_aside(manifest, payload, outcome)
         return True
 
     async def _download(self, manifest: Manifest) -> bytes | None:
@@ -209,10 +211,9 @@ class FeedIngestor:
             outcome.table = outcome.table.filter(pa.array(fresh))
             self.status.duplicate_rows += duplicates
 
-    def _set_aside(self, manifest: Manifest, payload: bytes, outcome: Validated, digest: str) -> None:
+    def _set_aside(self, manifest: Manifest, payload: bytes, outcome: Validated) -> None:
         again = self._quarantine.get(manifest.batch_id) is not None
         self._quarantine.keep(manifest, payload, outcome.violations, self._clock.now())
-        self._ledger.record(manifest, "quarantined", sha256=digest)
         self.status.quarantined += not again
         self.status.quarantine_open += not again
 
@@ -227,13 +228,14 @@ class FeedIngestor:
             "sha256": digest,
             "contract_version": manifest.contract_version,
             "validation": self._level,
+            "masked": list(outcome.masked),
             "window_end": manifest.window_end,
             "produced_at": manifest.produced_at,
             "ingested_at": now,
             "code_version": code_version(),
         }
         path = write_partition(self._lake, manifest, outcome.table, lineage)
-        self._ledger.record(manifest, "stored", path.relative_to(self._lake).as_posix(), digest)
+        self._ledger.record(manifest, "stored", path.relative_to(self._lake).as_posix(), digest, outcome.masked)
         self._keys.remember(outcome.table)
         if outcome.recent is not None:
             self._recent = outcome.recent
@@ -260,8 +262,8 @@ class FeedIngestor:
                 break
             self._pending.popleft()
             path = pending.path.relative_to(self._lake).as_posix()
-            sha = self._ledger.entries[pending.manifest.batch_id].sha256
-            self._ledger.record(pending.manifest, "delivered", path, sha)
+            entry = self._ledger.entries[pending.manifest.batch_id]
+            self._ledger.record(pending.manifest, "delivered", path, entry.sha256, entry.masked)
         self.status.undelivered = len(self._pending)
 
     async def _hand_over(self, manifest: Manifest, path: Path, table: pa.Table) -> bool:

@@ -22,7 +22,10 @@ REMEMBERED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The latest state of a batch. ``path`` (its partition) is relative to the lake, ``sha256`` is the payload's."""
+    """The latest state of a batch. ``path`` (its partition) is relative to the lake, ``sha256`` is the payload's.
+
+    ``masked`` are the columns that it was taken without.
+    """
 
     batch_id: str
     sequence: int
@@ -30,6 +33,12 @@ class Entry:
     sha256: str
     path: str | None
     manifest: dict[str, object]
+    masked: tuple[str, ...] = ()
+
+    @property
+    def lacking(self) -> bool:
+        """Whether a better version of the batch would be welcome."""
+        return self.state == "quarantined" or bool(self.masked)
 
 
 _FIELDS = tuple(field.name for field in fields(Entry))
@@ -54,9 +63,17 @@ class Ledger:
             except (ValueError, TypeError):
                 continue
 
-    def record(self, manifest: Manifest, state: State, path: str | None = None, sha256: str | None = None) -> None:
+    def record(
+        self,
+        manifest: Manifest,
+        state: State,
+        path: str | None = None,
+        sha256: str | None = None,
+        masked: tuple[str, ...] = (),
+    ) -> None:
         """Appends a state, durably enough for a crash of the process."""
-        entry = Entry(manifest.batch_id, manifest.sequence, state, sha256 or manifest.sha256, path, manifest.to_json())
+        digest = sha256 or manifest.sha256
+        entry = Entry(manifest.batch_id, manifest.sequence, state, digest, path, manifest.to_json(), masked)
         with self._path.open("a") as handle:
             handle.write(json.dumps({name: getattr(entry, name) for name in _FIELDS}) + "\n")
         self._note(entry)

@@ -19,7 +19,8 @@ class FeedStatus:
     """Counters since the process started; times in epoch seconds, None until something happened.
 
     ``last_success_at`` is the last poll without an error, ``last_batch_at`` the last accepted batch.
-    ``quarantined`` counts batches, ``quarantine_open`` those that still wait. ``gaps`` are sequences that
+    ``open_violations`` are those of the newest batch, by kind. ``quarantined`` counts batches, ``quarantine_open``
+    those that still wait. ``gaps`` are sequences that
     were skipped and haven't come (yet).
     """
 
@@ -40,11 +41,13 @@ class FeedStatus:
     gaps: int = 0
     last_error: str | None = None
     violations: Counter[str] = field(default_factory=Counter)
+    open_violations: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_violations: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=SHOWN))
     null_rates: dict[str, float] = field(default_factory=dict)
 
     def saw(self, manifest: Manifest, violations: list[Violation], at: float) -> None:
         """Counts what validation found in a batch."""
+        self.open_violations = {violation.kind: violation.to_json() for violation in reversed(violations)}
         for violation in violations:
             self.violations[violation.kind] += 1
             self.last_violations.append(violation.to_json() | {"batch_id": manifest.batch_id, "at": round(at, 3)})

@@ -36,7 +36,8 @@ REJECTED_ROWS_MIN = 2
 class Validated:
     """The outcome for one batch: ``ok`` if it may be used, then ``table`` holds the rows that passed.
 
-    ``rejected`` are rows that were taken out, as ``{"row": {...}, "reasons": [...]}``. ``recent`` is the
+    ``masked`` are columns whose values were not trusted and are null in ``table``. ``rejected`` are rows that were
+    taken out, as ``{"row": {...}, "reasons": [...]}``. ``recent`` is the
     window of the latest rows with this batch in it.
     """
 
@@ -45,6 +46,32 @@ class Validated:
     table: pa.Table
     rejected: list[dict[str, Any]] = field(default_factory=list)
     recent: Recent | None = None
+    masked: tuple[str, ...] = ()
+
+
+def validate_or_mask(
+    payload: bytes,
+    manifest: Manifest,
+    contract: Contract,
+    level: Level,
+    recent: Recent,
+    baseline: FeedBaseline | None = None,
+) -> Validated:
+    """As `validate`; a batch that is wrong in optional columns only is accepted without the values of these.
+
+    What it violates stays on record, and the window of the latest rows stays without it.
+    """
+    whole = validate(payload, manifest, contract, level, recent, baseline)
+    wrong = dict.fromkeys(v.column for v in whole.violations if v.severity == "error" and v.column)
+    optional = {column.name for column in contract.columns if not column.required}
+    masked = tuple(name for name in wrong if name in optional)
+    if whole.ok or level != "statistical" or not masked:
+        return whole
+    rest = validate(payload, manifest, contract, level, recent, baseline, masked=masked)
+    if not rest.ok:
+        return whole
+    rest.violations, rest.recent, rest.masked = whole.violations, None, masked
+    return rest
 
 
 def validate(
@@ -54,8 +81,13 @@ def validate(
     level: Level,
     recent: Recent,
     baseline: FeedBaseline | None = None,
+    *,
+    masked: tuple[str, ...] = (),
 ) -> Validated:
-    """Decodes and judges a payload. Changes nothing: who takes the batch keeps `Validated.recent`."""
+    """Decodes and judges a payload. Changes nothing: who takes the batch keeps `Validated.recent`.
+
+    The values of ``masked`` columns count as null, and nothing is held against these columns.
+    """
     severity = "warning" if level == "none" else "error"
     found = list(_manifest_violations(payload, manifest, contract, severity))
     try:
@@ -64,12 +96,17 @@ def validate(
         found.append(Violation("decode", None, str(error), "error"))
         return Validated(False, found, contract.schema.empty_table())
     found += _schema_violations(decoded, manifest, contract, level)
+    for name in masked:
+        decoded.columns[name] = [None] * decoded.rows
+        decoded.misread.pop(name, None)
+    found = [violation for violation in found if violation.column not in masked]
     columns = arrays(contract, decoded.columns)
     rejected: list[dict[str, Any]] = []
     if level == "schema":
         found += _required_nulls(columns, contract)
     elif level == "statistical" and not _failed(found):
-        columns, rejected = _judge_values(decoded, columns, manifest, contract, baseline, found)
+        columns, rejected = _judge_values(decoded, columns, manifest, contract, baseline, found, masked)
+        found = [violation for violation in found if violation.column not in masked]
     after = recent.with_rows(columns)
     if level == "statistical" and baseline is not None and not _failed(found):
         found += _recent_violations(after, contract, baseline)
@@ -83,9 +120,14 @@ def _judge_values(
     contract: Contract,
     baseline: FeedBaseline | None,
     found: list[Violation],
+    masked: tuple[str, ...],
 ) -> tuple[dict[str, npt.NDArray[Any]], list[dict[str, Any]]]:
     """Takes impossible rows out of ``decoded``, adds to ``found``; the columns that remain and the rows taken out."""
-    reasons = _row_reasons(decoded, columns, manifest, contract)
+    reasons = {
+        reason: rows
+        for reason, rows in _row_reasons(decoded, columns, manifest, contract).items()
+        if reason[1] not in masked
+    }
     found += _row_violations(reasons, decoded.rows)
     keep = _complement(reasons, decoded.rows)
     if baseline is not None:

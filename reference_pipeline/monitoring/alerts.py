@@ -15,14 +15,14 @@ class _Open:
     check: str
     finding: Finding
     since: float
-    missed: int = 0
+    seen_at: float
 
 
 class AlertBook:
-    """The alerts that fire. ``resolve_after`` looks without the finding resolve one."""
+    """The alerts that fire. One resolves when its check, run again, has not found it for ``resolve_after_s``."""
 
-    def __init__(self, *, resolve_after: int) -> None:
-        self._resolve_after = resolve_after
+    def __init__(self, *, resolve_after_s: float) -> None:
+        self._resolve_after_s = resolve_after_s
         self._open: dict[tuple[str, ...], _Open] = {}
 
     def update(self, found: Mapping[str, Iterable[Finding]], at: float) -> list[dict[str, Any]]:
@@ -35,15 +35,14 @@ class AlertBook:
         current = {finding.identity: (check, finding) for check, findings in found.items() for finding in findings}
         for identity, (check, finding) in current.items():
             if identity in self._open:
-                self._open[identity].missed = 0
+                self._open[identity].seen_at = at
             else:
-                self._open[identity] = _Open(check, finding, at)
+                self._open[identity] = _Open(check, finding, at, at)
                 changes.append(_alert(finding, at, None))
         for identity, entry in list(self._open.items()):
             if identity in current or entry.check not in found:
                 continue
-            entry.missed += 1
-            if entry.missed >= self._resolve_after:
+            if at - entry.seen_at >= self._resolve_after_s:
                 del self._open[identity]
                 changes.append(_alert(entry.finding, entry.since, at))
         return changes

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
-import numpy as np
 from starlette.applications import Starlette
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.features.definitions import LIVE_VIEWS
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
 from reference_pipeline.monitoring.alerts import AlertBook
-from reference_pipeline.monitoring.charts import EMPTY, LABEL_LAG_S, WINDOW_S, Charts, Window
-from reference_pipeline.monitoring.checks import CHECKS, QUICK
+from reference_pipeline.monitoring.charts import EMPTY, LABEL_LAG_S, QUALITY_ROWS, WINDOW_ROWS, Charts
+from reference_pipeline.monitoring.checks import CHECKS, QUICK, REVIEWS
+from reference_pipeline.monitoring.recent import RecentPredictions
 from reference_pipeline.monitoring.snapshot import Snapshot
+from reference_pipeline.rhythm import Rhythm
 
-_LABELS_KEPT = 20_000
+
+class Depth(IntEnum):
+    """How much a look takes in: serving alone; every service; and the predictions of the last hours too."""
+
+    WATCH = 0
+    SCRAPE = 1
+    REVIEW = 2
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorConfig:
-    """Which checks run and how often (seconds); ``phase_s`` delays the first look."""
+    """Which checks run and how often (seconds) at each depth; ``phase_s`` delays the first look."""
 
     checks: tuple[str, ...]
     watch_s: float
     scrape_s: float
+    review_s: float
     phase_s: float = 0.0
-    resolve_after: int = 2
+    resolve_after_s: float = 600.0
 
 
 class Monitor:
@@ -54,50 +61,50 @@ class Monitor:
         self._charts = charts
         self._expected_gap_s = expected_gap_s
         self._clock = clock
-        self._book = AlertBook(resolve_after=config.resolve_after)
+        self._book = AlertBook(resolve_after_s=config.resolve_after_s)
         self._unsent: list[deque[dict[str, Any]]] = [deque() for _ in receivers]
-        self._predictions: deque[list[Any]] = deque()
-        self._labels: dict[str, int] = {}
-        self._label_number = 0
-        self._prediction_number = 0
-        self._before: Snapshot | None = None
-        self._before_quick: Snapshot | None = None
+        self._recent = RecentPredictions()
+        self._before: dict[Depth, Snapshot] = {}
         self._looks = 0
 
     async def run(self) -> None:
         """Looks for ever."""
-        loop = asyncio.get_running_loop()
         await asyncio.sleep(self._config.phase_s)
-        due = full_due = loop.time()
+        watch, scrape, review = (
+            Rhythm(period_s) for period_s in (self._config.watch_s, self._config.scrape_s, self._config.review_s)
+        )
+        reviews = not set(REVIEWS).isdisjoint(self._config.checks)
+        scraped = reviewed = -1
         while True:
-            full = loop.time() >= full_due
-            await self.look(full=full)
-            if full:
-                full_due += self._config.scrape_s
-            due += self._config.watch_s
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            due = max(due, loop.time())  # after a long stall, go on from here instead of catching up
+            depth = Depth.WATCH
+            if scrape.beat > scraped:
+                depth, scraped = Depth.SCRAPE, scrape.beat
+            if reviews and review.beat > reviewed:
+                depth, reviewed = Depth.REVIEW, review.beat
+            await self.look(depth)
+            await watch.wait()
 
-    async def look(self, *, full: bool) -> None:
-        """One look: the quick checks on serving, or all of them on everything."""
-        names = self._services if full else ("serving",)
+    async def look(self, depth: Depth) -> None:
+        """One look, and the checks of its depth."""
+        names = self._services if depth else ("serving",)
         statuses = {name: await self._status(name) for name in names}
-        if full and self._needs_window():
-            await self._extend_window()
         at = self._clock.now()
-        recent, older = (self._window(at), self._window(at - LABEL_LAG_S)) if full else (EMPTY, EMPTY)
+        recent = older = EMPTY
+        if depth == Depth.REVIEW:
+            await self._follow_logs()
+            recent = self._recent.window(at, WINDOW_ROWS)
+            older = self._recent.window(at - LABEL_LAG_S, QUALITY_ROWS)
         now = Snapshot(at, statuses, recent, older, self._charts, self._expected_gap_s)
-        before = self._before if full else self._before_quick
-        ran = [name for name in self._config.checks if full or name in QUICK]
-        found = {name: list(CHECKS[name](now, before)) for name in ran}
+        found = {name: list(CHECKS[name](now, self._before.get(_depth_of(name)))) for name in self._due(depth)}
+        self._before |= {level: now for level in Depth if level <= depth}
         self._looks += 1
-        self._before_quick = now
-        if full:
-            self._before = now
-        for alert in self._book.update(found, now.at):
+        for alert in self._book.update(found, at):
             for queue in self._unsent:
                 queue.append(alert)
         await self._send()
+
+    def _due(self, depth: Depth) -> list[str]:
+        return [name for name in self._config.checks if _depth_of(name) <= depth]
 
     async def _status(self, name: str) -> Mapping[str, Any] | None:
         try:
@@ -106,44 +113,21 @@ class Monitor:
             return None
         return status
 
-    def _needs_window(self) -> bool:
-        return not {"feature_age", "drift", "predictions", "quality"}.isdisjoint(self._config.checks)
-
-    async def _extend_window(self) -> None:
+    async def _follow_logs(self) -> None:
+        recent = self._recent
         try:
-            fresh = await self._services["serving"].get(f"/log?after={self._prediction_number}")
-            labels = await self._services["features"].get(f"/labels?after={self._label_number}")
+            predictions = await self._services["serving"].get(f"/log?after={recent.prediction_number}")
+            labels = await self._services["features"].get(f"/labels?after={recent.label_number}")
         except (*UNREACHABLE, ServiceError, ValueError):
-            return
-        if fresh:
-            self._predictions.extend(fresh)
-            self._prediction_number = fresh[-1][0]
-        for number, flight_id, late in labels:
-            self._label_number = number
-            self._labels[flight_id] = late
-        while len(self._labels) > _LABELS_KEPT:
-            del self._labels[next(iter(self._labels))]
-        # A label comes hours after its prediction: keep more than a window of predictions for them.
-        while self._predictions and self._predictions[0][1] < self._clock.now() - WINDOW_S - LABEL_LAG_S:
-            self._predictions.popleft()
-
-    def _window(self, until: float) -> Window:
-        """The predictions of the window that ends then, in epoch seconds."""
-        rows = [row for row in self._predictions if until - WINDOW_S <= row[1] < until]
-        if not rows:
-            return EMPTY
-        features = np.array([row[7] for row in rows], dtype=float)
-        ages = np.array([[row[8].get(kind, math.nan) for kind in LIVE_VIEWS] for row in rows], dtype=float)
-        late = np.array([self._labels.get(row[2], math.nan) for row in rows], dtype=float)
-        return Window(features, ages, np.array([row[6] for row in rows]), late, np.array([row[3] for row in rows]))
+            return  # the health checks say so
+        recent.extend(predictions, labels)
 
     async def _send(self) -> None:
         for receiver, queue in zip(self._receivers, self._unsent, strict=True):
             if not queue:
                 continue
-            batch = list(queue)
             try:
-                await receiver.raw("POST", "/api/v2/alerts", json.dumps(batch).encode())
+                await receiver.raw("POST", "/api/v2/alerts", json.dumps(list(queue)).encode())
             except (*UNREACHABLE, ServiceError):
                 continue  # kept for the next look
             queue.clear()
@@ -151,6 +135,10 @@ class Monitor:
     def status(self) -> dict[str, Any]:
         """Looks so far and what fires."""
         return {"looks": self._looks, "firing": [finding.name for finding in self._book.firing()]}
+
+
+def _depth_of(check: str) -> Depth:
+    return Depth.WATCH if check in QUICK else Depth.REVIEW if check in REVIEWS else Depth.SCRAPE
 
 
 def create_monitoring(monitor: Monitor) -> Starlette:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,11 +24,13 @@ from reference_pipeline.training.examples import codes_of, matrix
 from reference_pipeline.training.history import write_atomically
 from reference_pipeline.training.model import fit
 
-#: The window that is looked at, in seconds, and the rows that it must hold to be judged.
+#: A window is the latest so many predictions, none older than so many seconds; with fewer rows it isn't judged.
+WINDOW_ROWS = 100
 WINDOW_S = 6 * 3600
-#: Quality is judged on a window that ended this long ago: most of its labels are known by now.
+ROWS_AT_LEAST = 50
+#: Quality is judged on predictions that were made this long ago: most of their labels are known by now.
 LABEL_LAG_S = 6 * 3600
-ROWS_AT_LEAST = 60
+QUALITY_ROWS = 200
 #: How far beyond history's range a statistic may go, as a share of that range.
 MARGIN = 0.25
 #: Weeks of history: the first half trains the judge's model, the second half sets the limits.
@@ -65,7 +68,7 @@ EMPTY = Window(
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """Limits by statistic: (lowest, highest)."""
+    """Limits by statistic: (lowest, highest) that history's windows had, with a margin."""
 
     limits: Mapping[str, tuple[float, float]]
 
@@ -79,10 +82,17 @@ class Charts:
         return found
 
 
+def window_rows(moments: Sequence[float] | NDArray[np.float64], until: float, rows: int) -> slice:
+    """The rows of the window that ends then, among rows sorted by their moments (epoch seconds)."""
+    high = bisect_left(moments, until)
+    return slice(max(bisect_left(moments, until - WINDOW_S), high - rows), high)
+
+
 def statistics(window: Window) -> dict[str, float]:
     """The charted statistics of a window; one with too few rows is left out.
 
-    ``mean.<feature>``, ``missing.<feature>``, ``age.<view>`` (mean, seconds), ``prediction.mean``, ``prediction.spread``.
+    ``mean.<feature>``, ``missing.<feature>``, ``age.<view>`` (mean, in seconds), ``prediction.mean`` and
+    ``prediction.spread``.
     """
     found: dict[str, float] = {}
     if len(window.p) < ROWS_AT_LEAST:
@@ -138,11 +148,10 @@ def calibrate(history: pa.Table, library: ModuleType) -> Charts:
 def _ranges(whole: Window, moments: NDArray[np.float64], known_at: NDArray[np.int64]) -> dict[str, tuple[float, float]]:
     seen: dict[str, list[float]] = {}
     for now in np.arange(moments[0] + WINDOW_S + LABEL_LAG_S, moments[-1], _STEP_S):
-        bounds = [now - WINDOW_S, now, now - LABEL_LAG_S - WINDOW_S, now - LABEL_LAG_S]
-        low, high, labelled_low, labelled_high = (int(i) for i in np.searchsorted(moments, bounds))
-        old = whole.rows(slice(labelled_low, labelled_high))
-        known = known_at[labelled_low:labelled_high] <= now
-        for name, value in (statistics(whole.rows(slice(low, high))) | quality(old.rows(known))).items():
+        latest = window_rows(moments, now, WINDOW_ROWS)
+        older = window_rows(moments, now - LABEL_LAG_S, QUALITY_ROWS)
+        labelled = whole.rows(older).rows(known_at[older] <= now)
+        for name, value in (statistics(whole.rows(latest)) | quality(labelled)).items():
             seen.setdefault(name, []).append(value)
     return {name: _widened(min(values), max(values)) for name, values in seen.items()}
 

@@ -32,8 +32,8 @@ class Snapshot:
     """One look at the pipeline.
 
     ``at`` in epoch seconds; ``statuses`` by service, None for one that didn't answer; ``window`` holds the recent
-    predictions, ``labelled`` older ones whose labels are known; ``charts`` are the limits that fault-free history set; ``expected_gap_s`` says, by feed, how long
-    it may stay silent.
+    predictions, ``labelled`` older ones whose labels are known; ``charts`` are the limits that fault-free history
+    set; ``expected_gap_s`` says, by feed, how long it may stay silent.
     """
 
     at: float

@@ -48,6 +48,8 @@ class Orchestrator:
         self._incident = Incident()
         self._promoted_at: float | None = None
         self._changed = asyncio.Event()
+        self._retraining = asyncio.Lock()
+        self._jobs: set[asyncio.Task[None]] = set()
         self._counts = {
             "jobs": 0,
             "job_failures": 0,
@@ -55,7 +57,7 @@ class Orchestrator:
             "deployment_failures": 0,
             "runbook_errors": 0,
         }
-        tools = Toolbox(services, platform, clock, lambda: self._promoted_at, self.retrain)
+        tools = Toolbox(services, platform, clock, lambda: self._promoted_at, self.start_retrain)
         self._runbooks = {name: RUNBOOKS[name](tools) for name in config.runbooks}
 
     async def run(self) -> None:
@@ -69,8 +71,20 @@ class Orchestrator:
             await asyncio.sleep(wait or 86400)
             await self.retrain()
 
+    def start_retrain(self) -> None:
+        """Starts a retrain beside whatever else goes on."""
+        job = asyncio.get_running_loop().create_task(self.retrain())
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
     async def retrain(self) -> None:
-        """Trains with retries and back-off, then releases what came out."""
+        """Trains with retries and back-off, then releases what came out; nothing if a retrain is under way."""
+        if self._retraining.locked():
+            return
+        async with self._retraining:
+            await self._train_and_release()
+
+    async def _train_and_release(self) -> None:
         for attempt in range(self._config.job_retries + 1):
             self._counts["jobs"] += 1
             try:
@@ -139,16 +153,13 @@ class Orchestrator:
 
 def create_orchestration(orchestrator: Orchestrator) -> Starlette:
     """``POST /api/v2/alerts`` takes alerts, as Alertmanager does; ``POST /retrain`` starts a retrain by hand."""
-    jobs: set[asyncio.Task[None]] = set()
 
     async def alerts(request: Request) -> Response:
         orchestrator.alert(await request.json())
         return JSONResponse({})
 
     async def retrain(_: Request) -> Response:
-        job = asyncio.get_running_loop().create_task(orchestrator.retrain())
-        jobs.add(job)
-        job.add_done_callback(jobs.discard)
+        orchestrator.start_retrain()
         return JSONResponse({"started": True}, status_code=202)
 
     routes = [

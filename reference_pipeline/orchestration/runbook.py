@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,13 +21,14 @@ class Platform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What runbooks work with. ``promoted_at`` tells when production last changed (epoch seconds), or None."""
+    """What runbooks work with. ``promoted_at`` tells when production last changed (epoch seconds), or None; ``retrain``
+    starts a retrain with its release and returns at once."""
 
     services: Mapping[str, Client]
     platform: Platform | None
     clock: Clock
     promoted_at: Callable[[], float | None]
-    retrain: Callable[[], Awaitable[None]]
+    retrain: Callable[[], None]
 
 
 @dataclass(slots=True)

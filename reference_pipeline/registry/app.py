@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -12,61 +13,104 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reference_pipeline.http import service_routes
-from reference_pipeline.registry.storage import ModelStorage, UnknownVersion
-
-_STAGES = ("production", "canary")
+from reference_pipeline.registry.storage import STAGES, ModelStorage, NothingBefore, UnknownVersion, VersionTaken
 
 
 def create_registry(storage: ModelStorage) -> Starlette:
     """``POST /models``, ``GET /models/<v>``, ``GET /models/<v>/manifest``, ``GET|PUT /stages``, ``POST /rollback``."""
-    counts = {"published": 0, "promotions": 0, "rollbacks": 0, "reads": 0}
-
-    async def publish(request: Request) -> Response:
-        body = await request.json()
-        storage.add(body["manifest"], base64.b64decode(body["artifact"]))
-        counts["published"] += 1
-        return JSONResponse({"version": body["manifest"]["version"]}, status_code=201)
-
-    async def artifact(request: Request) -> Response:
-        counts["reads"] += 1
-        try:
-            return Response(storage.artifact(request.path_params["version"]))
-        except UnknownVersion as error:
-            return JSONResponse({"detail": f"no model {error}"}, status_code=404)
-
-    async def manifest(request: Request) -> Response:
-        try:
-            return JSONResponse(storage.manifest(request.path_params["version"]))
-        except UnknownVersion as error:
-            return JSONResponse({"detail": f"no model {error}"}, status_code=404)
-
-    async def stages(request: Request) -> Response:
-        if request.method == "GET":
-            return JSONResponse(storage.stages())
-        body = json.loads(await request.body())
-        if body.get("stage") not in _STAGES:
-            return JSONResponse({"detail": f"stage is one of {', '.join(_STAGES)}"}, status_code=400)
-        counts["promotions"] += body["stage"] == "production"
-        try:
-            return JSONResponse(storage.set_stage(body["stage"], body.get("version")))
-        except UnknownVersion as error:
-            return JSONResponse({"detail": f"no model {error}"}, status_code=404)
-
-    async def rollback(_: Request) -> Response:
-        previous = storage.stages()["previous"]
-        if previous is None:
-            return JSONResponse({"detail": "there is no earlier production model"}, status_code=409)
-        counts["rollbacks"] += 1
-        return JSONResponse(storage.set_stage("production", previous))
-
-    def status() -> dict[str, Any]:
-        return {**counts, "stages": storage.stages(), "versions": len(storage.versions())}
-
+    service = _Registry(storage)
     routes = [
-        Route("/models", publish, methods=["POST"]),
-        Route("/models/{version}", artifact),
-        Route("/models/{version}/manifest", manifest),
-        Route("/stages", stages, methods=["GET", "PUT"]),
-        Route("/rollback", rollback, methods=["POST"]),
+        Route("/models", service.publish, methods=["POST"]),
+        Route("/models/{version}", service.artifact),
+        Route("/models/{version}/manifest", service.manifest),
+        Route("/stages", service.stages),
+        Route("/stages", service.set_stage, methods=["PUT"]),
+        Route("/rollback", service.roll_back, methods=["POST"]),
+        *service_routes("registry", service.status),
     ]
-    return Starlette(routes=[*routes, *service_routes("registry", status)])
+    return Starlette(routes=routes, exception_handlers={UnknownVersion: _unknown, BadRequest: _bad})
+
+
+class BadRequest(Exception):
+    """A request that can't be carried out; the message says why."""
+
+
+async def _unknown(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": f"no model {error}"}, status_code=404)
+
+
+async def _bad(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, status_code=400)
+
+
+class _Registry:
+    """The routes, and what they counted."""
+
+    def __init__(self, storage: ModelStorage) -> None:
+        self._storage = storage
+        self._counts = {"published": 0, "promotions": 0, "rollbacks": 0, "reads": 0}
+
+    async def publish(self, request: Request) -> Response:
+        manifest, artifact = _publication(await request.body())
+        try:
+            self._storage.add(manifest, artifact)
+        except VersionTaken as error:
+            return JSONResponse({"detail": f"there is another model {error}"}, status_code=409)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        self._counts["published"] += 1
+        return JSONResponse({"version": manifest["version"]}, status_code=201)
+
+    async def artifact(self, request: Request) -> Response:
+        self._counts["reads"] += 1
+        return Response(self._storage.artifact(request.path_params["version"]))
+
+    async def manifest(self, request: Request) -> Response:
+        return JSONResponse(self._storage.manifest(request.path_params["version"]))
+
+    async def stages(self, _: Request) -> Response:
+        return JSONResponse(self._storage.stages())
+
+    async def set_stage(self, request: Request) -> Response:
+        stage, version = _assignment(await request.body())
+        stages = self._storage.set_stage(stage, version)
+        self._counts["promotions"] += stage == "production"
+        return JSONResponse(stages)
+
+    async def roll_back(self, _: Request) -> Response:
+        try:
+            stages = self._storage.roll_back()
+        except NothingBefore:
+            return JSONResponse({"detail": "there is no earlier production model"}, status_code=409)
+        self._counts["rollbacks"] += 1
+        return JSONResponse(stages)
+
+    def status(self) -> dict[str, Any]:
+        """Counters, stages, and how many versions there are."""
+        return {**self._counts, "stages": self._storage.stages(), "versions": len(self._storage.versions())}
+
+
+def _publication(body: bytes) -> tuple[dict[str, Any], bytes]:
+    """Manifest and artifact; raises `BadRequest`, also for an artifact that was damaged on the way."""
+    try:
+        content = json.loads(body)
+        manifest: dict[str, Any] = content["manifest"]
+        artifact = base64.b64decode(content["artifact"], validate=True)
+        expected = manifest["sha256"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRequest('expected {"manifest": {"version", "sha256", ...}, "artifact": base64}') from error
+    if hashlib.sha256(artifact).hexdigest() != expected:
+        raise BadRequest("the artifact's SHA-256 differs from its manifest's")
+    return manifest, artifact
+
+
+def _assignment(body: bytes) -> tuple[str, str | None]:
+    """Stage and version; raises `BadRequest`."""
+    try:
+        content = json.loads(body)
+        stage, version = content["stage"], content["version"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRequest('expected {"stage": ..., "version": ...}') from error
+    if stage not in STAGES or not isinstance(version, str | None):
+        raise BadRequest(f"stage is one of {', '.join(STAGES)}; version is a version or null")
+    return stage, version

@@ -1,10 +1,13 @@
-"""Which models serve: follows the registry's stages, checks what it loads, keeps a copy for a start without a registry."""
+"""Which models serve: what the registry's stages name, checked, with a copy for a start without a registry."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,10 +15,15 @@ from typing import Any
 
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError
 from reference_pipeline.registry.signing import BadSignature, verify
-from reference_pipeline.training.model import Model, load
+from reference_pipeline.training.model import Model, ModelError, load
+
+log = logging.getLogger(__name__)
 
 #: One request in so many goes to the canary.
 CANARY_ONE_IN = 10
+
+#: What an artifact, its manifest or the library that reads it can be wrong with.
+_UNUSABLE = (BadSignature, ModelError, ImportError, AttributeError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +36,19 @@ class Served:
 
 
 class ModelShelf:
-    """The production model and, maybe, a canary. ``key`` None means that artifacts aren't verified."""
+    """The production model and, maybe, a canary.
+
+    ``key`` None means that artifacts aren't verified; then no copy is kept either, as nothing could vouch for it.
+    """
 
     def __init__(
         self, registry: Client, copies: Path, *, key: bytes | None, load_library: Callable[[str], ModuleType]
     ) -> None:
         self._registry = registry
-        self._copies = copies
+        self._copy = copies / "production.json"
         self._key = key
         self._load_library = load_library
+        self._refreshing = asyncio.Lock()  # two at once could end with the older answer
         self.production: Served | None = None
         self.canary: Served | None = None
         self.errors = 0
@@ -45,19 +57,18 @@ class ModelShelf:
 
     async def refresh(self) -> None:
         """Loads what the stages name, if that changed; whatever goes wrong, the models that serve go on serving."""
-        try:
-            stages = await self._registry.get("/stages")
-            self.production = await self._stage(stages["production"], self.production) or self.production
-            self.canary = await self._stage(stages["canary"], self.canary)
-            self.last_error = None
-        except (*UNREACHABLE, ServiceError) as error:
-            self.errors += 1
-            self.last_error = f"registry: {error or type(error).__name__}"
-        except (BadSignature, ValueError, KeyError, TypeError) as error:
-            self.rejected += 1
-            self.last_error = f"{type(error).__name__}: {error}"
-        if self.production is None:
-            self._from_copy()
+        async with self._refreshing:
+            try:
+                await self._follow()
+                self.last_error = None
+            except (*UNREACHABLE, ServiceError) as error:
+                self.errors += 1
+                self.last_error = f"registry: {error or type(error).__name__}"
+            except _UNUSABLE as error:
+                self.rejected += 1
+                self.last_error = f"{type(error).__name__}: {error}"
+            if self.production is None:
+                self._from_copy()
 
     def choose(self, flight_id: str) -> Served | None:
         """The model for a request: the canary for a fixed tenth of the flights, else production."""
@@ -65,27 +76,50 @@ class ModelShelf:
             return self.canary
         return self.production
 
-    async def _stage(self, version: str | None, current: Served | None) -> Served | None:
-        if version is None or (current is not None and current.version == version):
-            return current if version is not None else None
-        artifact = await self._registry.raw("GET", f"/models/{version}")
-        manifest = await self._registry.get(f"/models/{version}/manifest")
-        served = self._open(manifest, artifact)
-        self._copies.mkdir(parents=True, exist_ok=True)
-        (self._copies / "artifact").write_bytes(artifact)
-        (self._copies / "manifest.json").write_text(json.dumps(manifest))
-        return served
+    async def _follow(self) -> None:
+        stages = await self._registry.get("/stages")
+        version = stages["production"]
+        if version is not None and (self.production is None or self.production.version != version):
+            manifest, artifact = await self._fetch(version)
+            self.production = self._open(manifest, artifact)
+            self._keep(manifest, artifact)
+        version = stages["canary"]
+        if version is None:
+            self.canary = None
+        elif self.canary is None or self.canary.version != version:
+            self.canary = self._open(*await self._fetch(version))
 
-    def _open(self, manifest: dict[str, Any], artifact: bytes) -> Served:
+    async def _fetch(self, version: str) -> tuple[dict[str, Any], bytes]:
+        artifact = await self._registry.raw("GET", f"/models/{version}")
+        manifest: dict[str, Any] = await self._registry.get(f"/models/{version}/manifest")
+        if manifest["version"] != version:
+            raise BadSignature(f"the registry gave model {manifest['version']} for {version}")
+        return manifest, artifact
+
+    def _open(self, manifest: Mapping[str, Any], artifact: bytes) -> Served:
         if self._key is not None:
             verify(manifest, artifact, self._key)
-        return Served(manifest["version"], manifest["trained_at"], load(self._load_library("lightgbm"), artifact))
+        model = load(self._load_library("lightgbm"), artifact)
+        return Served(manifest["version"], float(manifest["trained_at"]), model)
+
+    def _keep(self, manifest: Mapping[str, Any], artifact: bytes) -> None:
+        """Manifest and artifact in one file, so that a crash can't leave a pair that doesn't belong together."""
+        if self._key is None:
+            return
+        content = {"manifest": manifest, "artifact": base64.b64encode(artifact).decode()}
+        draft = self._copy.with_suffix(".tmp")
+        try:
+            self._copy.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(content))
+            draft.replace(self._copy)
+        except OSError as error:  # a later start will need the registry; this one serves
+            log.warning("no copy of model %s: %s", manifest["version"], error)
 
     def _from_copy(self) -> None:
-        if self._key is None or not (self._copies / "manifest.json").exists():
+        if self._key is None or not self._copy.exists():
             return
-        manifest = json.loads((self._copies / "manifest.json").read_text())
         try:
-            self.production = self._open(manifest, (self._copies / "artifact").read_bytes())
-        except (BadSignature, ValueError) as error:
-            self.last_error = str(error)
+            content = json.loads(self._copy.read_text())
+            self.production = self._open(content["manifest"], base64.b64decode(content["artifact"]))
+        except (OSError, *_UNUSABLE) as error:
+            self.last_error = f"{self.last_error}; the copy on disk: {type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,14 @@ from purgatory.domain.model import OpenedState
 from redis.exceptions import RedisError
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS
+from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS, as_number
 from reference_pipeline.store.online import STAMP, OnlineStore
 
 Views = dict[str, dict[str, Any] | None]
 
-_FAILURES_TO_OPEN = 3
-_OPEN_FOR_S = 30
+#: So many failures in a row open the breaker, for so many seconds; then one success closes it.
+FAILURES_TO_OPEN = 3
+OPEN_FOR_S = 30
 
 
 class StoreUnavailable(Exception):
@@ -39,17 +41,19 @@ class Read:
 
 
 class ViewReader:
-    """Reads views; ``checks_age`` turns those that are too old into missing ones, ``cached_s`` is how long a copy may stand in."""
+    """Reads views.
 
-    def __init__(
-        self, store: OnlineStore, clock: Clock, *, breaker: bool, checks_age: bool, cached_s: float
-    ) -> None:
+    With ``checks_age``, views that are older than they may be, or don't say how old they are, count as missing.
+    ``cached_s`` is how long a copy may stand in for a view that can't be read.
+    """
+
+    def __init__(self, store: OnlineStore, clock: Clock, *, breaker: bool, checks_age: bool, cached_s: float) -> None:
         self._store = store
         self._clock = clock
         self._checks_age = checks_age
         self._cached_s = cached_s
         self._copies: dict[str, tuple[float, dict[str, Any]]] = {}
-        self._breakers = AsyncCircuitBreakerFactory(_FAILURES_TO_OPEN, _OPEN_FOR_S) if breaker else None
+        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, OPEN_FOR_S) if breaker else None
         self.suspect: frozenset[str] = frozenset()
         self.errors = 0
 
@@ -58,9 +62,12 @@ class ViewReader:
         now = self._clock.now()
         try:
             stored = await self._guarded(list(keys.values()))
-        except (RedisError, OpenedState, OSError) as error:
-            self.errors += 1
-            return self._from_copies(keys, now, error)
+        except OpenedState as opened:
+            # The breaker raises one and the same exception until it closes, which would collect every caller's frames.
+            opened.__traceback__ = None
+            return self._from_copies(keys, now, "failed repeatedly, not asked for a while")
+        except (RedisError, OSError) as error:
+            return self._from_copies(keys, now, f"{type(error).__name__}: {error}")
         if self._cached_s:
             self._copies.update((key, (now, view)) for key, view in zip(keys.values(), stored, strict=True) if view)
         return self._checked(dict(zip(keys, stored, strict=True)), now, cached=False)
@@ -71,21 +78,25 @@ class ViewReader:
         async with await self._breakers.get_breaker("store"):
             return await self._store.read(keys)
 
-    def _from_copies(self, keys: Mapping[str, str], now: float, error: Exception) -> Read:
+    def _from_copies(self, keys: Mapping[str, str], now: float, reason: str) -> Read:
+        self.errors += 1
         copies: Views = {}
         for kind, key in keys.items():
-            read_at, view = self._copies.get(key, (float("-inf"), None))
+            read_at, view = self._copies.get(key, (-math.inf, None))
             copies[kind] = view if now - read_at <= self._cached_s else None
         if not any(copies[kind] for kind in LIVE_VIEWS):
-            raise StoreUnavailable(f"feature store: {type(error).__name__}: {error}") from error
+            raise StoreUnavailable(f"feature store: {reason}")
         return self._checked(copies, now, cached=True)
 
     def _checked(self, views: Views, now: float, *, cached: bool) -> Read:
+        ages: dict[str, float] = {}
         for kind, view in views.items():
             if view is None:
                 continue
-            too_old = self._checks_age and now - view.get(STAMP, 0.0) > VIEWS[kind].max_age_s
+            age_s = now - as_number(view.get(STAMP))  # NaN for a stamp that can't be read
+            too_old = self._checks_age and not age_s <= VIEWS[kind].max_age_s
             if too_old or kind in self.suspect:
                 views[kind] = None
-        live = {kind: view for kind in LIVE_VIEWS if (view := views.get(kind)) is not None}
-        return Read(views, {kind: now - view.get(STAMP, 0.0) for kind, view in live.items()}, cached)
+            elif kind in LIVE_VIEWS and not math.isnan(age_s):
+                ages[kind] = age_s
+        return Read(views, ages, cached)

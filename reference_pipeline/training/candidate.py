@@ -26,7 +26,8 @@ def train_candidate(
 ) -> tuple[Model, dict[str, Any]]:
     """A model and its record: version, lineage, metrics, and why the gate would reject it.
 
-    ``examples`` are sorted by time; ``view_dropout`` is the share of rows in which a feature view is hidden.
+    ``examples`` are sorted by time; ``view_dropout`` is the share of rows in which a feature view is hidden. Raises
+    `ModelError`.
     """
     codes = codes_of(examples)
     rows, late = matrix(examples, codes), examples["late"].to_numpy().astype(float)
@@ -43,7 +44,7 @@ def train_candidate(
         "trained_at": trained_at,
         "window_days": WINDOW_DAYS,
         "rows": examples.num_rows,
-        "data_sha256": hashlib.sha256("\n".join(examples["flight_id"].to_pylist()).encode()).hexdigest(),
+        "data_sha256": hashlib.sha256(rows.tobytes() + late.tobytes()).hexdigest(),
         "library": f"lightgbm {getattr(library, '__version__', 'unknown')}",
         "metrics": measured,
         "production": before,

@@ -1,4 +1,4 @@
-"""The validation gate: a candidate must be sane, useful, and not worse than what is in production, overall and by segment."""
+"""The validation gate: a candidate must be sane, useful, and no worse than production, overall and by segment."""
 
 from __future__ import annotations
 

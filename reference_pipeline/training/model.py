@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference_pipeline.features.definitions import FEATURES, REQUEST_FEATURES
+from reference_pipeline.features.definitions import CATEGORICAL, FEATURES, REQUEST_FEATURES
 
 #: LightGBM's settings; one thread and a seed, so that the same rows give the same model.
 PARAMETERS: Mapping[str, Any] = {
@@ -29,6 +31,19 @@ ROUNDS = 60
 SIMPLIFIED_ROUNDS = 30
 
 
+class ModelError(Exception):
+    """The library that trains and predicts failed, or an artifact can't be used; the message says which and why."""
+
+
+@contextmanager
+def _library(doing: str) -> Iterator[None]:
+    """Turns whatever the library raises into `ModelError`."""
+    try:
+        yield
+    except Exception as error:  # the boundary to a library that may be any release of it, with its own exceptions
+        raise ModelError(f"{doing}: {type(error).__name__}: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """Boosters, category codes, and the prior (the share of late flights)."""
@@ -39,12 +54,14 @@ class Model:
     prior: float
 
     def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities of being late, for rows in the order of `FEATURES`."""
-        return np.asarray(self.full.predict(rows, num_threads=1), dtype=float)
+        """Probabilities of being late, for rows in the order of `FEATURES`. Raises `ModelError`."""
+        with _library("predicting"):
+            return np.asarray(self.full.predict(rows, num_threads=1), dtype=float)
 
     def predict_simplified(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities from the request's own features alone."""
-        return np.asarray(self.simplified.predict(rows[:, : len(REQUEST_FEATURES)], num_threads=1), dtype=float)
+        """Probabilities from the request's own features alone. Raises `ModelError`."""
+        with _library("predicting"):
+            return np.asarray(self.simplified.predict(rows[:, : len(REQUEST_FEATURES)], num_threads=1), dtype=float)
 
 
 def fit(
@@ -53,45 +70,54 @@ def fit(
     late: NDArray[np.float64],
     codes: Mapping[str, Mapping[str, int]],
 ) -> Model:
-    """Trains both models with LightGBM (given as a module)."""
+    """Trains both models with LightGBM (given as a module). Raises `ModelError`."""
     request_only = len(REQUEST_FEATURES)
-    categorical = [FEATURES.index(name) for name in ("carrier", "origin", "dest")]
+    categorical = [FEATURES.index(name) for name in CATEGORICAL]
 
     def train(columns: NDArray[np.float64], rounds: int) -> Any:
         data = library.Dataset(columns, late, categorical_feature=categorical, free_raw_data=True)
         return library.train(dict(PARAMETERS), data, rounds)
 
-    return Model(
-        full=train(rows, ROUNDS),
-        simplified=train(np.ascontiguousarray(rows[:, :request_only]), SIMPLIFIED_ROUNDS),
-        codes=codes,
-        prior=float(late.mean()),
-    )
+    with _library("training"):
+        return Model(
+            full=train(rows, ROUNDS),
+            simplified=train(np.ascontiguousarray(rows[:, :request_only]), SIMPLIFIED_ROUNDS),
+            codes=codes,
+            prior=float(late.mean()),
+        )
 
 
 def dump(model: Model) -> bytes:
-    """The artifact: JSON with both boosters as text."""
-    return json.dumps(
-        {
-            "features": list(FEATURES),
-            "full": model.full.model_to_string(),
-            "simplified": model.simplified.model_to_string(),
-            "codes": model.codes,
-            "prior": model.prior,
-        },
-        sort_keys=True,
-    ).encode()
+    """The artifact: JSON with both boosters as text. Raises `ModelError`."""
+    with _library("saving the model"):
+        full, simplified = model.full.model_to_string(), model.simplified.model_to_string()
+    content = {
+        "features": list(FEATURES),
+        "full": full,
+        "simplified": simplified,
+        "checksum": _checksum(full, simplified),
+        "codes": model.codes,
+        "prior": model.prior,
+    }
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def _checksum(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def load(library: ModuleType, artifact: bytes) -> Model:
-    """Reads an artifact; raises `ValueError` for one that was made for other features."""
-    content = json.loads(artifact)
-    expected: Sequence[str] = FEATURES
-    if content.get("features") != list(expected):
-        raise ValueError("the model was trained on other features than this service computes")
-    return Model(
-        full=library.Booster(model_str=content["full"]),
-        simplified=library.Booster(model_str=content["simplified"]),
-        codes=content["codes"],
-        prior=content["prior"],
-    )
+    """Reads an artifact; raises `ModelError` for one that isn't whole or was made for other features."""
+    with _library("reading the model"):
+        content = json.loads(artifact)
+        if content["features"] != list(FEATURES):
+            raise ValueError("it was trained on other features than this service computes")
+        if content["checksum"] != _checksum(content["full"], content["simplified"]):
+            # Not for safety, which is the signature's business: native code aborts the process over a damaged tree.
+            raise ValueError("it is damaged")
+        return Model(
+            full=library.Booster(model_str=content["full"]),
+            simplified=library.Booster(model_str=content["simplified"]),
+            codes={name: dict(content["codes"][name]) for name in CATEGORICAL},
+            prior=float(content["prior"]),
+        )

@@ -149,7 +149,7 @@ def test_batches_of_seven_hit_what_the_whole_hits() -> None:
     params: dict[str, Any] = {"column": "v", "rate": 0.05, "seed": 9}
     frame = pd.DataFrame({"v": np.arange(1000.0)})
     whole = chaos.inject(frame, "data.null_spike", **params)
-    parts = [chaos.inject(frame[i : i + 7], "data.null_spike", offset=i, **params) for i in range(0, 1000, 7)]
+    parts = [chaos.inject(frame[i : i + 7], "data.null_spike", first_row=i, **params) for i in range(0, 1000, 7)]
     pd.testing.assert_frame_equal(pd.concat(parts), whole)
     assert 25 <= whole["v"].isna().sum() <= 80
 
@@ -258,7 +258,7 @@ def test_record_batches_and_chunked_slices() -> None:
         one = chaos.inject(chunked, "data.null_spike", column=column, rate=0.3, seed=11)
         two = chaos.inject(TABLE, "data.null_spike", column=column, rate=0.3, seed=11)
         assert one.to_pylist() == two.to_pylist()
-        part = chaos.inject(TABLE.slice(13), "data.null_spike", column=column, rate=0.3, seed=11, offset=13)
+        part = chaos.inject(TABLE.slice(13), "data.null_spike", column=column, rate=0.3, seed=11, first_row=13)
         assert part.to_pylist() == two.slice(13).to_pylist()
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.data.keys import row_ids
+from chaos.data.source import TableCells
 from chaos.data.rows import Keys, Positions, hashes, hashes_at, select, select_exactly
 
 SEEDS = st.integers(0, 2**64 - 1)
@@ -30,8 +31,8 @@ def test_rows_named_by_key_are_found_in_any_order(key: int, rate: float, order: 
     names = [f"flight {i}" for i in range(60)]
     table = pa.table({"id": names})
     shuffled = table.take(pa.array(order))
-    chosen = {names[i] for i in select(key, row_ids(table, ["id"], 0), rate)}
-    again = {shuffled["id"][int(i)].as_py() for i in select(key, row_ids(shuffled, ["id"], 99), rate)}
+    chosen = {names[i] for i in select(key, row_ids(TableCells(table), ["id"], 0), rate)}
+    again = {shuffled["id"][int(i)].as_py() for i in select(key, row_ids(TableCells(shuffled), ["id"], 99), rate)}
     assert again == chosen
 
 
@@ -60,19 +61,19 @@ def test_an_exact_count_is_exact(key: int, count: int) -> None:
 def test_text_keys_hash_by_value_alone(values: list[str | None], cut: int) -> None:
     plain = pa.chunked_array([pa.array(values[:cut], pa.string()), pa.array(values[cut:], pa.string())])
     for column in (plain, plain.cast(pa.large_string()), plain.combine_chunks().dictionary_encode()):
-        found = row_ids(pa.table({"k": column}), ["k"], 0)
+        found = row_ids(TableCells(pa.table({"k": column})), ["k"], 0)
         assert isinstance(found, Keys)
         by_value = dict(zip(values, found.ids.tolist(), strict=True))
         assert [by_value[v] for v in values] == found.ids.tolist()
         assert len(set(by_value.values())) == len(by_value)
-        ids = row_ids(pa.table({"k": plain}), ["k"], 0)
+        ids = row_ids(TableCells(pa.table({"k": plain})), ["k"], 0)
         assert isinstance(ids, Keys)
         assert found.ids.tolist() == ids.ids.tolist()
 
 
 def test_the_order_of_characters_and_of_columns_counts() -> None:
     table = pa.table({"a": ["ab", "ba", "a", "aa"], "b": ["ba", "ab", "aa", "a"]})
-    forth, back = row_ids(table, ["a", "b"], 0), row_ids(table, ["b", "a"], 0)
+    forth, back = row_ids(TableCells(table), ["a", "b"], 0), row_ids(TableCells(table), ["b", "a"], 0)
     assert isinstance(forth, Keys)
     assert isinstance(back, Keys)
     assert len(set(forth.ids.tolist()) | set(back.ids.tolist())) == 4  # (a, b) of one row is (b, a) of another
@@ -83,7 +84,7 @@ def test_widths_of_numbers_and_times_do_not_count() -> None:
     narrow = pa.table({"k": pa.array([1, 2, None], pa.int16()), "t": pa.array([0, 1, 2], pa.timestamp("s"))})
     wide = pa.table({"k": pa.array([1, 2, None], pa.int64()), "t": narrow["t"].cast(pa.timestamp("ns"))})
     for key in (["k"], ["t"]):
-        one, two = row_ids(narrow, key, 0), row_ids(wide, key, 0)
+        one, two = row_ids(TableCells(narrow), key, 0), row_ids(TableCells(wide), key, 0)
         assert isinstance(one, Keys)
         assert isinstance(two, Keys)
         assert one.ids.tolist() == two.ids.tolist()

@@ -1,4 +1,4 @@
-"""One adapter a kind of frame: each moves only the columns that a fault touches."""
+"""One adapter a kind of frame: each moves only the cells that a fault touches."""
 
 from __future__ import annotations
 
@@ -17,12 +17,39 @@ class Adapter(Protocol):
         """Column names in order, as often as they occur."""
         ...
 
-    def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
-        """These columns as an Arrow table, without copying where the layouts agree."""
+    def rows(self, frame: Any) -> int:
+        """How many rows."""
         ...
 
-    def set_cells(self, frame: Any, name: str, column: pa.Array, rows: I64) -> Any:
-        """The column's cells at the rows as in ``column``; dtype kept (made nullable where it must)."""
+    def type_of(self, frame: Any, name: str) -> pa.DataType:
+        """The Arrow type of a column's values, without its dictionary."""
+        ...
+
+    def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
+        """A column's values at some rows, ascending, or all of them; without a dictionary."""
+        ...
+
+    def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
+        """The frame with other values at the rows; dtype kept, made nullable or wider only where it must.
+
+        With a ``form`` the column gets back exactly the dtype that `form` told of.
+        """
+        ...
+
+    def form(self, frame: Any, name: str) -> Any:
+        """What is needed to restore a column's dtype."""
+        ...
+
+    def take_rows(self, frame: Any, order: I64) -> Any:
+        """The frame's rows in this order."""
+        ...
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+        """The rows of both frames, one behind the other, in this order."""
+        ...
+
+    def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
+        """These columns as an Arrow table, without copying where the layouts agree."""
         ...
 
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
@@ -39,6 +66,10 @@ class Adapter(Protocol):
 
     def insert(self, frame: Any, index: int, name: str, column: pa.Array) -> Any:
         """The frame with a column put in."""
+        ...
+
+    def from_table(self, table: pa.Table) -> Any:
+        """A frame of the kind."""
         ...
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaos.data.columns import joined
-from chaos.data.ledger import rename
+from chaos.data.columns import joined, replaced, scattered, whole
+from chaos.data.ledger import CellsChanged, rename
 from chaos.data.rows import I64
+from chaos.data.source import TableCells
 
 
 class ArrowAdapter:
@@ -18,17 +19,39 @@ class ArrowAdapter:
     def names(self, frame: Any) -> Sequence[str]:
         return list(frame.schema.names)
 
+    def rows(self, frame: Any) -> int:
+        return int(frame.num_rows)
+
+    def type_of(self, frame: Any, name: str) -> pa.DataType:
+        return TableCells(frame).type_of(name)
+
+    def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
+        cells = TableCells(_table(frame))
+        return cells.whole(name) if rows is None else cells.take(name, rows)
+
+    def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
+        table = _table(frame)
+        if form is None:
+            return _like(frame, replaced(table, name, scattered(whole(table, name), rows, values)))
+        return _like(frame, CellsChanged(name, rows, values, values, form).undo(table))
+
+    def form(self, frame: Any, name: str) -> Any:
+        field = frame.schema.field(name)
+        return (field, whole(_table(frame), name).dictionary) if pa.types.is_dictionary(field.type) else field
+
+    def take_rows(self, frame: Any, order: I64) -> Any:
+        return _like(frame, _table(frame).take(pa.array(order)))
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+        both = pa.concat_tables([_table(frame), _table(originals)])
+        return _like(frame, both.take(pa.array(inverse)).combine_chunks())
+
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return _table(frame).select(list(names))
 
-    def set_cells(self, frame: Any, name: str, column: pa.Array, rows: I64) -> Any:
-        field = frame.schema.field(name)
-        if column.null_count and not field.nullable:
-            field = field.with_nullable(True)
-        return self._put(frame, field, column)
-
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
-        return self._put(frame, pa.field(name, column.type), column)
+        table = _table(frame)
+        return _like(frame, table.set_column(table.schema.get_field_index(name), pa.field(name, column.type), column))
 
     def rename(self, frame: Any, old: str, new: str) -> Any:
         return _like(frame, rename(_table(frame), old, new))
@@ -39,9 +62,8 @@ class ArrowAdapter:
     def insert(self, frame: Any, index: int, name: str, column: pa.Array) -> Any:
         return _like(frame, _table(frame).add_column(index, name, column))
 
-    def _put(self, frame: Any, field: pa.Field, column: pa.Array) -> Any:
-        index = frame.schema.get_field_index(field.name)
-        return _like(frame, _table(frame).set_column(index, field, column))
+    def from_table(self, table: pa.Table) -> Any:
+        return table
 
 
 def _table(frame: Any) -> pa.Table:

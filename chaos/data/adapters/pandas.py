@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from chaos.data.columns import joined
+from chaos.data.columns import joined, plain, scattered, value_type
 from chaos.data.rows import I64
 
 
@@ -19,12 +19,45 @@ class PandasAdapter:
     def names(self, frame: pd.DataFrame) -> Sequence[Any]:
         return list(frame.columns)
 
+    def rows(self, frame: pd.DataFrame) -> int:
+        return len(frame)
+
+    def type_of(self, frame: pd.DataFrame, name: str) -> pa.DataType:
+        dtype = frame[name].dtype
+        if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
+            return pa.from_numpy_dtype(dtype)
+        if isinstance(dtype, pd.ArrowDtype):
+            return value_type(dtype.pyarrow_dtype)
+        if dtype.kind == "O" and isinstance(dtype, np.dtype):
+            return _object_type(frame[name])
+        return value_type(_to_arrow(frame[name].iloc[:0]).type)
+
+    def gather(self, frame: pd.DataFrame, name: str, rows: I64 | None) -> pa.Array:
+        series = frame[name]
+        if rows is None or len(rows) == len(series):
+            return plain(_to_arrow(series))
+        if isinstance(series.dtype, np.dtype):
+            return _from_numpy(series.to_numpy()[rows])
+        return plain(_to_arrow(pd.Series(series.array.take(rows), copy=False)))
+
+    def scatter(self, frame: pd.DataFrame, name: str, rows: I64, values: pa.Array, form: Any = None) -> pd.DataFrame:
+        column = _scattered(frame[name], rows, values)
+        if form is not None and column.dtype != form:
+            column = _as_it_was(column, form)
+        return _assign(frame, name, column)
+
+    def form(self, frame: pd.DataFrame, name: str) -> Any:
+        return frame[name].dtype
+
+    def take_rows(self, frame: pd.DataFrame, order: I64) -> pd.DataFrame:
+        return frame.take(order)
+
+    def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64) -> pd.DataFrame:
+        return (pd.concat([frame, originals]) if len(originals) else frame).take(inverse)
+
     def take(self, frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
         # A list of arrays keeps the row count even where no column is named.
         return pa.table([_to_arrow(frame[name]) for name in names], names=list(names))
-
-    def set_cells(self, frame: pd.DataFrame, name: str, column: pa.Array, rows: I64) -> pd.DataFrame:
-        return _assign(frame, name, _cells(frame[name], column, rows))
 
     def replace(self, frame: pd.DataFrame, name: str, column: pa.Array) -> pd.DataFrame:
         return _assign(frame, name, _from_arrow(column))
@@ -42,38 +75,105 @@ class PandasAdapter:
         out.insert(index, name, _from_arrow(column))
         return out
 
+    def from_table(self, table: pa.Table) -> pd.DataFrame:
+        return table.to_pandas()
+
 
 def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
     out = frame.copy(deep=False)
-    out.isetitem(list(frame.columns).index(name), values)
+    # As a series of our own, which pandas takes as it is; a bare array would be copied once more.
+    series = values if isinstance(values, pd.Series) else pd.Series(values, index=frame.index, copy=False)
+    out.isetitem(list(frame.columns).index(name), series)
     return out
+
+
+_OBJECT_TYPES = {
+    "string": pa.string(),
+    "empty": pa.null(),
+    "bytes": pa.binary(),
+    "floating": pa.float64(),
+    "integer": pa.int64(),
+    "mixed-integer-float": pa.float64(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+
+
+def _object_type(series: pd.Series[Any]) -> pa.DataType:
+    """What an object column holds; raises ``ValueError`` for a mixture that has no one type."""
+    inferred = pd.api.types.infer_dtype(series, skipna=True)
+    return _OBJECT_TYPES.get(inferred) or _to_arrow(series).type
+
+
+def _from_numpy(values: Any) -> pa.Array:
+    # NaN is how these columns say null. Arrow reads a list of objects faster than an array of them.
+    return pa.array(values.tolist() if values.dtype == object else values, from_pandas=True)
 
 
 def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
-        return pa.array(series.to_numpy(), from_pandas=True)  # NaN is how these columns say null
+        return _from_numpy(series.to_numpy())
     array = pa.array(series, from_pandas=True)
     return joined(array) if isinstance(array, pa.ChunkedArray) else array
 
 
-def _cells(series: pd.Series[Any], column: pa.Array, rows: I64) -> Any:
+def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
+    """A copy of the column with other values at some rows."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
-        if dtype.kind == "f":
-            return column.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-        if dtype.kind == "O":
-            # Only the victims are written, so that None and NaN stay what each of them was.
-            objects = series.to_numpy(copy=True)
-            objects[rows] = np.array([*column.take(pa.array(rows)).to_pylist(), None], dtype=object)[:-1]
-            # As a series: a bare array of objects would be guessed to be of strings.
-            return pd.Series(objects, index=series.index, dtype=object, copy=False)
-        return _from_arrow(column)
+        return _scattered_numpy(series, rows, values, dtype)
     if isinstance(dtype, pd.CategoricalDtype):
-        codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return pd.Categorical.from_codes(codes, dtype=dtype)
-    if isinstance(dtype, pd.ArrowDtype):
-        return pd.arrays.ArrowExtensionArray(pa.chunked_array([column]))
-    return pd.array(_from_arrow(column), dtype=dtype)
+        return _scattered_codes(series, rows, values, dtype)
+    if isinstance(dtype, pd.ArrowDtype) or (isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"):
+        whole = _to_arrow(series)
+        changed = pa.chunked_array([scattered(whole, rows, values)])
+        return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
+    out = series.array.copy()
+    out[rows] = pd.array(_from_arrow(values), dtype=dtype)
+    return out
+
+
+def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: np.dtype[Any]) -> Any:
+    out = series.to_numpy(copy=True)
+    if dtype.kind == "O":
+        # Only the victims are written, so that None and NaN stay what each of them was.
+        out[rows] = _objects(values)
+        # As a series: a bare array of objects would be guessed to be of strings.
+        return pd.Series(out, index=series.index, dtype=object, copy=False)
+    if dtype.kind in "iub" and values.null_count:
+        missing = np.zeros(len(out), dtype=bool)
+        missing[rows] = values.is_null().to_numpy(zero_copy_only=False)
+        out[rows] = values.fill_null(False if dtype.kind == "b" else 0).to_numpy(zero_copy_only=False)
+        return (pd.arrays.BooleanArray if dtype.kind == "b" else pd.arrays.IntegerArray)(out, missing)
+    out[rows] = values.to_numpy(zero_copy_only=False)
+    return out
+
+
+def _objects(values: pa.Array) -> Any:
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return values.to_numpy(zero_copy_only=False)
+    return np.array([*values.to_pylist(), None], dtype=object)[:-1]
+
+
+def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
+    """New categories are put behind the old ones; the order of ordered ones stays."""
+    new = pd.Index(_from_arrow(values))
+    lacking = new[~new.isin(dtype.categories) & new.notna()].unique()
+    if len(lacking):
+        dtype = pd.CategoricalDtype(dtype.categories.append(lacking), dtype.ordered)
+    codes = series.cat.codes.to_numpy(copy=True).astype(np.int64 if len(lacking) else series.cat.codes.dtype)
+    codes[rows] = dtype.categories.get_indexer(new)
+    return pd.Categorical.from_codes(codes, dtype=dtype)
+
+
+def _as_it_was(column: Any, dtype: Any) -> Any:
+    """The column in the dtype that it had before nulls or new categories came in."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return pd.Categorical.from_codes(column.codes, dtype=dtype)
+    if isinstance(column, pd.arrays.IntegerArray | pd.arrays.BooleanArray):
+        return column.to_numpy(dtype=dtype)
+    return pd.Series(column).astype(dtype)
 
 
 def _from_arrow(column: pa.Array) -> Any:

@@ -8,22 +8,45 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from chaos.data.columns import plain, scattered
 from chaos.data.rows import I64
 
 
 class PolarsAdapter:
-    """Buffers are shared both ways."""
+    """Buffers are shared both ways where the layouts agree; strings are views in polars, and are copied."""
 
     def names(self, frame: Any) -> Sequence[str]:
         return list(frame.columns)
 
+    def rows(self, frame: Any) -> int:
+        return int(frame.height)
+
+    def type_of(self, frame: Any, name: str) -> pa.DataType:
+        return _values(frame.get_column(name).head(0)).type
+
+    def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
+        series = frame.get_column(name)
+        return _values(series if rows is None or len(rows) == len(series) else series.gather(rows))
+
+    def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
+        series = frame.get_column(name)
+        if series.dtype in (pl.String, pl.Categorical, pl.Enum) and len(rows):
+            return frame.with_columns(_text_scattered(series, rows, values, form))
+        changed = _series(name, scattered(_to_arrow(series), rows, values))
+        dtype = form if form is not None else series.dtype
+        return frame.with_columns(changed if changed.dtype == dtype else changed.cast(dtype))
+
+    def form(self, frame: Any, name: str) -> Any:
+        return frame.schema[name]
+
+    def take_rows(self, frame: Any, order: I64) -> Any:
+        return frame[order]
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+        return pl.concat([frame, originals])[inverse]
+
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return pa.table([_to_arrow(frame.get_column(name)) for name in names], names=list(names))
-
-    def set_cells(self, frame: Any, name: str, column: pa.Array, rows: I64) -> Any:
-        series = _series(name, column)
-        dtype = frame.schema[name]
-        return frame.with_columns(series if series.dtype == dtype else series.cast(dtype))
 
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         return frame.with_columns(_series(name, column))
@@ -37,12 +60,29 @@ class PolarsAdapter:
     def insert(self, frame: Any, index: int, name: str, column: pa.Array) -> Any:
         return frame.clone().insert_column(index, _series(name, column))
 
+    def from_table(self, table: pa.Table) -> Any:
+        return pl.from_arrow(table)
+
+
+def _text_scattered(series: Any, rows: I64, values: pa.Array, form: Any) -> Any:
+    """Strings stay views, and only the new ones are written; an enum of fixed words grows by what is new."""
+    dtype = form if form is not None else series.dtype
+    new = pl.Series(series.name, pl.from_arrow(values), pl.String)
+    changed = series.cast(pl.String).scatter(rows, new)
+    if isinstance(dtype, pl.Enum) and form is None:
+        words = dtype.categories
+        lacking = new.drop_nulls().unique(maintain_order=True)
+        dtype = pl.Enum(pl.concat([words, lacking.filter(~lacking.is_in(words.implode()))]))
+    return changed.cast(dtype)
+
 
 def _to_arrow(series: Any) -> pa.Array:
     array = series.rechunk().to_arrow()
-    if pa.types.is_string_view(array.type):
-        return array.cast(pa.large_string())
-    return array
+    return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
+
+
+def _values(series: Any) -> pa.Array:
+    return plain(series.rechunk().to_arrow())
 
 
 def _series(name: str, column: pa.Array) -> Any:

@@ -22,7 +22,7 @@ class Delay(FeedFault):
 
     >>> from chaos.gateway.batch import BatchRef
     >>> refs = [BatchRef(str(t), "weather", t, t, t, t, 3, {}, "csv", "") for t in (0, 60, 120)]
-    >>> [ref.batch_id for ref in Delay(by_s=30).deliver(refs, now=100, since=10)]
+    >>> [ref.batch_id for ref in Delay(by_s=30).deliver(refs, now=100, since=10, seed=7)]
     ['0', '60']
     """
 
@@ -31,5 +31,5 @@ class Delay(FeedFault):
 
     by_s: Annotated[float, Field(gt=0.0, le=31_536_000.0, description="How much later a batch appears."), Unit("s")]
 
-    def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float) -> Sequence[BatchRef]:
-        return [ref for ref in refs if ref.produced_at <= since or ref.produced_at + self.by_s <= now]
+    def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float, seed: int) -> Sequence[BatchRef]:
+        return [ref for ref in refs if ref.published_at <= since or ref.published_at + self.by_s <= now]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -22,13 +21,13 @@ class Freeze(FeedFault):
     """A source stands still: nothing newer than the fault's beginning arrives.
 
     With ``republish`` batches keep coming, rightly stamped, but each holds the data of the last one before the
-    fault: freshness checks on stamps see nothing.
+    fault: freshness checks on stamps see nothing. (`freshness.restamp` moves the stamps in the rows too.)
 
     >>> from chaos.gateway.batch import BatchRef
     >>> refs = [BatchRef(str(t), "weather", t, t, t, t, 3, {}, "csv", "") for t in (0, 60, 120)]
-    >>> [ref.batch_id for ref in Freeze().deliver(refs, now=130, since=60)]
+    >>> [ref.batch_id for ref in Freeze().deliver(refs, now=130, since=60, seed=7)]
     ['0', '60']
-    >>> [(ref.batch_id, ref.source_id) for ref in Freeze(republish=True).deliver(refs, now=130, since=60)]
+    >>> [(ref.batch_id, ref.source_id) for ref in Freeze(republish=True).deliver(refs, now=130, since=60, seed=7)]
     [('0', None), ('60', None), ('120', '60')]
     """
 
@@ -37,15 +36,9 @@ class Freeze(FeedFault):
 
     republish: bool = Field(default=False, description="Go on publishing, with right stamps on old data.")
 
-    def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float) -> Sequence[BatchRef]:
-        old = [ref for ref in refs if ref.produced_at <= since]
+    def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float, seed: int) -> Sequence[BatchRef]:
+        old = [ref for ref in refs if ref.published_at <= since]
         if not self.republish or not old:
             return old
-        last = max(old, key=lambda ref: (ref.produced_at, ref.sequence))
-        source = last.source_id or last.batch_id
-        return [
-            ref
-            if ref.produced_at <= since
-            else replace(ref, source_id=source, rows=last.rows, columns=last.columns, sha256=last.sha256)
-            for ref in refs
-        ]
+        last = max(old, key=lambda ref: (ref.published_at, ref.sequence))
+        return [ref if ref.published_at <= since else ref.holding(last) for ref in refs]

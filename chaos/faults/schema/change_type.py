@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
-from chaos.fault import ColumnRef, PayloadFault
+from chaos.data.column_rewrite import ColumnRewrite
 from chaos.registry import register
 
 if TYPE_CHECKING:
-    from chaos.data.ledger import Corruption
-    from chaos.gateway.batch import Batch
+    import pyarrow as pa
 
 __all__ = ["ChangeType"]
 
 
 @register
-class ChangeType(PayloadFault):
+class ChangeType(ColumnRewrite):
     """A producer writes a column in another type.
 
     ``text``: as text; ``text_comma``: as text with a decimal comma; ``integer``: fractions are dropped;
@@ -37,26 +35,9 @@ class ChangeType(PayloadFault):
         {"column": "temp", "to": "text_comma"},
     )
 
-    column: Annotated[str, ColumnRef()] = Field(description="The column to change.")
     to: Literal["text", "text_comma", "integer", "float"] = Field(default="text", description="What it becomes.")
 
-    def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
-        import numpy as np
-        import pyarrow as pa
-
+    def rewrite(self, values: pa.Array) -> pa.Array:
         from chaos.data.casts import cast
-        from chaos.data.columns import whole
-        from chaos.data.ledger import ColumnReplaced, Corruption
 
-        require_columns(self, batch)
-        table, rows = batch.table, batch.table.num_rows
-        old = whole(table, self.column)
-        new = cast(old, self.to)
-        if new.type == old.type:
-            return batch, Corruption(self.name, rows, rows, rows, 0)
-        index = table.schema.get_field_index(self.column)
-        field = table.schema.field(index)
-        hit = np.flatnonzero(old.is_valid().to_numpy(zero_copy_only=False))
-        step = ColumnReplaced(field, table.column(index), hit)
-        changed = table.set_column(index, pa.field(field.name, new.type), new)
-        return batch.with_table(changed), Corruption(self.name, rows, rows, rows, len(hit), (step,))
+        return cast(values, self.to)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -99,11 +98,13 @@ class SimDriver:
 
     async def _call(self, method: str, path: str, body: Any) -> None:
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-                async with session.request(method, self._control + path, json=body) as answer:
-                    if answer.status >= 400:
-                        raise InjectionError(f"feed gateway: HTTP {answer.status}: {(await answer.text())[:300]}")
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+                session.request(method, self._control + path, json=body) as answer,
+            ):
+                if answer.status >= 400:
+                    raise InjectionError(f"feed gateway: HTTP {answer.status}: {(await answer.text())[:300]}")
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise InjectionError(f"feed gateway: {error or type(error).__name__}") from error
 
     # -- links

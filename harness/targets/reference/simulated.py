@@ -131,7 +131,9 @@ class SimulatedStage:
         clock = self._world.clock("gateway").now
         gateway = create_gateway(
             {feed: f"http://{feed}:8000" for feed in FEEDS},
-            SessionFetcher(aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.KEEP_ALIVE_S))),
+            SessionFetcher(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.KEEP_ALIVE_S))
+            ),
             clock,
             on_touched=self._touches.note,
         )

@@ -17,7 +17,7 @@ EVERY_S = 5.0
 @dataclass(slots=True)
 class _Hold:
     entries: Mapping[str, str]
-    fresh: dict[str, bytes] = field(default_factory=dict)
+    fresh: dict[str, str] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
 
@@ -31,9 +31,9 @@ class StoreAgent:
 
     async def entries(self) -> dict[str, str]:
         """Every text value of the store."""
-        keys = sorted([key async for key in self._redis.scan_iter(count=1000)])
+        keys = sorted([_text(key) async for key in self._redis.scan_iter(count=1000)])
         values = await self._redis.mget(keys) if keys else []
-        return {k.decode(): v.decode() for k, v in zip(keys, values, strict=True) if v is not None}
+        return {key: _text(value) for key, value in zip(keys, values, strict=True) if value is not None}
 
     def hold(self, hold_id: str, entries: Mapping[str, str]) -> None:
         """Keeps keys at these values until `release`."""
@@ -49,7 +49,14 @@ class StoreAgent:
         if hold.task is not None:
             hold.task.cancel()
         if hold.fresh:
-            await self._redis.mset({key: value for key, value in sorted(hold.fresh.items())})
+            await self._put(hold.fresh)
+
+    async def _put(self, values: Mapping[str, str]) -> None:
+        """Writes values without changing when they expire."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, value in sorted(values.items()):
+            pipeline.set(key, value, keepttl=True)
+        await pipeline.execute()
 
     async def _keep(self, hold_id: str, hold: _Hold) -> None:
         keys = list(hold.entries)
@@ -58,16 +65,18 @@ class StoreAgent:
             try:
                 current: list[Any] = await self._redis.mget(keys)
                 changed = {
-                    key: value
+                    key: _text(value)
                     for key, value in zip(keys, current, strict=True)
-                    if value is not None and value.decode() != hold.entries[key]
+                    if value is not None and _text(value) != hold.entries[key]
                 }
                 if changed:
-                    await self._redis.mset(
-                        {key: hold.entries[key] for key in changed},
-                    )
+                    await self._put({key: hold.entries[key] for key in changed})
             except RedisError:
                 continue  # the store is out of reach: nobody reads from it either
             hold.fresh.update(changed)
             if changed:
                 self._on_overwritten(hold_id, len(changed))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

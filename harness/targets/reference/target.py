@@ -34,7 +34,7 @@ class ReferenceTarget:
     """`harness.targets.base.Target` for the pipeline that comes with Pipequake."""
 
     name = "reference"
-    backends = ("sim",)
+    backends: tuple[str, ...] = ("sim",)
 
     @property
     def profiles(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The users: one prediction is asked for each flight, some hours before it is scheduled to leave, whatever came of the last."""
+"""The users: a prediction is asked for each flight, some hours before it is scheduled to leave."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ class Users:
     async def run(self) -> None:
         """Asks everything, then returns; answers may still be under way."""
         connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
+        ) as session:
             for ask in self._asks:
                 wait = ask.at - self._clock()
                 if wait > 0:

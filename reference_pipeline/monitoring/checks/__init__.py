@@ -41,4 +41,7 @@ CHECKS: Mapping[str, Check] = {
 #: Checks of serving's status alone: cheap enough for every watch. (Health is of all services, and needs all of them.)
 QUICK = ("serving_health", "errors", "latency", "fallbacks")
 
-__all__ = ["CHECKS", "QUICK"]
+#: Checks of the predictions of the last hours, which need serving's log and the labels.
+REVIEWS = ("feature_age", "drift", "predictions", "quality")
+
+__all__ = ["CHECKS", "QUICK", "REVIEWS"]

@@ -9,24 +9,17 @@ from reference_pipeline.monitoring.snapshot import Finding, Snapshot
 
 
 def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
-    """``FeatureDrift`` for a mean, ``FeatureMissing`` for a share of missing values, out of history's range."""
+    """``FeatureDrift`` (means) and ``FeatureMissing`` (shares of missing values) out of history's range; one a view."""
     found = statistics(now.window)
+    drifted: dict[str, list[str]] = {}
     for name, value, low, high in now.charts.outside(found, "mean."):
-        feature = name.removeprefix("mean.")
-        yield Finding(
-            "FeatureDrift",
-            "features",
-            "warning",
-            f"{feature}: mean {value:.4g}, history {low:.4g} to {high:.4g}",
-            {"feature": feature, "view": feature.split(".")[0]},
-        )
+        view, _, feature = name.removeprefix("mean.").partition(".")
+        drifted.setdefault(view, []).append(f"{feature}: mean {value:.4g}, history {low:.4g} to {high:.4g}")
+    missing: dict[str, list[str]] = {}
     for name, value, _, high in now.charts.outside(found, "missing."):
+        view, _, feature = name.removeprefix("missing.").partition(".")
         if value > high:
-            feature = name.removeprefix("missing.")
-            yield Finding(
-                "FeatureMissing",
-                "features",
-                "warning",
-                f"{feature}: {value:.0%} missing, history at most {high:.0%}",
-                {"feature": feature, "view": feature.split(".")[0]},
-            )
+            missing.setdefault(view, []).append(f"{feature}: {value:.0%} missing, history at most {high:.0%}")
+    for alert, views in (("FeatureDrift", drifted), ("FeatureMissing", missing)):
+        for view, details in views.items():
+            yield Finding(alert, "features", "warning", f"{view}: {'; '.join(details)}", {"view": view})

@@ -9,7 +9,7 @@ from reference_pipeline.monitoring.snapshot import Finding, Snapshot
 
 
 def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
-    """``FeaturesStale``: the features service falls behind a feed, or predictions use older views than history ever did."""
+    """``FeaturesStale`` (the features service falls behind a feed) and ``ViewStale`` (predictions use old views)."""
     for feed, taken_at in now.status("features").get("taken_at", {}).items():
         limit = now.expected_gap_s.get(feed)
         if limit is not None and now.at - taken_at > limit:

@@ -8,7 +8,7 @@ from reference_pipeline.monitoring.snapshot import Finding, Snapshot
 
 
 def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
-    """``SourceStale`` when a feed's newest window is older than history ever saw; ``SourceUnreachable`` for failed polls."""
+    """``SourceStale`` (a feed's newest window is too old) and ``SourceUnreachable`` (polls fail)."""
     for feed, state in now.status("ingestion").get("feeds", {}).items():
         newest = state.get("last_window_end")
         limit = now.expected_gap_s.get(feed)

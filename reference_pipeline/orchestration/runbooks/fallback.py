@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from reference_pipeline.orchestration.runbook import Incident, Runbook
+from reference_pipeline.orchestration.runbook import Incident, Runbook, Toolbox
 
-#: The views that are computed from each feed.
-VIEWS_OF_FEED = {
-    "weather": ["weather"],
-    "flights": ["origin", "dest", "carrier", "tail"],
-    "planes": ["plane"],
-}
+#: How long a view stays out after its alert was last seen, in seconds: while it is out, nothing can be seen of it.
+PROBATION_S = 2 * 3600
 
 
 class Fallback(Runbook):
-    """Answers ``DataContract`` and ``FeatureDrift``; takes the views back in once the alerts resolve."""
+    """Answers ``FeatureDrift``; takes the view back in when its time is over, and out again if nothing has changed.
 
-    _told: tuple[str, ...] = ()
+    What ingestion finds needs no answer here: it keeps wrong columns out by itself.
+    """
+
+    def __init__(self, tools: Toolbox) -> None:
+        super().__init__(tools)
+        self._until: dict[str, float] = {}
+        self._told: list[str] = []
 
     async def consider(self, incident: Incident) -> None:
         """Tells serving which views to distrust, when that changes."""
-        views: dict[str, None] = {}
-        for labels, _ in incident.named("DataContract"):
-            views.update(dict.fromkeys(VIEWS_OF_FEED.get(labels.get("feed", ""), [])))
+        now = self.tools.clock.now()
         for labels, _ in incident.named("FeatureDrift"):
-            views[labels["view"]] = None
-        wanted = tuple(sorted(views))
+            self._until[labels["view"]] = now + PROBATION_S
+        wanted = sorted(view for view, until in self._until.items() if until > now)
         if wanted != self._told:
-            await self.tools.services["serving"].post("/suspect", {"views": list(wanted)})
+            await self.tools.services["serving"].post("/suspect", {"views": wanted})
             self._told = wanted
             self.actions += 1

@@ -1,24 +1,30 @@
-"""A model that the world has left behind is trained again."""
+"""A model that should have been replaced, or that the world has left behind, is trained again."""
 
 from __future__ import annotations
 
-from reference_pipeline.orchestration.runbook import Incident, Runbook
+from reference_pipeline.orchestration.runbook import Incident, Runbook, Toolbox
 
-#: How long quality must stay bad, and the least time between two such retrains, in seconds.
+#: How long quality must stay bad, the least time between two such retrains, and between tries after a failure,
+#: in seconds.
 PATIENCE_S = 6 * 3600
 PAUSE_S = 24 * 3600
+TRY_AGAIN_S = 3600
 
 
 class Retrain(Runbook):
-    """Answers a ``ModelQuality`` that stays and for which no data is to blame."""
+    """Answers ``TrainingFailed``, once an hour, and a ``ModelQuality`` that stays and for which no data is to blame."""
 
-    _trained_at: float = float("-inf")
+    def __init__(self, tools: Toolbox) -> None:
+        super().__init__(tools)
+        self._tried_at = float("-inf")
 
     async def consider(self, incident: Incident) -> None:
-        """Retrains, at most once a day."""
+        """Retrains if it is time."""
         now = self.tools.clock.now()
+        failed = [since for _, since in incident.named("TrainingFailed") if now - since >= TRY_AGAIN_S]
         lasting = [since for _, since in incident.named("ModelQuality") if now - since >= PATIENCE_S]
-        if lasting and not incident.named("DataContract") and now - self._trained_at > PAUSE_S:
-            self._trained_at = now
+        worth_it = bool(lasting) and not incident.named("DataContract") and now - self._tried_at >= PAUSE_S
+        if worth_it or (failed and now - self._tried_at >= TRY_AGAIN_S):
+            self._tried_at = now
             self.actions += 1
-            await self.tools.retrain()
+            self.tools.retrain()

@@ -61,9 +61,9 @@ class Outliers(ColumnFault):
         from chaos.data.columns import mapped
 
         if self.low is None and self.high is None:
-            return mapped(values, victims.rows, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude))
+            return mapped(values, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude))
         beyond = _beyond(self.low, self.high, self.magnitude, victims)
-        return mapped(values, victims.rows, lambda v: np.where(np.isnan(v), v, beyond))
+        return mapped(values, lambda v: np.where(np.isnan(v), v, beyond))
 
 
 def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:

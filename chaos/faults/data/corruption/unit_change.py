@@ -76,4 +76,4 @@ class UnitChange(ColumnFault):
             if self.conversion is not None
             else (1.0 if self.factor is None else self.factor, self.offset or 0.0)
         )
-        return mapped(values, victims.rows, lambda v: v * factor + offset)
+        return mapped(values, lambda v: v * factor + offset)

@@ -31,6 +31,6 @@ class NullSpike(ColumnFault):
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:weather", {"column": "temp", "rate": 0.3})
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.columns import with_nulls
+        import pyarrow as pa
 
-        return with_nulls(values, victims.rows)
+        return pa.nulls(len(values), values.type)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.errors import PayloadError
-from chaos.gateway.batch import Batch, BatchRef, decode, encode
+from chaos.gateway.batch import Batch, BatchRef
+from chaos.gateway.formats import decode, encode
 
 
 @pytest.mark.parametrize("feed", FORMATS)

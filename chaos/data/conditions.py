@@ -1,0 +1,85 @@
+"""Conditions evaluated: how much of the rate each row gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chaos.data.columns import Flags, Floats, flags, floats, valid
+from chaos.data.source import Cells
+from chaos.data.times import microseconds, parse_stamp
+from chaos.data.where import Condition, Scalar
+from chaos.errors import InvalidFault, Problem
+
+
+def weights(conditions: Sequence[Condition], cells: Cells, own: str, fault: str) -> Floats | None:
+    """The share of the rate for each row, 0 to 1; None where there are no conditions.
+
+    ``own`` is the column that conditions without one mean.
+
+    >>> from chaos.data.source import TableCells
+    >>> cells = TableCells(pa.table({"temp": [50.0, 75.0, 100.0, None]}))
+    >>> weights([Condition(rising=(50, 100))], cells, "temp", "data.null_spike").tolist()
+    [0.0, 0.5, 1.0, 0.0]
+    """
+    if not conditions:
+        return None
+    total = np.ones(cells.rows)
+    for condition in conditions:
+        values = cells.whole(condition.column or own)
+        try:
+            total *= _weight(condition, values)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            name = condition.column or own
+            problem = Problem("where", f"column {name!r} of type {values.type} cannot be compared: {error}")
+            raise InvalidFault(fault, [problem]) from None
+    return total
+
+
+def _weight(condition: Condition, values: pa.Array) -> Floats | Flags:
+    if condition.missing is not None:
+        return valid(values) ^ condition.missing
+    if condition.among is not None:
+        return is_among(values, condition.among)
+    if condition.after is not None or condition.before is not None:
+        return _within(condition, values)
+    numeric = floats(values)
+    if condition.rising is not None:
+        first, second = condition.rising
+        ramp = np.clip((numeric - first) / (second - first), 0.0, 1.0)
+        return np.nan_to_num(ramp, nan=0.0)
+    held = ~np.isnan(numeric)
+    if condition.above is not None:
+        held &= numeric > condition.above
+    if condition.below is not None:
+        held &= numeric < condition.below
+    return held
+
+
+def is_among(values: pa.Array, wanted: Sequence[Scalar]) -> Flags:
+    """Which values are one of those wanted; null is none of them. Raises `pa.ArrowException` if types differ."""
+    kind = values.type
+    if pa.types.is_temporal(kind):
+        us, known = microseconds(values)
+        return np.isin(us, [parse_stamp(str(stamp)) for stamp in wanted]) & known
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        if any(isinstance(item, str) for item in wanted):
+            raise TypeError(f"it holds numbers, and {next(i for i in wanted if isinstance(i, str))!r} is text")
+        return np.isin(floats(values), np.array([float(item) for item in wanted]))
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if text and not all(isinstance(item, str) for item in wanted):
+        raise TypeError(f"it holds text, and {next(i for i in wanted if not isinstance(i, str))!r} is none")
+    return flags(pc.is_in(values, value_set=pa.array(wanted, kind)))
+
+
+def _within(condition: Condition, values: pa.Array) -> Flags:
+    us, known = microseconds(values)
+    held = known.copy()
+    if condition.after is not None:
+        held &= us >= parse_stamp(condition.after)
+    if condition.before is not None:
+        held &= us < parse_stamp(condition.before)
+    return held

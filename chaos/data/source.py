@@ -1,0 +1,68 @@
+"""What a cell fault sees of a frame: column types, and the values of the rows that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from chaos.data.columns import plain, value_type, whole
+from chaos.data.rows import I64
+
+
+class Cells(Protocol):
+    """Read access to a frame of any kind. Values come without dictionaries."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """The columns, in order."""
+        ...
+
+    def type_of(self, column: str) -> pa.DataType:
+        """The type of a column's values."""
+        ...
+
+    def take(self, column: str, rows: I64) -> pa.Array:
+        """The values at some rows, ascending."""
+        ...
+
+    def whole(self, column: str) -> pa.Array:
+        """All values of a column."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableCells:
+    """The cells of an Arrow table."""
+
+    table: pa.Table
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return int(self.table.num_rows)
+
+    def names(self) -> Sequence[str]:
+        """The columns, in order."""
+        return list(self.table.schema.names)
+
+    def type_of(self, column: str) -> pa.DataType:
+        """The type of a column's values."""
+        return value_type(self.table.schema.field(column).type)
+
+    def take(self, column: str, rows: I64) -> pa.Array:
+        """The values at some rows, ascending."""
+        array = whole(self.table, column)
+        if not pa.types.is_dictionary(array.type):
+            array = plain(array)
+        return plain(array if len(rows) == len(array) else array.take(pa.array(rows)))
+
+    def whole(self, column: str) -> pa.Array:
+        """All values of a column."""
+        return plain(whole(self.table, column))

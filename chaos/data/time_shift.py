@@ -1,0 +1,36 @@
+"""Times moved by some seconds, whether they are stamps or text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def shifted(values: pa.Array, by_s: float) -> pa.Array:
+    """The times moved by some seconds, in the same form; text that is no ISO 8601 time stays.
+
+    >>> shifted(pa.array(["2013-06-10T05:00:00Z", "soon", None]), 90.0).to_pylist()
+    ['2013-06-10T05:01:30Z', 'soon', None]
+    """
+    kind = values.type
+    if pa.types.is_timestamp(kind):
+        step = pa.scalar(timedelta(seconds=by_s), pa.duration("us")).cast(pa.duration(kind.unit), safe=False)
+        return pc.add(values, step)
+    if pa.types.is_date(kind):
+        return pc.add(values.cast(pa.timestamp("s")), pa.scalar(round(by_s), pa.duration("s"))).cast(kind, safe=False)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pa.array([_shifted(text, by_s) for text in values.to_pylist()], kind)
+    return values
+
+
+def _shifted(text: str | None, by_s: float) -> str | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text) + timedelta(seconds=by_s)
+    except (ValueError, OverflowError):
+        return text
+    written = at.isoformat()
+    return written.replace("+00:00", "Z") if text.endswith("Z") and at.tzinfo is UTC else written

@@ -1,0 +1,104 @@
+"""Times of any carrier as whole microseconds since 1970 (UTC), and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chaos.data.columns import Flags, numbers, plain, valid, with_numbers
+from chaos.data.rows import I64
+
+
+def microseconds(array: pa.Array) -> tuple[I64, Flags]:
+    """Microseconds, and which rows have a time; numbers are taken as epoch seconds, text as ISO 8601.
+
+    >>> microseconds(pa.array(["1970-01-01T00:00:01Z", "soon", None]))[0].tolist()
+    [1000000, 0, 0]
+    """
+    array = plain(array)
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        array = array.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64())
+    elif pa.types.is_date(kind):
+        array = array.cast(pa.timestamp("us")).cast(pa.int64())
+    elif pa.types.is_time(kind):
+        array = array.cast(pa.time64("us"), safe=False).cast(pa.int64())
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        array = pc.multiply(array.cast(pa.float64(), safe=False), 1e6).cast(pa.int64(), safe=False)
+    else:
+        array = _from_text(array)
+    return np.asarray(pc.fill_null(array, 0).to_numpy(zero_copy_only=False)), valid(array)
+
+
+def _from_text(array: pa.Array) -> pa.Array:
+    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
+        try:
+            return array.cast(kind).cast(pa.int64())
+        except pa.ArrowInvalid:
+            continue
+    return pa.array([_parsed(text) for text in array.to_pylist()], pa.int64())
+
+
+def _parsed(text: object) -> int | None:
+    try:
+        return parse_stamp(str(text)) if text is not None else None
+    except ValueError:
+        return None
+
+
+def parse_stamp(text: str) -> int:
+    """Microseconds of an ISO 8601 text, UTC unless it names an offset; raises ``ValueError``.
+
+    >>> parse_stamp("1970-01-02")
+    86400000000
+    """
+    stamp = datetime.fromisoformat(text)
+    if stamp.tzinfo is None:
+        stamp = stamp.replace(tzinfo=UTC)
+    since = stamp - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def shifted(values: pa.Array, by_us: int) -> pa.Array:
+    """Times later by so many microseconds, in the type and the form that they have; what is no time stays.
+
+    >>> shifted(pa.array(["2013-01-31 23:00", "soon", None]), 7_200_000_000).to_pylist()
+    ['2013-02-01 01:00', 'soon', None]
+    """
+    kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        delta = timedelta(microseconds=by_us)
+        return pa.array([_shifted_text(text, delta) for text in values.to_pylist()], kind)
+    per_unit = _units_per_second(kind)
+    data = numbers(values)
+    ticks = by_us * per_unit // 1_000_000
+    if pa.types.is_time(kind):
+        return with_numbers(values, ((data.astype(np.int64) + ticks) % int(86_400 * per_unit)).astype(data.dtype))
+    return with_numbers(values, (data + np.asarray(ticks).astype(data.dtype)).astype(data.dtype))
+
+
+def _units_per_second(kind: pa.DataType) -> int | Fraction:
+    if pa.types.is_date32(kind):
+        return Fraction(1, 86_400)
+    if pa.types.is_date64(kind):
+        return 1000
+    return {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}[kind.unit]
+
+
+def _shifted_text(text: str | None, delta: timedelta) -> str | None:
+    if text is None:
+        return None
+    try:
+        later = datetime.fromisoformat(text) + delta
+    except (ValueError, OverflowError):
+        return text
+    places = text.partition(".")[2]
+    precision = "milliseconds" if len(places.rstrip("Z")) == 3 else "auto"
+    written = later.isoformat(sep="T" if "T" in text else " ", timespec=precision)
+    if text.endswith("Z"):
+        written = written.replace("+00:00", "Z")
+    return written[:-3] if not later.second and text.count(":") == 1 else written

@@ -1,0 +1,88 @@
+"""Values that a user gave, and values of other columns, in the type of the column that they go to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chaos.data.casts import cast
+from chaos.data.columns import fitted, floats, plain
+from chaos.data.conditions import is_among
+from chaos.data.rows import I64
+from chaos.data.times import parse_stamp
+from chaos.data.where import Scalar
+from chaos.errors import InvalidFault, Problem
+
+
+def typed(items: Sequence[Scalar], kind: pa.DataType, *, fault: str, param: str) -> pa.Array:
+    """Given values as an array of the type; raises `InvalidFault` for one that the type cannot hold.
+
+    >>> typed([0, -999], pa.float64(), fault="data.disguised_null", param="value").to_pylist()
+    [0.0, -999.0]
+    """
+    try:
+        if pa.types.is_timestamp(kind):
+            us = pa.array([parse_stamp(str(item)) for item in items], pa.int64())
+            return us.cast(pa.timestamp("us", kind.tz)).cast(kind, safe=False)
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        for item in items:
+            if isinstance(item, str) is not text or isinstance(item, bool) is not pa.types.is_boolean(kind):
+                raise TypeError(f"{item!r} is of another kind")
+        return pa.array(items).cast(kind) if not text else pa.array(items, kind)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidFault(
+            fault, [Problem(param, f"the column holds {kind}, which cannot be that: {reason}")]
+        ) from None
+
+
+def constant(item: Scalar, kind: pa.DataType, count: int, *, fault: str, param: str) -> pa.Array:
+    """One given value ``count`` times."""
+    return typed([item], kind, fault=fault, param=param).take(pa.array(np.zeros(count, dtype=np.int64)))
+
+
+def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str) -> I64:
+    """For each value its place among the items, or -1.
+
+    >>> places(pa.array(["b", "x", None]), ["a", "b"], fault="data.label_noise", param="classes").tolist()
+    [1, -1, -1]
+    """
+    found = np.full(len(values), -1, dtype=np.int64)
+    try:
+        for place, item in enumerate(items):
+            found[is_among(values, [item])] = place
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InvalidFault(fault, [Problem(param, f"the column cannot hold that: {error}")]) from None
+    return found
+
+
+def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Values of one column as another one would hold them; what does not fit becomes null.
+
+    >>> converted(pa.array(["12.6", "JFK"]), pa.int64()).to_pylist()
+    [13, None]
+    """
+    values = plain(values)
+    if values.type == kind:
+        return values
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return cast(values, "text").cast(kind)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        numeric = floats(cast(values, "float"))
+        known = ~np.isnan(numeric)
+        return pa.array(fitted(numeric, np.dtype(kind.to_pandas_dtype())), kind, mask=~known)
+    try:
+        return values.cast(kind)
+    except pa.ArrowException:
+        return pa.nulls(len(values), kind)
+
+
+def joined_text(values: pa.Array, prefix: str, suffix: str) -> pa.Array:
+    """Each text with something before and behind it."""
+    kind = values.type
+    return pc.binary_join_element_wise(
+        pa.scalar(prefix, kind), values, pa.scalar(suffix, kind), pa.scalar("", kind), null_handling="emit_null"
+    )

@@ -1,0 +1,99 @@
+"""Where a fault hits: conditions on a row that any fault of cells or rows takes, as plain parameters.
+
+A condition looks at one row only, against limits that are written down with it and never computed from the rows at
+hand. That is why a fault hits the same rows in one big table and in many small batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from chaos.fault import ColumnKind
+
+Scalar = bool | int | float | str
+
+
+class Condition(BaseModel):
+    """One condition. Exactly one kind: ``among``, ``missing``, ``above``/``below``, ``rising``, ``after``/``before``.
+
+    >>> Condition(column="origin", among=("JFK",)).kind()
+    <ColumnKind.ANY: 'any'>
+    >>> Condition(rising=(60.0, 90.0)).kind()
+    <ColumnKind.NUMBER: 'number'>
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    column: str | None = Field(default=None, description="The column that decides; by default the one that changes.")
+    among: tuple[Scalar, ...] | None = Field(default=None, min_length=1, description="Its value is one of these.")
+    missing: bool | None = Field(default=None, description="It has no value (true), or has one (false).")
+    above: float | None = Field(default=None, description="Its value is greater than this.")
+    below: float | None = Field(default=None, description="Its value is less than this.")
+    rising: tuple[float, float] | None = Field(
+        default=None,
+        description="The rate grows evenly from 0 at the first value to its full size at the second, which may be "
+        "the smaller one.",
+    )
+    after: str | None = Field(default=None, description="Its time is this or later (ISO 8601; UTC unless it says).")
+    before: str | None = Field(default=None, description="Its time is earlier than this (ISO 8601).")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Condition:
+        kinds = [
+            self.among is not None,
+            self.missing is not None,
+            self.above is not None or self.below is not None,
+            self.rising is not None,
+            self.after is not None or self.before is not None,
+        ]
+        if sum(kinds) != 1:
+            raise ValueError("expected exactly one of among, missing, above/below, rising, after/before")
+        if self.rising is not None and self.rising[0] == self.rising[1]:
+            raise ValueError(f"expected two different values in rising, got {self.rising[0]:g} twice")
+        for stamp in (self.after, self.before):
+            if stamp is not None:
+                check_stamp(stamp)
+        return self
+
+    def kind(self) -> ColumnKind:
+        """What the column must hold."""
+        if self.above is not None or self.below is not None or self.rising is not None:
+            return ColumnKind.NUMBER
+        return ColumnKind.TIME if self.after is not None or self.before is not None else ColumnKind.ANY
+
+
+def check_stamp(text: str) -> None:
+    """Raises ``ValueError`` unless the text is a time in ISO 8601."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected a time such as 2013-01-31T06:00:00Z, got {text!r}") from None
+
+
+def _as_tuple(given: Any) -> Any:
+    return (given,) if isinstance(given, Mapping | Condition) else given
+
+
+#: Conditions that must all hold; one may be given without brackets.
+Where = Annotated[tuple[Condition, ...], BeforeValidator(_as_tuple)]
+
+
+def where_refs(where: Where) -> Iterator[tuple[str, str, ColumnKind]]:
+    """(parameter, column, kind) of each column that the conditions name, as `Fault.column_refs`."""
+    for condition in where:
+        if condition.column is not None:
+            yield "where", condition.column, condition.kind()
+
+
+def require_different(items: Sequence[Scalar], what: str) -> None:
+    """Raises ``ValueError`` if two of the given values are the same."""
+    if len({(isinstance(item, str), item) for item in items}) < len(items):
+        raise ValueError(f"expected {what} to be different, got {', '.join(repr(item) for item in items)}")
+
+
+#: Other values of the same kind, to fill a column with when a fault is checked.
+OTHERS: Mapping[type, Sequence[Scalar]] = {bool: (True, False), int: (11, -12), float: (11.5, -12.5), str: ("p", "q")}

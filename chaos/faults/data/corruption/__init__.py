@@ -1,0 +1,1 @@
+"""Values are damaged."""

@@ -1,0 +1,1 @@
+"""The world changes, or seems to."""

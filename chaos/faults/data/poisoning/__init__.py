@@ -1,0 +1,1 @@
+"""Somebody changes training data on purpose."""

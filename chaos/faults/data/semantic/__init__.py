@@ -1,0 +1,1 @@
+"""Values are right each for itself, and wrong where they stand."""

@@ -1,0 +1,1 @@
+"""Too little data, too much, or half a file."""

@@ -1,0 +1,172 @@
+"""Batches read from and written to CSV, JSON and Parquet: what no fault touched comes out as it went in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from chaos.errors import PayloadError
+from chaos.gateway.batch import ABSENT, DECLARED, Batch, BatchRef
+from chaos.gateway.column_types import text_carried
+
+#: Field metadata of JSON: the column's number in the lists of `ABSENT`. It goes with a renamed column.
+_SLOT = b"absent"
+
+
+def decode(payload: bytes, ref: BatchRef) -> Batch:
+    """Read a payload as its manifest says; raises `PayloadError` if that is impossible."""
+    read, _ = _codec(ref)
+    try:
+        batch = read(payload, ref)
+    # OSError: Arrow reports a Parquet file that ends early as one. RecursionError: JSON nested without end.
+    except (pa.ArrowException, ValueError, TypeError, KeyError, OSError, RecursionError) as error:
+        raise PayloadError(f"batch {ref.batch_id!r} is no readable {ref.format}: {error}") from None
+    table = batch.table
+    repeated = [name for name, count in Counter(table.schema.names).items() if count > 1]
+    if repeated:
+        raise PayloadError(f"batch {ref.batch_id!r} has more than one column {repeated[0]!r}")
+    fields = [
+        f.with_metadata({**(f.metadata or {}), DECLARED: ref.columns[f.name].encode()}) if f.name in ref.columns else f
+        for f in table.schema
+    ]
+    return batch.with_table(table.cast(pa.schema(fields, table.schema.metadata)))
+
+
+def encode(batch: Batch) -> bytes:
+    """The payload in the manifest's format: the same table gives the same bytes. Raises `PayloadError`."""
+    _, write = _codec(batch.ref)
+    try:
+        return write(batch)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise PayloadError(f"batch {batch.ref.batch_id!r} cannot be written as {batch.ref.format}: {error}") from None
+
+
+def _codec(ref: BatchRef) -> tuple[Callable[[bytes, BatchRef], Batch], Callable[[Batch], bytes]]:
+    try:
+        return _CODECS[ref.format]
+    except KeyError:
+        known = ", ".join(_CODECS)
+        raise PayloadError(f"batch {ref.batch_id!r} has unknown format {ref.format!r}; formats: {known}") from None
+
+
+# -- CSV
+
+
+def _read_csv(payload: bytes, ref: BatchRef) -> Batch:
+    types = {name: text_carried(kind) for name, kind in ref.columns.items()}
+    options = pa.csv.ConvertOptions(
+        column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+    )
+    return Batch(pa.csv.read_csv(io.BytesIO(payload), convert_options=options).combine_chunks(), ref)
+
+
+def _write_csv(batch: Batch) -> bytes:
+    # Not Arrow's writer: it prints 11.0 as 11, and the next reader would take a float column for whole numbers.
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(batch.names)
+    writer.writerows(zip(*(_texts(batch.table.column(name)) for name in batch.names), strict=True))
+    return out.getvalue().encode()
+
+
+def _texts(column: pa.ChunkedArray) -> list[Any]:
+    values = column.to_pylist()
+    if pa.types.is_boolean(column.type):
+        return ["" if v is None else str(v).lower() for v in values]
+    if column.type.num_fields:
+        return ["" if v is None else json.dumps(v, separators=(",", ":"), default=str) for v in values]
+    return ["" if v is None else v for v in values]
+
+
+# -- JSON
+
+
+def _read_json(payload: bytes, ref: BatchRef) -> Batch:
+    records = json.loads(payload)
+    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
+        raise PayloadError(f"batch {ref.batch_id!r}: expected a JSON array of objects")
+    names = list(dict.fromkeys(name for record in records for name in record)) or list(ref.columns)
+    arrays = []
+    for name in names:
+        values = [record.get(name) for record in records]
+        declared = text_carried(ref.columns[name]) if name in ref.columns else None
+        nested = any(isinstance(v, dict | list) for v in values)
+        arrays.append(pa.array(values, None if nested else declared))
+    table = pa.table(dict(zip(names, arrays, strict=True)))
+    return Batch(_with_absent(table, records, names) if records else table, ref)
+
+
+def _with_absent(table: pa.Table, records: Sequence[dict[str, Any]], names: Sequence[str]) -> pa.Table:
+    """The table with a note of the fields that each record lacks: null is another thing than absent."""
+    if all(len(record) == len(names) for record in records):
+        return table
+    lacks = [[slot for slot, name in enumerate(names) if name not in record] for record in records]
+    numbered = [f.with_metadata({_SLOT: str(slot).encode()}) for slot, f in enumerate(table.schema)]
+    table = table.cast(pa.schema(numbered))
+    return table.append_column(ABSENT, pa.array(lacks, pa.list_(pa.int32())))
+
+
+def _write_json(batch: Batch) -> bytes:
+    table, names = batch.table, batch.names
+    columns = [[None if v != v else v for v in table.column(name).to_pylist()] for name in names]
+    records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    if ABSENT in table.schema.names:
+        named = {int(f.metadata[_SLOT]): f.name for f in table.schema if f.metadata and _SLOT in f.metadata}
+        for record, lacks in zip(records, table.column(ABSENT).to_pylist(), strict=True):
+            for name in (named[slot] for slot in lacks or () if slot in named):
+                if record[name] is None:  # a fault may have given it a value
+                    del record[name]
+    return json.dumps(records, separators=(",", ":"), default=str).encode()
+
+
+# -- Parquet
+
+
+def _read_parquet(payload: bytes, ref: BatchRef) -> Batch:
+    file = pq.ParquetFile(io.BytesIO(payload))
+    compression: dict[str, str] = {}
+    if file.metadata.num_row_groups:
+        group = file.metadata.row_group(0)
+        for index in range(group.num_columns):
+            column = group.column(index)
+            compression[column.path_in_schema] = column.compression.lower()
+    return Batch(file.read().combine_chunks(), ref, compression=compression)
+
+
+def _write_parquet(batch: Batch) -> bytes:
+    out = io.BytesIO()
+    table = batch.table.select(batch.names)
+    plain = pa.schema([_undeclared(f) for f in table.schema], table.schema.metadata)
+    pq.write_table(table.cast(plain), out, compression=_compression(batch, plain))
+    return out.getvalue()
+
+
+def _undeclared(f: pa.Field) -> pa.Field:
+    kept = {k: v for k, v in (f.metadata or {}).items() if k != DECLARED}
+    return f.with_metadata(kept) if kept else f.remove_metadata()
+
+
+def _compression(batch: Batch, schema: pa.Schema) -> str | dict[str, str]:
+    """As in the source: one codec, or one a column; a column that the source did not have gets the most usual one."""
+    codecs = {path: "none" if codec == "uncompressed" else codec for path, codec in batch.compression.items()}
+    if not codecs:
+        return "snappy"
+    usual = Counter(codecs.values()).most_common(1)[0][0]
+    if set(codecs.values()) == {usual}:
+        return usual
+    return {f.name: codecs.get(f.name, usual) for f in schema}
+
+
+_CODECS: dict[str, tuple[Callable[[bytes, BatchRef], Batch], Callable[[Batch], bytes]]] = {
+    "csv": (_read_csv, _write_csv),
+    "json": (_read_json, _write_json),
+    "parquet": (_read_parquet, _write_parquet),
+}

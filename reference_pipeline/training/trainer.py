@@ -1,0 +1,156 @@
+"""Point-in-time examples in; a gated and signed model out, with lineage and an experiment record."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+from reference_pipeline.clock import Clock
+from reference_pipeline.features.offline import OfflineLog
+from reference_pipeline.http import UNREACHABLE, Client, ServiceError
+from reference_pipeline.registry.signing import BadSignature, sign, verify
+from reference_pipeline.training.candidate import WINDOW_DAYS, train_candidate
+from reference_pipeline.training.collected import collected
+from reference_pipeline.training.model import Model, ModelError, dump, load
+
+#: With fewer examples, a tenth of them says nothing about a model.
+ROWS_AT_LEAST = 1000
+
+
+class TrainingFailed(Exception):
+    """No model came out; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it."""
+
+    gated: bool
+    view_dropout: float
+    key: bytes
+
+
+class Trainer:
+    """Trains on history before ``started_at`` (epoch seconds) and on what the pipeline has collected since.
+
+    Training keeps the service's event loop busy: it has nothing else to answer meanwhile but looks at its health.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        history: Callable[[float, float], pa.Table],
+        lake: Path,
+        log: OfflineLog,
+        registry: Client,
+        clock: Clock,
+        started_at: float,
+        experiments: Path,
+        load_library: Callable[[str], ModuleType],
+    ) -> None:
+        self._config = config
+        self._history = history
+        self._lake = lake
+        self._log = log
+        self._registry = registry
+        self._clock = clock
+        self._experiments = experiments
+        self._load_library = load_library
+        self._started_at = started_at
+        self._counts = {"attempts": 0, "successes": 0, "failures": 0, "rejections": 0}
+        self._last_success_at: float | None = None
+        self._last_error: str | None = None
+
+    def status(self) -> dict[str, Any]:
+        """Attempts, outcomes, the last success (epoch seconds), and why the last attempt failed, if it did."""
+        return {**self._counts, "last_success_at": self._last_success_at, "last_error": self._last_error}
+
+    async def train(self) -> dict[str, Any]:
+        """Trains and publishes; the signed manifest. Raises `TrainingFailed`."""
+        self._counts["attempts"] += 1
+        try:
+            manifest = await self._train()
+        except TrainingFailed as error:
+            self._counts["failures"] += 1
+            self._last_error = str(error)
+            raise
+        self._counts["successes"] += 1
+        self._last_success_at = self._clock.now()
+        self._last_error = None
+        return manifest
+
+    async def _train(self) -> dict[str, Any]:
+        now = self._clock.now()
+        try:
+            library = self._load_library("lightgbm")
+            before, uncompared = await self._production(library) if self._config.gated else (None, None)
+            model, record = train_candidate(
+                library, self.examples(now), before, trained_at=now, view_dropout=self._config.view_dropout
+            )
+            record["uncompared"] = uncompared
+            artifact = dump(model)
+            self._record(record)
+        except (ImportError, AttributeError) as error:
+            raise TrainingFailed(f"dependency: {error}") from error
+        except ModelError as error:
+            raise TrainingFailed(f"model: {error}") from error
+        except (OSError, pa.ArrowException) as error:
+            raise TrainingFailed(f"data: {type(error).__name__}: {error}") from error
+        if self._config.gated and record["rejected"]:
+            self._counts["rejections"] += 1
+            raise TrainingFailed("validation gate: " + "; ".join(record["rejected"]))
+        manifest = sign(record, artifact, self._config.key)
+        await self._publish(manifest, artifact)
+        return manifest
+
+    def examples(self, now: float) -> pa.Table:
+        """Every usable example of the window that ends now, oldest first. Raises `TrainingFailed` if they are too few.
+
+        Flights that were asked about before the start and ended after it are in neither part: the offline log knows
+        nothing from before the start.
+        """
+        begin = now - WINDOW_DAYS * 86400
+        past = self._history(begin, min(now, self._started_at))
+        recent = collected(self._lake, self._log, since=max(begin, self._started_at), now=now)
+        examples = pa.concat_tables([past, recent.select(past.column_names).cast(past.schema)]).combine_chunks()
+        if examples.num_rows < ROWS_AT_LEAST:
+            raise TrainingFailed(f"data: {examples.num_rows} examples, at least {ROWS_AT_LEAST} are needed")
+        return examples
+
+    async def _production(self, library: ModuleType) -> tuple[Model | None, str | None]:
+        """The model in production, to compare with, or why there is none to compare with.
+
+        A damaged one must not stop the training of its successor; a library that can't read a sound one does.
+        """
+        try:
+            version = (await self._registry.get("/stages"))["production"]
+            if version is None:
+                return None, "nothing is in production"
+            artifact = await self._registry.raw("GET", f"/models/{version}")
+            manifest = await self._registry.get(f"/models/{version}/manifest")
+            verify(manifest, artifact, self._config.key)
+        except (*UNREACHABLE, ServiceError) as error:
+            raise TrainingFailed(f"registry: {error or type(error).__name__}") from error
+        except BadSignature as error:
+            return None, str(error)
+        return load(library, artifact), None
+
+    async def _publish(self, manifest: Mapping[str, Any], artifact: bytes) -> None:
+        body = {"manifest": manifest, "artifact": base64.b64encode(artifact).decode()}
+        try:
+            await self._registry.post("/models", body)
+        except (*UNREACHABLE, ServiceError) as error:
+            raise TrainingFailed(f"registry: {error or type(error).__name__}") from error
+
+    def _record(self, record: Mapping[str, Any]) -> None:
+        self._experiments.mkdir(parents=True, exist_ok=True)
+        with (self._experiments / "experiments.jsonl").open("a") as file:
+            file.write(json.dumps(record, sort_keys=True) + "\n")
