@@ -141,7 +141,7 @@ def _example(fault: type[Fault]) -> str:
     point, params = fault.example
     lines = [f"- fault: {fault.name}", f"  point: {point}"]
     if params:
-        lines.append("  with: {" + ", ".join(f"{name}: {_yaml(value)}" for name, value in params.items()) + "}")
+        lines.append("  with: {" + ", ".join(f"{_yaml(name)}: {_yaml(value)}" for name, value in params.items()) + "}")
     return "\n".join(lines)
 
 

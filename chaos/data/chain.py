@@ -48,7 +48,7 @@ class Selection:
         for i, (fault, _) in enumerate(faults):
             if isinstance(fault, DrawnFault) and not fault.exact and set(fault.key) <= set(cells.names()):
                 groups.setdefault((fault.key, fault.burst), []).append(i)
-        found = {}
+        found: dict[int, I64] = {}
         for (key, burst), members in groups.items():
             draws = [_draw(*faults[i]) for i in members]
             found.update(zip(members, select_many(draws, naming(selection.named(cells, key), burst)), strict=True))

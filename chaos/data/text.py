@@ -19,7 +19,7 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
 
 
 def _neighbours() -> NDArray[np.uint8]:
-    table = np.arange(128, dtype=np.uint8) ^ 1
+    table = (np.arange(128) ^ 1).astype(np.uint8)
     for row in _KEYS:
         for key, neighbour in zip(row, row[1:] + row[-2], strict=True):
             table[ord(key)] = ord(neighbour)
@@ -128,7 +128,7 @@ def neighbours(codes: Codes) -> Codes:
     ascii_ = codes < 128
     out = codes ^ np.asarray(1, dtype=codes.dtype)
     out[ascii_] = _NEIGHBOURS[codes[ascii_]]
-    return out
+    return np.asarray(out)
 
 
 def mojibake(array: pa.Array, encoding: str) -> pa.Array:

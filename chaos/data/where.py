@@ -97,3 +97,17 @@ def require_different(items: Sequence[Scalar], what: str) -> None:
 
 #: Other values of the same kind, to fill a column with when a fault is checked.
 OTHERS: Mapping[type, Sequence[Scalar]] = {bool: (True, False), int: (11, -12), float: (11.5, -12.5), str: ("p", "q")}
+
+
+def typical_of(where: Where) -> Mapping[str, Sequence[Any]]:
+    """Values that meet conditions on named columns, and some that do not, to check a fault with."""
+    found: dict[str, list[Any]] = {}
+    for condition in where:
+        if condition.column is None:
+            continue
+        if condition.among is not None:
+            found[condition.column] = [*condition.among, *OTHERS[type(condition.among[0])]]
+        limits = [limit for limit in (condition.above, condition.below, *(condition.rising or ())) if limit is not None]
+        if limits:
+            found[condition.column] = [sum(limits) / len(limits), min(limits) - 1.5, max(limits) + 1.5]
+    return found

@@ -52,13 +52,18 @@ def remake(rules: Sequence[Rule], source: Material, others: Others) -> Served:
         effects += done
     if in_transit:
         # The manifest was written: what becomes of the bytes is none of its business any more.
-        _, payload, done = _pass(in_transit, Material(ref, payload), others)
+        _, payload, done = _pass(in_transit, Material(ref, payload), others, manifest=False)
         effects += done
     return Served(ref, payload, tuple(effects))
 
 
-def _pass(rules: Sequence[Rule], source: Material, others: Others) -> tuple[BatchRef, bytes, list[Effect]]:
-    """One decoding, all rules on the table, one encoding, then all rules on the bytes."""
+def _pass(
+    rules: Sequence[Rule], source: Material, others: Others, *, manifest: bool = True
+) -> tuple[BatchRef, bytes, list[Effect]]:
+    """One decoding, all rules on the table, one encoding, then all rules on the bytes.
+
+    Without ``manifest`` the consumer does not get to see the one that is returned.
+    """
     ref, payload = source.ref, source.payload
     effects: dict[str, Effect] = {}
     on_tables = [rule for rule in rules if rule.fault.overrides("compose", "corrupt")]
@@ -81,6 +86,9 @@ def _pass(rules: Sequence[Rule], source: Material, others: Others) -> tuple[Batc
             payload, ref = mangled, ref.sealing(mangled)
             done = effects.get(rule.rule_id, Effect(rule.rule_id))
             effects[rule.rule_id] = replace(done, skipped_reason=None)
+    if payload == source.payload and (ref == source.ref or not manifest):
+        # What was changed does not show in this format: a type in CSV, say. Nobody can have noticed.
+        effects = {rule_id: effect for rule_id, effect in effects.items() if effect.skipped_reason is not None}
     return ref, payload, list(effects.values())
 
 

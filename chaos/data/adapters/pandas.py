@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,8 @@ class PandasAdapter:
         return frame.take(order)
 
     def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64) -> pd.DataFrame:
-        return (pd.concat([frame, originals]) if len(originals) else frame).take(inverse)
+        both: pd.DataFrame = pd.concat([frame, originals]) if len(originals) else frame
+        return both.take(inverse)
 
     def take(self, frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
         # A list of arrays keeps the row count even where no column is named.
@@ -76,14 +77,15 @@ class PandasAdapter:
         return out
 
     def from_table(self, table: pa.Table) -> pd.DataFrame:
-        return table.to_pandas()
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
 
 def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
     out = frame.copy(deep=False)
     # As a series of our own, which pandas takes as it is; a bare array would be copied once more.
     series = values if isinstance(values, pd.Series) else pd.Series(values, index=frame.index, copy=False)
-    out.isetitem(list(frame.columns).index(name), series)
+    out.isetitem(list(frame.columns).index(name), cast(Any, series))
     return out
 
 
@@ -162,7 +164,9 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
     lacking = new[~new.isin(dtype.categories) & new.notna()].unique()
     if len(lacking):
         dtype = pd.CategoricalDtype(dtype.categories.append(lacking), dtype.ordered)
-    codes = series.cat.codes.to_numpy(copy=True).astype(np.int64 if len(lacking) else series.cat.codes.dtype)
+    codes: Any = series.cat.codes.to_numpy(copy=True)
+    if len(lacking):
+        codes = codes.astype(np.int64)
     codes[rows] = dtype.categories.get_indexer(new)
     return pd.Categorical.from_codes(codes, dtype=dtype)
 

@@ -69,7 +69,7 @@ class SimDriver:
 
     def _toxic_acted(self, link: Link, toxic: str) -> None:
         if toxic in self._fault_of:
-            self._touches.note(self._fault_of[toxic], "links")
+            self._touches.note(self._fault_of[toxic], "transfers")
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds."""
@@ -78,8 +78,11 @@ class SimDriver:
         return {"entries": await self._agent.entries()}
 
     async def evidence(self, fault_id: str) -> Evidence | None:
-        """What the fault touched."""
-        return self._touches.evidence(fault_id)
+        """What the fault touched; for toxics, how many transfers they acted on."""
+        toxics = [toxic for toxic, owner in self._fault_of.items() if owner == fault_id]
+        links = self._world.network.links.values()
+        transfers = sum(link.touched.get(toxic, 0) for link in links for toxic in toxics)
+        return Evidence(transfers, "transfers") if transfers else self._touches.evidence(fault_id)
 
     async def perform(self, fault_id: str, point: Point, action: Action) -> None:
         """One verb at one point; raises `InjectionError` for one that the point doesn't have."""
@@ -111,9 +114,9 @@ class SimDriver:
 
     async def _add_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         spec = ToxicSpec.from_json(args["toxic"])
+        self._fault_of[spec.name] = fault_id  # before it acts, which may be at once
         for link in self._links(point):
             self._world.network.add_toxic(link, spec)
-            self._fault_of[spec.name] = fault_id
 
     async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         for link in self._links(point):

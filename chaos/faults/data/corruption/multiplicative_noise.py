@@ -26,7 +26,7 @@ class MultiplicativeNoise(NumberFault):
     >>> table = pa.table({"speed": [10.0, 0.0]})
     >>> noisy = chaos.inject(table, "data.multiplicative_noise", column="speed", rate=1, sigma=0.1, seed=7)
     >>> [round(v) for v in noisy["speed"].to_pylist()]
-    [9, 0]
+    [10, 0]
     """
 
     name: ClassVar[str] = "data.multiplicative_noise"

@@ -26,8 +26,8 @@ class ShuffledRows(RowFault):
     A window is ``within`` consecutive positions of the feed; where a batch ends inside a window, so does the shuffle.
 
     >>> import pyarrow as pa, chaos
-    >>> chaos.inject(pa.table({"n": [1, 2, 3, 4]}), "data.shuffled_rows", rate=1, within=2, seed=8)["n"].to_pylist()
-    [2, 1, 4, 3]
+    >>> chaos.inject(pa.table({"n": [1, 2, 3, 4]}), "data.shuffled_rows", rate=1, within=4, seed=8)["n"].to_pylist()
+    [3, 1, 2, 4]
     """
 
     name: ClassVar[str] = "data.shuffled_rows"

@@ -24,7 +24,7 @@ class Typos(TextFault):
 
     >>> import pyarrow as pa, chaos
     >>> chaos.inject(pa.table({"name": ["Boeing"]}), "data.typos", column="name", rate=1, seed=7).to_pydict()
-    {'name': ['Boieng']}
+    {'name': ['Being']}
     """
 
     name: ClassVar[str] = "data.typos"

@@ -24,7 +24,8 @@ __all__ = ["FeedbackLoop"]
 class FeedbackLoop(ColumnFault):
     """The model decides which labels are ever found out.
 
-    Where its score was below ``threshold``, ``unseen`` is recorded: claims that nobody investigates count as honest. Trained on that, the next model looks even less.
+    Where its score was below ``threshold``, ``unseen`` is recorded: claims that nobody investigates count as honest.
+    Trained on that, the next model looks even less.
 
     >>> import pyarrow as pa, chaos
     >>> table = pa.table({"score": [0.2, 0.9], "fraud": [1, 1]})
