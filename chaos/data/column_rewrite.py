@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_fault import require
 from chaos.fault import ColumnRef, PayloadFault
 
 if TYPE_CHECKING:
@@ -29,9 +29,16 @@ class ColumnRewrite(PayloadFault):
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.columns import plain, whole  # here: validating a scenario needs no pyarrow
 
-        require_columns(self, batch)
+        require_values(self, batch)
         values = whole(batch.table, self.column)
         return replace_column(self.name, batch, self.column, self.rewrite(plain(values)))
+
+
+def require_values(fault: PayloadFault, batch: Batch) -> None:
+    """Raises `InvalidFault` if the batch lacks a column that the fault names, or its values are of another type."""
+    from chaos.data.source import TableCells
+
+    require(fault, TableCells(batch.table))
 
 
 def reshaped(fault: str, batch: Batch, table: pa.Table) -> tuple[Batch, Corruption]:

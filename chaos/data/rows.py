@@ -34,8 +34,7 @@ class Positions:
 
     def fill(self, offset: int, out: U64) -> None:
         """Write ``id * GAMMA`` of the rows from ``offset`` on."""
-        np.multiply(_RAMP[: len(out)], GAMMA, out=out)
-        out += np.uint64((self.start + offset) * int(GAMMA) & _MASK)
+        np.add(_RAMP[: len(out)], np.uint64((self.start + offset) * int(GAMMA) & _MASK), out=out)
 
     def at(self, rows: I64) -> U64:
         """The ids of some rows."""
@@ -84,7 +83,8 @@ class Bursts:
 
 
 RowIds = Positions | Keys | Bursts
-_RAMP = np.arange(_BLOCK, dtype=np.uint64)
+#: ``id * GAMMA`` of a block that begins at 0.
+_RAMP = np.arange(_BLOCK, dtype=np.uint64) * GAMMA
 _RAMP.flags.writeable = False
 
 
@@ -181,20 +181,41 @@ def select_many(draws: Sequence[tuple[int, float]], rows: RowIds) -> list[I64]:
     """
     partial = [i for i, (_, rate) in enumerate(draws) if 0.0 < rate < 1.0]
     everything = np.arange(rows.count, dtype=np.int64) if any(rate >= 1.0 for _, rate in draws) else None
-    found: list[list[I64]] = [[] for _ in draws]
+    found = {i: _Growing.expecting(rows.count * draws[i][1]) for i in partial}
+    limits = {i: (_multiplier(draws[i][0]), np.uint64(int(draws[i][1] * 2.0**64))) for i in partial}
     flags = np.empty(_BLOCK, dtype=bool)
     for offset, block, scratch in _mixed(rows) if partial else ():
         for i in partial:
-            key, rate = draws[i]
-            np.multiply(block, _multiplier(key), out=scratch)
-            hit = np.flatnonzero(np.less(scratch, np.uint64(int(rate * 2.0**64)), out=flags[: len(block)]))
-            hit += offset
-            found[i].append(hit)
+            multiplier, limit = limits[i]
+            np.multiply(block, multiplier, out=scratch)
+            found[i].add(np.less(scratch, limit, out=flags[: len(block)]).nonzero()[0], offset)
     nothing = np.empty(0, dtype=np.int64)
     return [
-        everything if rate >= 1.0 and everything is not None else np.concatenate(parts) if parts else nothing
-        for parts, (_, rate) in zip(found, draws, strict=True)
+        everything if rate >= 1.0 and everything is not None else found[i].done() if i in found else nothing
+        for i, (_, rate) in enumerate(draws)
     ]
+
+
+@dataclass(slots=True)
+class _Growing:
+    """Positions collected block by block in one array, which is made a little larger than is expected."""
+
+    rows: I64
+    count: int = 0
+
+    @classmethod
+    def expecting(cls, mean: float) -> _Growing:
+        return cls(np.empty(int(mean + 6.0 * mean**0.5) + 64, dtype=np.int64))
+
+    def add(self, hit: I64, offset: int) -> None:
+        stop = self.count + len(hit)
+        if stop > len(self.rows):
+            self.rows = np.concatenate([self.rows, np.empty(stop, dtype=np.int64)])
+        np.add(hit, offset, out=self.rows[self.count : stop])
+        self.count = stop
+
+    def done(self) -> I64:
+        return self.rows[: self.count]
 
 
 def select_exactly(key: int, rows: RowIds, count: int, weights: NDArray[np.float64] | None = None) -> I64:
@@ -208,7 +229,7 @@ def select_exactly(key: int, rows: RowIds, count: int, weights: NDArray[np.float
     """
     order = uniforms(hashes(key, rows))
     if weights is not None:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             order = -np.log1p(-order) / weights  # exponential waiting times: the weight is the rate
         order[weights <= 0.0] = np.inf
     count = min(max(count, 0), int(np.isfinite(order).sum()))

@@ -102,29 +102,42 @@ def typo(array: pa.Array, kind: Floats, place: Floats) -> pa.Array:
     ['Dekta', 'A', '']
     """
     texts = Texts.of(array)
-    lengths, starts = texts.lengths, texts.starts
-    some = lengths > 0
-    which = (kind * 4).astype(np.int64)
-    at = np.minimum((place * lengths).astype(np.int64), np.maximum(lengths - 1, 0))
-    at = np.where((which == 1) & (at == lengths - 1), np.maximum(at - 1, 0), at)
-    spot = np.where(some, starts + at, 0)
-    following = np.minimum(spot + 1, max(len(texts.codes) - 1, 0))
-    exchange = some & (which == 1) & (lengths > 1)
-    if len(texts.codes):
-        exchange &= texts.codes[spot] != texts.codes[following]
-    drop, double = some & (which == 2) & (lengths > 1), some & (which == 3)
-    replace = some & ~(exchange | drop | double)
-    codes = texts.codes.copy()
-    codes[spot[exchange]], codes[following[exchange]] = texts.codes[following[exchange]], texts.codes[spot[exchange]]
-    codes[spot[replace]] = neighbours(texts.codes[spot[replace]])
-    repeats = np.ones(len(codes), dtype=np.int64)
-    repeats[spot[drop]] = 0
-    repeats[spot[double]] = 2
-    return Texts(np.repeat(codes, repeats), lengths - drop + double).to_arrow(array)
+    lengths, starts, codes = texts.lengths, texts.starts, texts.codes
+    if not len(codes):
+        return array
+    last = lengths - 1
+    which = np.where(lengths > 0, (kind * 4).astype(np.int64), -1)
+    at = (place * lengths).astype(np.int64)
+    at -= (which == 1) & (at == last) & (at > 0)
+    spot = np.minimum(starts + at, len(codes) - 1)
+    following = np.minimum(spot + 1, len(codes) - 1)
+    exchange = (which == 1) & (last > 0) & (codes[spot] != codes[following])
+    drop, double = (which == 2) & (last > 0), which == 3
+    replace = (which >= 0) & ~(exchange | drop | double)
+    new = codes.copy()
+    new[spot[exchange]], new[following[exchange]] = codes[following[exchange]], codes[spot[exchange]]
+    new[spot[replace]] = neighbours(codes[spot[replace]])
+    return Texts(_resized(new, spot[drop], spot[double]), lengths - drop + double).to_arrow(array)
+
+
+def _resized(codes: Codes, dropped: I64, doubled: I64) -> Codes:
+    """The codes without those at some places, and with those at others twice; both ascending."""
+    kept = np.ones(len(codes), dtype=bool)
+    kept[dropped] = False
+    # Where the copies stand in the result: each place moves by what was dropped and doubled before it.
+    copies = doubled - np.searchsorted(dropped, doubled) + np.arange(1, len(doubled) + 1)
+    out = np.empty(len(codes) - len(dropped) + len(doubled), dtype=codes.dtype)
+    own = np.ones(len(out), dtype=bool)
+    own[copies] = False
+    out[own] = codes[kept]
+    out[copies] = codes[doubled]
+    return out
 
 
 def neighbours(codes: Codes) -> Codes:
     """For each character the one that a slip of the finger gives, never itself."""
+    if codes.dtype == np.uint8:
+        return _NEIGHBOURS[codes]
     ascii_ = codes < 128
     out = codes ^ np.asarray(1, dtype=codes.dtype)
     out[ascii_] = _NEIGHBOURS[codes[ascii_]]
@@ -139,18 +152,27 @@ def mojibake(array: pa.Array, encoding: str) -> pa.Array:
     """
     if encoding == "utf16_as_latin1":
         texts = Texts.of(array)
-        pairs = np.frombuffer(bytes(_utf16(texts.codes)), dtype=np.uint8)
-        units = 1 + (texts.codes >= 0x10000).astype(np.int64)
-        ends = np.concatenate([[0], np.cumsum(units)])
-        stops = ends[np.cumsum(texts.lengths)]
-        return Texts(pairs.astype(np.uint32), 2 * np.diff(stops, prepend=0)).to_arrow(array)
+        pairs = np.frombuffer(_utf16(texts.codes), dtype=np.uint8)
+        ends = np.concatenate([[0], np.cumsum(1 + (texts.codes >= 0x10000).astype(np.int64))])
+        return _decoded(array, pairs, 2 * ends[np.concatenate([[0], np.cumsum(texts.lengths)])], "latin-1", _LATIN1)
     data, offsets = raw(array)
-    table = np.arange(256, dtype=np.uint32) if encoding == "utf8_as_latin1" else _CP1252
-    return Texts(table[data], np.diff(offsets)).to_arrow(array)
+    codec, widths = ("latin-1", _LATIN1) if encoding == "utf8_as_latin1" else ("cp1252", _CP1252)
+    return array if not len(data) or data.max() < 128 else _decoded(array, data, offsets, codec, widths)
+
+
+def _decoded(like: pa.Array, data: NDArray[np.uint8], offsets: I64, codec: str, widths: NDArray[np.uint8]) -> pa.Array:
+    """Single bytes read in a codec; ``widths`` says how long each is in UTF-8."""
+    ends = np.zeros(len(data) + 1, dtype=np.int64)
+    np.cumsum(widths[data], out=ends[1:])
+    return _strings(like, ends[offsets], data.tobytes().decode(codec, "replace").encode("utf-8"))
 
 
 def _utf16(codes: Codes) -> bytes:
     return codes.astype("<u4").tobytes().decode("utf-32-le").encode("utf-16-le")
 
 
-_CP1252 = np.array([ord(bytes([i]).decode("cp1252", "replace")) for i in range(256)], dtype=np.uint32)
+def _widths(codec: str) -> NDArray[np.uint8]:
+    return np.array([len(bytes([i]).decode(codec, "replace").encode("utf-8")) for i in range(256)], dtype=np.uint8)
+
+
+_LATIN1, _CP1252 = _widths("latin-1"), _widths("cp1252")

@@ -50,13 +50,22 @@ def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str)
     >>> places(pa.array(["b", "x", None]), ["a", "b"], fault="data.label_noise", param="classes").tolist()
     [1, -1, -1]
     """
-    found = np.full(len(values), -1, dtype=np.int64)
     try:
+        if alike(values.type, items):
+            return np.asarray(pc.index_in(values, pa.array(items).cast(values.type)).fill_null(-1)).astype(np.int64)
+        found = np.full(len(values), -1, dtype=np.int64)
         for place, item in enumerate(items):
             found[is_among(values, [item])] = place
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise InvalidFault(fault, [Problem(param, f"the column cannot hold that: {error}")]) from None
     return found
+
+
+def alike(kind: pa.DataType, items: Sequence[Scalar]) -> bool:
+    """Whether a column of text or of whole numbers can be compared with the items as they are."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return all(isinstance(item, str) for item in items)
+    return pa.types.is_integer(kind) and all(type(item) is int for item in items)
 
 
 def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -10,11 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from chaos.fault import ColumnKind
 
 Scalar = bool | int | float | str
+
+
+def kind_of(item: Scalar) -> str:
+    """Whether a value is a flag, a number or text."""
+    return "flag" if isinstance(item, bool) else "text" if isinstance(item, str) else "number"
+
+
+def _one_kind(items: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    if len({kind_of(item) for item in items}) > 1:
+        raise ValueError(f"expected values of one kind, got {', '.join(repr(item) for item in items)}")
+    return items
+
+
+#: Values of one kind: flags, numbers or texts.
+Scalars = Annotated[tuple[Scalar, ...], AfterValidator(_one_kind)]
 
 
 class Condition(BaseModel):
@@ -29,7 +44,7 @@ class Condition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     column: str | None = Field(default=None, description="The column that decides; by default the one that changes.")
-    among: tuple[Scalar, ...] | None = Field(default=None, min_length=1, description="Its value is one of these.")
+    among: Scalars | None = Field(default=None, min_length=1, description="Its value is one of these.")
     missing: bool | None = Field(default=None, description="It has no value (true), or has one (false).")
     above: float | None = Field(default=None, description="Its value is greater than this.")
     below: float | None = Field(default=None, description="Its value is less than this.")
@@ -90,8 +105,9 @@ def where_refs(where: Where) -> Iterator[tuple[str, str, ColumnKind]]:
 
 
 def require_different(items: Sequence[Scalar], what: str) -> None:
-    """Raises ``ValueError`` if two of the given values are the same."""
-    if len({(isinstance(item, str), item) for item in items}) < len(items):
+    """Raises ``ValueError`` if two of the given values are the same, or of different kinds."""
+    _one_kind(tuple(items))
+    if len(set(items)) < len(items):
         raise ValueError(f"expected {what} to be different, got {', '.join(repr(item) for item in items)}")
 
 

@@ -56,7 +56,12 @@ class _Window:
             del self._times[:gone], self._values[:gone]
 
     def mean(self) -> float | None:
-        return round(math.fsum(self._values) / len(self._values), 6) if self._values else None
+        if not self._values:
+            return None
+        try:
+            return round(math.fsum(self._values) / len(self._values), 6)
+        except OverflowError:  # absurd values whose sum no float can hold
+            return None
 
 
 class FeatureEngine:

@@ -33,4 +33,4 @@ def test_types_defaults_and_bounds_in_words() -> None:
     assert params["key"].type == "list of text"
     mode = describe(registry.get("store.outage")).params[0]
     assert (mode.type, mode.default) == ("one of refuse, hang", '"refuse"')
-    assert describe(registry.get("network.latency")).params[-1].unit == "ms"
+    assert describe(registry.get("network.latency")).params[0].unit == "ms"

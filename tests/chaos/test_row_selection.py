@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.data.keys import row_ids
-from chaos.data.source import TableCells
 from chaos.data.rows import Keys, Positions, hashes, hashes_at, select, select_exactly
+from chaos.data.source import TableCells
 
 SEEDS = st.integers(0, 2**64 - 1)
 RATES = st.floats(0, 1)

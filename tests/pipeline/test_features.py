@@ -32,7 +32,12 @@ from reference_pipeline.store.online import STAMP, OnlineStore
 from .conftest import START, HandClock, Serve, StoreProcess
 from .partitions import ClockedStore, by_column, flight_row, real_partition, write
 
-NAMES = {"origin": ["JFK", "EWR", None], "dest": ["LAX", "BOS"], "carrier": ["UA", "B6"], "tailnum": ["N1", "N2", None]}
+NAMES: dict[str, list[str | None]] = {
+    "origin": ["JFK", "EWR", None],
+    "dest": ["LAX", "BOS"],
+    "carrier": ["UA", "B6"],
+    "tailnum": ["N1", "N2", None],
+}
 DELAYS = st.one_of(st.none(), st.floats(-60, 600, width=32))
 
 
@@ -100,6 +105,12 @@ def test_an_absurd_value_is_gone_with_its_window() -> None:
     assert updates["origin", "JFK"]["dep_delay_mean"] == 12.0
 
 
+def test_a_sum_beyond_every_float_is_no_mean() -> None:
+    rows = [flight_row(event="departed", event_time=START, origin="JFK", dep_delay=1.7e308)] * 2
+    updates = FeatureEngine().update("flights", by_column(rows), START + 900)
+    assert updates["origin", "JFK"] == {"dep_delay_mean": None, "dep_count": 2, "cancel_share": 0.0}
+
+
 def test_catching_up_gives_the_values_of_never_having_fallen_behind(prepared: Prepared) -> None:
     starts = [START + n * 900 for n in range(8)]
     batches = [(prepared.events(start, start + 900).to_pydict(), start + 900) for start in starts]
@@ -117,8 +128,8 @@ def test_catching_up_gives_the_values_of_never_having_fallen_behind(prepared: Pr
 
 def test_older_observations_do_not_replace_newer_ones() -> None:
     engine = FeatureEngine()
-    now = {"origin": ["JFK"], "observed_at": [START], "temp": [70.0]}
-    earlier = {"origin": ["JFK"], "observed_at": [START - 3600], "temp": [50.0]}
+    now: dict[str, list[Any]] = {"origin": ["JFK"], "observed_at": [START], "temp": [70.0]}
+    earlier: dict[str, list[Any]] = {"origin": ["JFK"], "observed_at": [START - 3600], "temp": [50.0]}
     assert engine.update("weather", now, START)["weather", "JFK"]["temp"] == 70.0
     assert engine.update("weather", earlier, START + 60) == {}
     assert engine.update("weather", now, START + 120) != {}  # a correction of the same hour
@@ -136,7 +147,9 @@ def test_no_content_makes_features_fail(feed: str, data: st.DataObject) -> None:
     """What the level "none" of validation lets through: missing columns, wrong types, nulls."""
     names = data.draw(st.lists(st.sampled_from([*COLUMNS[feed], "extra"]), unique=True))
     size = data.draw(st.integers(0, 4))
-    columns = {name: data.draw(st.lists(CORRUPTION, min_size=size, max_size=size)) for name in names}
+    columns: dict[str, list[Any]] = {
+        name: data.draw(st.lists(CORRUPTION, min_size=size, max_size=size)) for name in names
+    }
     if "event" in columns:
         columns["event"] = ["departed", "arrived", "cancelled", None][:size]
     engine = FeatureEngine()
@@ -274,7 +287,7 @@ async def test_a_restarted_service_goes_on_where_it_was(prepared: Prepared, lake
     last_label = first.labels_after(0)[-1][0]
     clock.at += 5 * 3600
     again = FeatureService(cast(OnlineStore, restarted), OfflineLog(tmp_path / "b"), clock)
-    again.restore(lake)
+    create_features(again, lake)
     assert again.status()["taken_at"] == first.status()["taken_at"]
     await take(again, files[13])
     assert again.status()["partitions"] == 0  # it had been taken before the restart
@@ -333,7 +346,8 @@ async def test_a_real_store_gets_the_values_their_stamp_and_their_time_to_live(
 async def test_empty_and_column_less_partitions_are_taken(lake: Path, tmp_path: Path, clock: HandClock) -> None:
     service = FeatureService(cast(OnlineStore, ClockedStore(clock)), OfflineLog(tmp_path / "log"), clock)
     write(lake, "flights", START - 900, pa.table({"flight_id": pa.array([], pa.string())}))
-    for number, columns in enumerate([{}, {"origin": []}, {"event": ["departed"]}, {"flight_id": ["x"]}]):
+    contents: list[dict[str, list[Any]]] = [{}, {"origin": []}, {"event": ["departed"]}, {"flight_id": ["x"]}]
+    for number, columns in enumerate(contents):
         await service.take("flights", f"p{number}", columns, START)
     assert service.status()["partitions"] == 4
     again = FeatureService(cast(OnlineStore, ClockedStore(clock)), OfflineLog(tmp_path / "log"), clock)

@@ -77,7 +77,11 @@ def test_a_version_never_changes(tmp_path: Path) -> None:
     storage = ModelStorage(tmp_path)
     storage.add({"version": "v1"}, b"model")
     storage.add({"version": "v1"}, b"model")
-    for manifest, artifact in [({"version": "v1"}, b"other"), ({"version": "v1", "rows": 1}, b"model")]:
+    others: list[tuple[dict[str, Any], bytes]] = [
+        ({"version": "v1"}, b"other"),
+        ({"version": "v1", "rows": 1}, b"model"),
+    ]
+    for manifest, artifact in others:
         with pytest.raises(VersionTaken):
             storage.add(manifest, artifact)
     assert (storage.artifact("v1"), storage.manifest("v1")) == (b"model", {"version": "v1"})

@@ -234,6 +234,17 @@ async def test_old_and_suspect_views_count_as_missing(bench: Bench, serve: Serve
     assert answer["p"] == pytest.approx(expected(model, fresh))
 
 
+async def test_a_view_that_does_not_say_how_old_it_is_counts_as_missing(
+    bench: Bench, serve: Serve, model: Model
+) -> None:
+    await bench.start(serve)
+    await bench.fill_store()
+    await bench.store._redis.set(entity_keys(FLIGHT)["weather"], json.dumps(VALUES["weather"] | {STAMP: "?"}))
+    _, answer = await bench.predict()
+    dated = {kind: view for kind, view in VALUES.items() if kind != "weather"}
+    assert answer["p"] == pytest.approx(expected(model, dated))
+
+
 @pytest.mark.parametrize("mature", [True, False])
 @pytest.mark.parametrize(
     "junk",

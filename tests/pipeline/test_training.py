@@ -155,6 +155,18 @@ def test_collected_examples_are_the_flights_that_ended(prepared: Prepared, lake:
     assert np.isnan(found["weather.temp"].to_numpy()).all()  # the log is empty
 
 
+def test_no_example_looks_beyond_now(lake: Path, tmp_path: Path) -> None:
+    """A flight cancelled long ahead: its prediction isn't due yet, what the store will say then is unknown."""
+    cancelled = flight_row(
+        flight_id="a", carrier="UA", origin="JFK", dest="LAX", distance=9.0, event="cancelled", event_time=START + 60
+    )
+    due = [START + LEAD_S, START + LEAD_S + 3600, START + LEAD_S + 3601, START + LEAD_S - 1]
+    rows = [cancelled | {"flight_id": str(i), "sched_dep": departs} for i, departs in enumerate(due)]
+    write(lake, "flights", START, table(rows))
+    found = collected(lake, OfflineLog(tmp_path / "log"), since=START, now=START + 3600)
+    assert found["flight_id"].to_pylist() == ["0", "1"]
+
+
 CELL = st.one_of(st.none(), st.sampled_from(["", "x", "12"]), st.integers(-(2**62), 2**62), st.floats())
 
 

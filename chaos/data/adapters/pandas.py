@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chaos.data.columns import joined, plain, scattered, value_type
 from chaos.data.rows import I64
@@ -36,8 +37,10 @@ class PandasAdapter:
         series = frame[name]
         if rows is None or len(rows) == len(series):
             return plain(_to_arrow(series))
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            return _gathered_categories(series, rows)
         if isinstance(series.dtype, np.dtype):
-            return _from_numpy(series.to_numpy()[rows])
+            return _from_numpy(series.to_numpy().take(rows))
         return plain(_to_arrow(pd.Series(series.array.take(rows), copy=False)))
 
     def scatter(self, frame: pd.DataFrame, name: str, rows: I64, values: pa.Array, form: Any = None) -> pd.DataFrame:
@@ -89,6 +92,8 @@ def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
     return out
 
 
+#: Values of an object column that its type is told by.
+_LOOKED_AT = 1000
 _OBJECT_TYPES = {
     "string": pa.string(),
     "empty": pa.null(),
@@ -103,8 +108,9 @@ _OBJECT_TYPES = {
 
 
 def _object_type(series: pd.Series[Any]) -> pa.DataType:
-    """What an object column holds; raises ``ValueError`` for a mixture that has no one type."""
-    inferred = pd.api.types.infer_dtype(series, skipna=True)
+    """What an object column holds, by its first values; a victim of another kind is an error when it is read."""
+    first = series.iloc[:_LOOKED_AT]
+    inferred = pd.api.types.infer_dtype(first if first.notna().any() else series, skipna=True)
     return _OBJECT_TYPES.get(inferred) or _to_arrow(series).type
 
 
@@ -160,15 +166,24 @@ def _objects(values: pa.Array) -> Any:
 
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
     """New categories are put behind the old ones; the order of ordered ones stays."""
-    new = pd.Index(_from_arrow(values))
-    lacking = new[~new.isin(dtype.categories) & new.notna()].unique()
-    if len(lacking):
-        dtype = pd.CategoricalDtype(dtype.categories.append(lacking), dtype.ordered)
+    words = plain(pa.array(dtype.categories, from_pandas=True))
+    new = values.cast(words.type) if values.type != words.type else values
+    places = pc.index_in(new, words)
+    lacking = new.filter(pc.and_(new.is_valid(), places.is_null()))
     codes: Any = series.cat.codes.to_numpy(copy=True)
     if len(lacking):
+        more = lacking.unique()
+        dtype = pd.CategoricalDtype(dtype.categories.append(pd.Index(_from_arrow(more))), dtype.ordered)
+        places = pc.index_in(new, pa.concat_arrays([words, more]))
         codes = codes.astype(np.int64)
-    codes[rows] = dtype.categories.get_indexer(new)
-    return pd.Categorical.from_codes(codes, dtype=dtype)
+    codes[rows] = places.fill_null(-1).to_numpy(zero_copy_only=False)
+    return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+
+
+def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
+    words = plain(pa.array(series.dtype.categories, from_pandas=True))  # type: ignore[union-attr]
+    codes = series.cat.codes.to_numpy().take(rows).astype(np.int64)
+    return words.take(pa.array(codes, mask=codes < 0))
 
 
 def _as_it_was(column: Any, dtype: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from chaos.fault import FeedFault, Unit
+from chaos.gateway.history import newest_at
 from chaos.registry import register
 from chaos.rng import uniform
 
@@ -44,13 +45,16 @@ class Replay(FeedFault):
         return self.share_of_batches
 
     def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float, seed: int) -> Sequence[BatchRef]:
-        return [self._replayed(ref, refs, seed) if ref.published_at > since else ref for ref in refs]
+        newest = newest_at(refs)
+        return [
+            self._holding(newest(ref.published_at - self.age_s), ref) if self._hit(ref, since, seed) else ref
+            for ref in refs
+        ]
 
-    def _replayed(self, ref: BatchRef, refs: Sequence[BatchRef], seed: int) -> BatchRef:
-        if uniform(seed, self.name, ref.batch_id) >= self.share_of_batches:
-            return ref
-        older = [other for other in refs if other.published_at <= ref.published_at - self.age_s]
-        old = max(older, key=lambda other: other.published_at, default=min(refs, key=lambda other: other.published_at))
+    def _hit(self, ref: BatchRef, since: float, seed: int) -> bool:
+        return ref.published_at > since and uniform(seed, self.name, ref.batch_id) < self.share_of_batches
+
+    def _holding(self, old: BatchRef, ref: BatchRef) -> BatchRef:
         if old is ref:
             return ref
         return replace(ref.holding(old), window_start=old.window_start, window_end=old.window_end)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
-from chaos.data.column_rewrite import replace_column
+from chaos.data.column_rewrite import replace_column, require_values
 from chaos.fault import ColumnKind, ColumnRef, PayloadFault, Unit
+from chaos.gateway.history import newest_at
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -49,19 +49,22 @@ class Restamp(PayloadFault):
     )
 
     def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float, seed: int) -> Sequence[BatchRef]:
-        return [self._restamped(ref, refs) if ref.published_at > since else ref for ref in refs]
-
-    def _restamped(self, ref: BatchRef, refs: Sequence[BatchRef]) -> BatchRef:
-        older = [other for other in refs if other.published_at <= ref.published_at - self.age_s]
-        old = max(older, key=lambda other: other.published_at, default=min(refs, key=lambda other: other.published_at))
-        return ref if old is ref else ref.holding(old)
+        newest = newest_at(refs)
+        return [
+            ref
+            if ref.published_at <= since or (old := newest(ref.published_at - self.age_s)) is ref
+            else ref.holding(old)
+            for ref in refs
+        ]
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.columns import plain, whole
         from chaos.data.ledger import Corruption
         from chaos.data.time_shift import shifted
 
-        require_columns(self, batch)
+        require_values(self, batch)
+        if not batch.ref.source_age_s:
+            return batch, None  # its own data, which is as old as it says
         rows = batch.table.num_rows
         total = Corruption(self.name, rows, rows, rows, 0)
         for column in self.columns:

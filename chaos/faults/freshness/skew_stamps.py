@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
-from chaos.data.column_rewrite import replace_column
+from chaos.data.column_rewrite import replace_column, require_values
 from chaos.fault import ColumnKind, ColumnRef, PayloadFault, Unit
 from chaos.registry import register
 
@@ -73,7 +72,7 @@ class SkewStamps(PayloadFault):
         from chaos.data.ledger import Corruption
         from chaos.data.time_shift import shifted
 
-        require_columns(self, batch)
+        require_values(self, batch)
         rows = batch.table.num_rows
         total = Corruption(self.name, rows, rows, rows, 0)
         for column in self.columns:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
-from chaos.data.column_rewrite import replace_column
+from chaos.data.column_rewrite import replace_column, require_values
 from chaos.fault import ColumnRef, PayloadFault
 from chaos.registry import register
 from chaos.rng import key64
@@ -49,10 +48,14 @@ class ChangeNullability(PayloadFault):
     def share(self) -> float:
         return self.rate if self.to == "optional" else 1.0
 
+    def typical(self) -> Mapping[str, Sequence[Any]]:
+        """Some values are missing."""
+        return {self.column: [25.3, None]}
+
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.columns import plain, whole
 
-        require_columns(self, batch)
+        require_values(self, batch)
         values = plain(whole(batch.table, self.column))
         if self.to == "mandatory":
             return replace_column(self.name, batch, self.column, _filled(values))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_rewrite import require_values
 from chaos.fault import ColumnRef, PayloadFault
 from chaos.registry import register
 
@@ -36,7 +36,7 @@ class DropColumn(PayloadFault):
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.ledger import ColumnDropped, Corruption
 
-        require_columns(self, batch)
+        require_values(self, batch)
         table = batch.table
         index = table.schema.get_field_index(self.column)
         step = ColumnDropped(index, table.schema.field(index), table.column(index))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_rewrite import require_values
 from chaos.errors import InvalidFault, Problem
 from chaos.fault import ColumnRef, PayloadFault
 from chaos.registry import register
@@ -42,7 +42,7 @@ class DuplicateColumn(PayloadFault):
         from chaos.data.column_rewrite import reshaped
         from chaos.data.columns import whole
 
-        require_columns(self, batch)
+        require_values(self, batch)
         table, name = batch.table, self.to or f"{self.column}_1"
         if name in batch.names:
             raise InvalidFault(self.name, [Problem("to", f"there is a column {name!r} already")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -39,6 +39,10 @@ class MergeCategories(ColumnRewrite):
     column: Annotated[str, ColumnRef(ColumnKind.TEXT)] = Field(description="The column of categories.")
     values: tuple[str, ...] = Field(min_length=1, description="The categories that disappear.")
     into: str = Field(description="The category that they become.")
+
+    def typical(self) -> Mapping[str, Sequence[Any]]:
+        """Some of the categories that disappear."""
+        return {self.column: [*self.values, self.into, "another"]}
 
     def rewrite(self, values: pa.Array) -> pa.Array:
         import pyarrow as pa

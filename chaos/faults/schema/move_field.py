@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_rewrite import require_values
 from chaos.errors import InvalidFault, Problem
 from chaos.fault import ColumnRef, PayloadFault
 from chaos.registry import register
@@ -55,7 +55,7 @@ class MoveField(PayloadFault):
         return self
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
-        require_columns(self, batch)
+        require_values(self, batch)
         if self.into is not None:
             name = f"{self.into}.{self.column}" if batch.ref.format == "csv" else self.into
             _require_free(self.name, "into", name, batch)

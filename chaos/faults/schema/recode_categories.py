@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -54,6 +54,10 @@ class RecodeCategories(ColumnRewrite):
     style: Literal["lower", "upper", "padded", "hash", "number"] = Field(
         default="lower", description="The new encoding."
     )
+
+    def typical(self) -> Mapping[str, Sequence[Any]]:
+        """Categories in mixed case."""
+        return {self.column: ["Jfk", "Lga", None]}
 
     def rewrite(self, values: pa.Array) -> pa.Array:
         import pyarrow as pa

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_rewrite import require_values
 from chaos.errors import InvalidFault, Problem
 from chaos.fault import ColumnRef, PayloadFault
 from chaos.registry import register
@@ -47,7 +47,7 @@ class RenameColumn(PayloadFault):
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.ledger import ColumnRenamed, Corruption, rename
 
-        require_columns(self, batch)
+        require_values(self, batch)
         if self.to in batch.table.schema.names:
             raise InvalidFault(self.name, [Problem("to", f"there is a column {self.to!r} already")])
         rows = batch.table.num_rows

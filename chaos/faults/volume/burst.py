@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_rewrite import require_values
+from chaos.errors import InvalidFault, Problem
 from chaos.fault import ColumnKind, ColumnRef, PayloadFault
 from chaos.registry import register
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from chaos.gateway.batch import Batch
 
 __all__ = ["Burst"]
+
+#: A batch is made in memory: more rows than this would be a fault of the gateway, not of the feed.
+_ROWS_MAX = 5_000_000
 
 
 @register
@@ -47,11 +51,14 @@ class Burst(PayloadFault):
         import numpy as np
         import pyarrow as pa
 
-        require_columns(self, batch)
+        require_values(self, batch)
         rows = batch.table.num_rows
         order = np.repeat(np.arange(rows), self._times(batch, seed))
         if len(order) == rows:
             return batch, 0
+        if len(order) > _ROWS_MAX:
+            what = f"would make {len(order)} rows of {rows}; the gateway holds at most {_ROWS_MAX}"
+            raise InvalidFault(self.name, [Problem("factor", what)])
         table = batch.table.take(pa.array(order))
         if self.fresh is not None:
             index = table.schema.get_field_index(self.fresh)

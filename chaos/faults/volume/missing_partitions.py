@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.column_fault import require_columns
+from chaos.data.column_rewrite import require_values
 from chaos.fault import ColumnRef, PayloadFault
 from chaos.registry import register
 from chaos.rng import uniform
@@ -56,7 +56,7 @@ class MissingPartitions(PayloadFault):
 
         if self.column is None:
             return batch, 0
-        require_columns(self, batch)
+        require_values(self, batch)
         values = whole(batch.table, self.column)
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()

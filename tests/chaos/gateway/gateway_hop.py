@@ -86,6 +86,9 @@ class Source:
         self.page = 200
         self.asked: list[str] = []
         self.mode = "ok"
+        self.lost: int | None = None
+        self.broken_payload: bytes | None = None
+        self.custom: tuple[dict[str, Any], bytes] | None = None
 
     def app(self) -> Starlette:
         async def batches(request: Request) -> Response:
@@ -100,12 +103,20 @@ class Source:
             last = int(self.now // PERIOD_S) - 1
             feed = request.path_params["feed"]
             listed = [manifest_of(feed, n) for n in range(after + 1, last + 1)]
+            if self.custom is not None:
+                listed = [self.custom[0]] if after < 0 <= last else []
             listed = listed[: int(request.query_params.get("limit", self.page))]
             return JSONResponse(listed, headers={"x-source": "yes"})
 
         async def batch(request: Request) -> Response:
             self.asked.append(str(request.url.path))
             feed, _, number = request.path_params["batch_id"].partition("-")
+            if self.lost is not None:
+                return Response("not here", self.lost)
+            if self.custom is not None:
+                return Response(self.custom[1])
+            if self.broken_payload is not None:
+                return Response(self.broken_payload)
             if feed != request.path_params["feed"]:
                 return Response("no such batch", 404)
             media = {"weather": "text/csv", "flights": "application/json", "planes": "application/parquet"}[feed]
@@ -169,14 +180,16 @@ class Hop:
 
 
 @asynccontextmanager
-async def hop(timeout_s: float = 5.0, upstream: Callable[[str], str] = lambda base: base) -> AsyncIterator[Hop]:
+async def hop(
+    timeout_s: float = 5.0, upstream: Callable[[str], str] = lambda base: base, body_max: int = 1 << 30
+) -> AsyncIterator[Hop]:
     """A source, a gateway before it, and a client."""
     source = Source()
     async with serving(source.app()) as base, aiohttp.ClientSession() as session:
         touches: list[tuple[str, str, int]] = []
         gateway = create_gateway(
             dict.fromkeys(FORMATS, upstream(base)),
-            SessionFetcher(session, timeout_s=timeout_s),
+            SessionFetcher(session, timeout_s=timeout_s, body_max=body_max),
             lambda: source.now,
             on_touched=lambda rule_id, what, count: touches.append((rule_id, what, count)),
         )

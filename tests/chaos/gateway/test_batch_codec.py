@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from gateway_hop import FORMATS, manifest_of, payload_of
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from chaos.errors import PayloadError
 from chaos.gateway.batch import Batch, BatchRef
 from chaos.gateway.formats import decode, encode
+from chaos.registry import registry
 
 
 @pytest.mark.parametrize("feed", FORMATS)
@@ -71,3 +74,96 @@ def test_manifests_and_formats_that_cannot_be() -> None:
     ref = replace(BatchRef.from_json(manifest_of("weather", 0)), format="orc")
     with pytest.raises(PayloadError, match="unknown format 'orc'; formats: csv, json, parquet"):
         decode(b"", ref)
+
+
+RECORDS = [{"a": 1, "b": None, "c": "x"}, {"a": 2}, {"b": 3.5, "c": None}, {"c": "y", "a": None}]
+SPARSE = {"a": "int64", "b": "float64", "c": "string"}
+
+
+def sparse() -> Batch:
+    ref = replace(BatchRef.from_json(manifest_of("flights", 0)), columns=SPARSE)
+    return decode(json.dumps(RECORDS).encode(), ref)
+
+
+def test_fields_that_records_lack_stay_absent_and_null_stays_null() -> None:
+    batch = sparse()
+    assert json.loads(encode(batch)) == RECORDS
+    assert batch.names == ["a", "b", "c"]
+    assert batch.column_types() == SPARSE
+    assert batch.ref.describing(batch.table, b"").columns == SPARSE
+
+
+def test_absent_fields_go_with_their_rows_and_with_a_renamed_column() -> None:
+    batch = sparse()
+    moved = batch.with_table(batch.table.take(pa.array([3, 1, 1])))
+    assert json.loads(encode(moved)) == [{"c": "y", "a": None}, {"a": 2}, {"a": 2}]
+    renamed, _ = registry.create("schema.rename_column", {"column": "b", "to": "z"}).corrupt(batch, seed=7)
+    assert json.loads(encode(renamed)) == [
+        {"a": 1, "z": None, "c": "x"},
+        {"a": 2},
+        {"z": 3.5, "c": None},
+        {"a": None, "c": "y"},
+    ]
+
+
+def test_a_value_that_a_fault_puts_into_an_absent_field_is_there() -> None:
+    fault = registry.create("schema.change_nullability", {"column": "b", "to": "mandatory"})
+    batch, ledger = fault.corrupt(sparse(), seed=7)
+    assert [record.get("b") for record in json.loads(encode(batch))] == [0.0, 0.0, 3.5, 0.0]
+    assert ledger.changed == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional={"a": st.integers(0, 9) | st.none(), "b": TEXT | st.none()}), max_size=6
+    )
+)
+def test_any_records_survive(records: list[dict[str, object]]) -> None:
+    ref = replace(BatchRef.from_json(manifest_of("flights", 0)), columns={"a": "int64", "b": "string"})
+    kept = [record for record in records if record] and records
+    assert json.loads(encode(decode(json.dumps(kept).encode(), ref))) == kept
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "zstd", "brotli", "lz4"])
+def test_parquet_keeps_its_compression(codec: str) -> None:
+    table = pa.table({"n": list(range(1000)), "s": ["x"] * 1000})
+    out = io.BytesIO()
+    pq.write_table(table, out, compression=codec)
+    ref = replace(BatchRef.from_json(manifest_of("planes", 0)), columns={"n": "int64", "s": "string"})
+    batch = decode(out.getvalue(), ref)
+    assert encode(batch) == out.getvalue()
+    renamed = batch.with_table(batch.table.rename_columns(["m", "s"]))
+    assert compressions(encode(renamed)) == {"m": codec, "s": codec}
+
+
+def test_parquet_keeps_a_compression_for_each_column() -> None:
+    table = pa.table({"n": list(range(1000)), "s": ["x"] * 1000, "t": ["y"] * 1000})
+    out = io.BytesIO()
+    pq.write_table(table, out, compression={"n": "none", "s": "gzip", "t": "gzip"})
+    batch = decode(out.getvalue(), replace(BatchRef.from_json(manifest_of("planes", 0)), columns={}))
+    assert compressions(encode(batch)) == {"n": "none", "s": "gzip", "t": "gzip"}
+    more = batch.with_table(batch.table.append_column("u", pa.array(["z"] * 1000)))
+    assert compressions(encode(more)) == {"n": "none", "s": "gzip", "t": "gzip", "u": "gzip"}
+
+
+def compressions(payload: bytes) -> dict[str, str]:
+    group = pq.ParquetFile(io.BytesIO(payload)).metadata.row_group(0)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    return {c.path_in_schema: c.compression.lower().replace("uncompressed", "none") for c in columns}
+
+
+def test_what_a_format_cannot_hold_is_named() -> None:
+    ref = replace(BatchRef.from_json(manifest_of("weather", 0)), columns={"a": "float64"})
+    with pytest.raises(PayloadError, match="more than one column 'a'"):
+        decode(b"a,a\n1,2\n", ref)
+    with pytest.raises(PayloadError, match="no readable json"):
+        decode(b"[" * 200_000, replace(ref, format="json"))
+    with pytest.raises(PayloadError, match="rows is '3'"):
+        BatchRef.from_json(manifest_of("weather", 0) | {"rows": "3"})
+
+
+def test_objects_in_csv_are_json() -> None:
+    ref = replace(BatchRef.from_json(manifest_of("weather", 0)), columns={"a": "object"})
+    table = pa.table({"a": [{"b": 1}, None]})
+    assert encode(Batch(table, ref)) == b'a\n"{""b"":1}"\n""\n'

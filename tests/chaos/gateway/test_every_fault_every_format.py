@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from gateway_hop import FORMATS, Hop, hop, manifest_of, payload_of
 
 from chaos.errors import PayloadError
 from chaos.fault import ColumnKind, ColumnRef, FeedFault, PayloadFault
-from chaos.gateway.batch import BatchRef
-from chaos.gateway.formats import decode
+from chaos.gateway.batch import Batch, BatchRef
+from chaos.gateway.column_types import type_name
+from chaos.gateway.formats import decode, encode
 from chaos.registry import registry
+from chaos.testing import sample_table
 
 FAMILIES = ("schema", "freshness", "volume")
 FAULTS = [name for name in registry.names() if name.partition(".")[0] in FAMILIES]
@@ -74,6 +77,8 @@ def params_for(name: str, feed: str) -> dict[str, Any]:
             params[param] = SIZES[param]
     if name == "schema.merge_categories":
         params["values"] = CATEGORIES[feed]
+    if name == "schema.reorder_columns":
+        params["last"] = [COLUMNS[feed][ColumnKind.TEXT][0]]
     if name == "volume.missing_partitions":
         params["column"] = COLUMNS[feed][ColumnKind.NUMBER][1]
     return params
@@ -178,3 +183,33 @@ async def test_what_a_fault_made_unreadable_comes_out_and_the_next_rule_says_why
         assert evidence["skipped_reason"]
         problem = unreadable(payload, manifest)
         assert evidence["skipped_reason"] == problem or (problem is None and "'gone'" in evidence["skipped_reason"])
+
+
+DATA_FAULTS = [name for name in registry.names() if name.startswith("data.")]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("name", DATA_FAULTS)
+async def test_data_faults_on_a_feed_that_has_what_they_look_for(name: str, kind: str) -> None:
+    fault = registry.get(name)
+    example = fault(**fault.example[1])
+    assert isinstance(example, FeedFault)
+    table = sample_table(example)
+    columns = {f.name: type_name(f.type) for f in table.schema}
+    ref = replace(BatchRef.from_json(manifest_of("weather", 0)), columns=columns, format=kind, rows=table.num_rows)
+    payload = encode(Batch(table, ref))
+    manifest = ref.sealing(payload).to_json()
+    async with hop() as there:
+        there.source.custom = manifest, payload
+        assert (await there.install("r1", "weather", name, **fault.example[1]))[0] == 200
+        there.source.now = 150.0
+        (seen,) = await there.json("/weather/batches")
+        status, made = await there.get("/weather/batches/weather-000")
+        assert (status, seen["sha256"]) == (200, hashlib.sha256(made).hexdigest())
+        evidence = await there.evidence("r1")
+        assert evidence["touched"] > 0, evidence
+        assert made != payload
+        assert decode(made, BatchRef.from_json(seen)).table.num_rows == seen["rows"]
+        await there.uninstall("r1")
+        assert await there.get("/weather/batches/weather-000") == (200, payload)
+        assert await there.json("/weather/batches") == [manifest]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import ColumnFault
-from chaos.data.where import Scalar, require_different
+from chaos.data.where import Scalars, require_different
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class WrongCategory(ColumnFault):
         {"column": "origin", "categories": ["EWR", "JFK", "LGA"], "rate": 0.1},
     )
 
-    categories: tuple[Scalar, ...] = Field(min_length=2, description="The categories that there are.")
+    categories: Scalars = Field(min_length=2, description="The categories that there are.")
 
     @model_validator(mode="after")
     def _different(self) -> WrongCategory:

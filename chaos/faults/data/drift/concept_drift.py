@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from chaos.data.column_fault import ColumnFault
 from chaos.data.course import Course
-from chaos.data.where import Scalar, require_different
+from chaos.data.where import Scalars, require_different
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ConceptDrift(Course, ColumnFault):
     rate: float = Field(
         default=1.0, ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves."
     )
-    classes: tuple[Scalar, ...] = Field(min_length=2, description="The labels that there are.")
+    classes: Scalars = Field(min_length=2, description="The labels that there are.")
 
     @model_validator(mode="after")
     def _different(self) -> ConceptDrift:

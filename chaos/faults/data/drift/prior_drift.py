@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chaos.data.course import Course
 from chaos.data.row_fault import RowFault
-from chaos.data.where import OTHERS, Scalar
+from chaos.data.where import OTHERS, Scalars
 from chaos.fault import ColumnRef
 from chaos.registry import register
 
@@ -39,7 +39,7 @@ class PriorDrift(Course, RowFault):
     )
 
     column: Annotated[str, ColumnRef()] = Field(description="The column of classes.")
-    growing: tuple[Scalar, ...] = Field(min_length=1, description="The classes whose share grows.")
+    growing: Scalars = Field(min_length=1, description="The classes whose share grows.")
 
     def order(self, victims: Victims) -> I64:
         import numpy as np

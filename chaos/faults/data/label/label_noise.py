@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import ColumnFault
-from chaos.data.where import Scalar, require_different
+from chaos.data.where import Scalars, require_different
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LabelNoise(ColumnFault):
         {"column": "event", "classes": ["arrived", "cancelled"], "rate": 0.1},
     )
 
-    classes: tuple[Scalar, ...] = Field(min_length=2, description="The labels that there are.")
+    classes: Scalars = Field(min_length=2, description="The labels that there are.")
 
     @model_validator(mode="after")
     def _different(self) -> LabelNoise:

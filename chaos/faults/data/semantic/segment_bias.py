@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import NumberFault
-from chaos.data.where import OTHERS, Condition, Scalar, Where
+from chaos.data.where import OTHERS, Condition, Scalars, Where
 from chaos.fault import ColumnRef
 from chaos.registry import register
 
@@ -42,7 +42,7 @@ class SegmentBias(NumberFault):
         default=1.0, ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves."
     )
     segment: Annotated[str, ColumnRef()] = Field(description="The column that tells segments apart.")
-    among: tuple[Scalar, ...] = Field(min_length=1, description="The segments that are hit.")
+    among: Scalars = Field(min_length=1, description="The segments that are hit.")
     factor: float = Field(default=1.0, description="What values are multiplied by.")
     offset: float = Field(default=0.0, description="What is added then, in the column's own unit.")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chaos.data.where import OTHERS, Condition, Scalar, Where
+from chaos.data.where import OTHERS, Condition, Scalars, Where
 from chaos.fault import ColumnRef
 from chaos.faults.data.corruption.unit_change import UnitChange
 from chaos.registry import register
@@ -36,7 +36,7 @@ class SegmentUnit(UnitChange):
     )
 
     segment: Annotated[str, ColumnRef()] = Field(description="The column that tells segments apart.")
-    among: tuple[Scalar, ...] = Field(min_length=1, description="The segments that are hit.")
+    among: Scalars = Field(min_length=1, description="The segments that are hit.")
 
     def conditions(self) -> Where:
         return (*self.where, Condition(column=self.segment, among=self.among))
