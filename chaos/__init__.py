@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chaos.data.frames import inject
+    from chaos.data.frames import Corrupted, corrupt, inject, revert
+    from chaos.data.parquet import inject_parquet
 
-__all__ = ["inject"]
+__all__ = ["Corrupted", "corrupt", "inject", "inject_parquet", "revert"]
+
+_HOMES = {
+    "Corrupted": "chaos.data.frames",
+    "corrupt": "chaos.data.frames",
+    "inject": "chaos.data.frames",
+    "inject_parquet": "chaos.data.parquet",
+    "revert": "chaos.data.frames",
+}
 
 
 def __getattr__(name: str) -> Any:
     # Lazy: a command line that only lists faults must not pay for numpy and pyarrow.
-    if name == "inject":
-        from chaos.data.frames import inject
+    if name in _HOMES:
+        from importlib import import_module
 
-        return inject
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

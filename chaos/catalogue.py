@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,10 +101,14 @@ def _own_first(fault: type[Fault]) -> list[tuple[str, FieldInfo]]:
 
 
 def _runnable(fault: type[Fault], session: str) -> str:
-    """The session with the import that a docstring can do without."""
-    if f"{fault.__name__}(" not in session:
-        return session
-    return f">>> from {fault.__module__} import {fault.__name__}\n{session}"
+    """The session with the imports that a docstring can do without, as it sees its module's names."""
+    module = sys.modules[fault.__module__]
+    imports = []
+    for word in sorted(set(re.findall(r"\b[A-Z]\w+", session))):
+        known = getattr(module, word, None)
+        if isinstance(known, type) and not re.search(rf"import .*\b{word}\b", session):
+            imports.append(f">>> from {known.__module__} import {word}\n")
+    return "".join(imports) + session
 
 
 _BOUND_WORDS: Mapping[str, str] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from chaos.data.cells import Victims
-from chaos.data.columns import picked
+from chaos.data.columns import in_words, picked, plain
 from chaos.data.rows import I64
 from chaos.data.values import places, typed
 from chaos.data.where import Scalar
@@ -17,8 +17,10 @@ from chaos.data.where import Scalar
 def another_of(values: pa.Array, items: Sequence[Scalar], victims: Victims, *, fault: str, param: str) -> pa.Array:
     """For each value another one of the items, each equally likely; null stays null."""
     found = places(values, items, fault=fault, param=param)
-    among_others = found + 1 + victims.choices("category", len(items) - 1)
-    chosen = np.where(found >= 0, among_others % len(items), victims.choices("any category", len(items)))
+    chosen = found + 1 + victims.choices("category", len(items) - 1)
+    chosen -= len(items) * (chosen >= len(items))
+    if found.min(initial=0) < 0:
+        chosen = np.where(found >= 0, chosen, victims.choices("any category", len(items)))
     return _item(values, items, chosen, fault, param)
 
 
@@ -28,10 +30,15 @@ def next_of(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str
     >>> next_of(pa.array(["a", "b", "x"]), ["a", "b"], fault="data.concept_drift", param="classes").to_pylist()
     ['b', 'a', 'x']
     """
+    values = plain(values)
     found = places(values, items, fault=fault, param=param)
     return picked(found >= 0, _item(values, items, (found + 1) % len(items), fault, param), values)
 
 
 def _item(values: pa.Array, items: Sequence[Scalar], chosen: I64, fault: str, param: str) -> pa.Array:
     mask = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
-    return typed(items, values.type, fault=fault, param=param).take(pa.array(chosen, mask=mask))
+    if not pa.types.is_dictionary(values.type):
+        return typed(items, values.type, fault=fault, param=param).take(pa.array(chosen, mask=mask))
+    words = values.dictionary
+    words, numbers = in_words(words, typed(items, words.type, fault=fault, param=param))
+    return pa.DictionaryArray.from_arrays(numbers.take(pa.array(chosen, mask=mask)), words)

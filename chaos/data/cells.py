@@ -56,7 +56,7 @@ class Victims:
 
     def choices(self, purpose: str, count: int) -> I64:
         """A draw among ``count`` things a victim, as 0 to ``count - 1``."""
-        return (self.draws(purpose) * count).astype(np.int64)
+        return ((self.bits(purpose) >> np.uint64(32)) * np.uint64(count) >> np.uint64(32)).view(np.int64)
 
     def values(self, column: str) -> pa.Array:
         """The victims' values in another column."""
@@ -109,11 +109,14 @@ class Edit(Protocol):
     def __call__(self, old: Mapping[str, pa.Array], victims: Victims) -> Mapping[str, pa.Array]: ...
 
 
-def changes(edit: Edit, columns: tuple[str, ...], victims: Victims) -> list[CellsChanged]:
-    """The cells that really take another value."""
+def changes(
+    edit: Edit, columns: tuple[str, ...], victims: Victims, *, dictionaries: bool = False
+) -> list[CellsChanged]:
+    """The cells that really take another value. With ``dictionaries`` the fault is given old values with theirs."""
     if not len(victims):
         return []
-    old = {column: victims.values(column) for column in columns}
+    take = victims.cells.take
+    old = {column: take(column, victims.rows, dictionaries) for column in columns}
     steps = []
     for column, new in edit(old, victims).items():
         different = differs(old[column], new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -90,6 +90,9 @@ class DrawnFault(PayloadFault):
 class CellFault(DrawnFault):
     """A fault that gives some cells other values. It sees its victims only, and never writes itself."""
 
+    #: Whether `edit` takes values with their dictionary, as faults on categories do.
+    dictionaries: ClassVar[bool] = False
+
     must_change: bool = Field(
         default=False,
         description="Only cells that the fault can change are drawn, so that every one that is selected changes.",
@@ -115,7 +118,7 @@ class CellFault(DrawnFault):
                 self, cells, ids, key, own=self.columns()[0], fault=self.name, candidates=candidates
             )
         victims = Victims(rows, ids, key, cells)
-        steps = changes(self.edit, self.columns(), victims)
+        steps = changes(self.edit, self.columns(), victims, dictionaries=self.dictionaries)
         return corruption(self.name, cells, victims, requested, steps, must_change=self.must_change)
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:

@@ -80,30 +80,71 @@ def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
     if not len(rows) or pa.types.is_null(kind):
         return array
     if pa.types.is_dictionary(kind):
-        return _scattered_dictionary(array, rows, plain(values))
+        return _scattered_dictionary(array, rows, values)
     if fixed_width(kind):
         data = numbers(array).copy()
         data[rows] = numbers(values)
         return pa.Array.from_buffers(kind, len(data), [_validity(array, rows, values), pa.py_buffer(data)])
     if value_type(kind) != kind:
         return scattered(plain(array), rows, values).cast(kind)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return scattered_text(array, rows, values)
     order = np.arange(len(array))
     order[rows] = np.arange(len(array), len(array) + len(rows))
     return pa.concat_arrays([array, values]).take(pa.array(order))
 
 
+def scattered_text(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
+    """`scattered` for strings: what lies between two victims is copied as one piece."""
+    wide = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    buffers = array.buffers()
+    offsets = np.frombuffer(buffers[1], dtype=wide)[array.offset : array.offset + len(array) + 1]
+    begins, ends = offsets.take(rows), offsets.take(rows + 1)
+    bounds = np.empty(2 * len(rows) + 2, dtype=wide)
+    bounds[0], bounds[-1] = offsets[0], offsets[-1]
+    bounds[1:-1:2] = begins
+    bounds[2:-1:2] = ends
+    binary = pa.large_binary() if wide is np.int64 else pa.binary()
+    pieces = pa.Array.from_buffers(binary, len(bounds) - 1, [None, pa.py_buffer(bounds), buffers[2]])
+    order = np.arange(len(pieces))
+    order[1::2] = len(pieces) + np.arange(len(rows))
+    new = pc.fill_null(values.cast(binary), b"")
+    data = pa.concat_arrays([pieces, new]).take(pa.array(order)).buffers()[2]
+    growth = pc.binary_length(new).to_numpy() - (ends - begins)
+    moved = offsets if not offsets[0] else offsets - offsets[0]
+    if growth.any():
+        shift = np.zeros(len(offsets), dtype=wide)
+        shift[rows + 1] = growth
+        moved = np.add(moved, np.cumsum(shift, out=shift), out=shift)
+    return pa.Array.from_buffers(array.type, len(array), [_validity(array, rows, values), pa.py_buffer(moved), data])
+
+
 def _scattered_dictionary(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
-    words = array.dictionary
-    places = pc.index_in(values, words)
-    new = pc.and_(values.is_valid(), places.is_null())
-    if pc.any(new).as_py():
-        words = pa.concat_arrays([words, values.filter(new).unique()])
-        places = pc.index_in(values, words)
+    words, places = in_words(array.dictionary, values)
     indices = array.indices
     if len(words) - 1 > np.iinfo(indices.type.to_pandas_dtype()).max:
         indices = indices.cast(pa.int32())
     indices = scattered(indices, rows, places.cast(indices.type))
     return pa.DictionaryArray.from_arrays(indices, words, ordered=array.type.ordered)
+
+
+def in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The words with those behind them that are lacking, and the place of each value among them.
+
+    >>> words, places = in_words(pa.array(["a", "b"]), pa.array(["b", "c", None]))
+    >>> words.to_pylist(), places.to_pylist()
+    (['a', 'b', 'c'], [1, 2, None])
+    """
+    if pa.types.is_dictionary(values.type):
+        words, places = in_words(words, values.dictionary)
+        return words, places.take(values.indices)
+    values = values if values.type == words.type else values.cast(words.type)
+    places = pc.index_in(values, words)
+    new = pc.and_(values.is_valid(), places.is_null())
+    if pc.any(new).as_py():
+        words = pa.concat_arrays([words, values.filter(new).unique()])
+        places = pc.index_in(values, words)
+    return words, places
 
 
 def _validity(array: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
@@ -166,9 +207,9 @@ def mapped(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
         return _mapped_decimal(array, change)
     data = numbers(array)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        new = fitted(change(data.astype(np.float64)), data.dtype)
+        new = fitted(change(data.astype(np.float64, copy=False)), data.dtype)
     if data.dtype.kind == "f":
-        new[np.isnan(data)] = np.nan
+        new = np.where(np.isnan(data), data, new)
     return with_numbers(array, new)
 
 
@@ -176,7 +217,7 @@ def fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Floats in a numeric dtype: whole numbers rounded half to even and clipped to the limits; NaN becomes 0."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return values.astype(dtype)
+            return values.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
     rounded = np.rint(values)
     # float(2**63 - 1) is 2**63, one too many: what reaches the limits is set from the integers.
@@ -210,10 +251,12 @@ def differs(old: pa.Array, new: pa.Array) -> Flags:
     """
     if not len(old):
         return np.zeros(0, dtype=bool)
+    if new.null_count == len(new):
+        return valid(old)
+    if _same_words(old, new):
+        return differs(old.indices.cast(pa.int64()), new.indices.cast(pa.int64()))
     old, new = plain(old), plain(new)
     kind = old.type
-    if pa.types.is_null(kind):
-        return np.zeros(len(old), dtype=bool)
     if kind.num_fields:
         return np.array([a != b for a, b in zip(old.to_pylist(), new.to_pylist(), strict=True)], dtype=bool)
     if fixed_width(kind):
@@ -224,6 +267,13 @@ def differs(old: pa.Array, new: pa.Array) -> Flags:
         both = valid(old), valid(new)
         unequal = np.where(both[0] & both[1], unequal, both[0] ^ both[1])
     return unequal
+
+
+def _same_words(old: pa.Array, new: pa.Array) -> bool:
+    """Whether the new dictionary is the old one, with more words behind it perhaps, so that places tell values."""
+    if not (pa.types.is_dictionary(old.type) and pa.types.is_dictionary(new.type)):
+        return False
+    return bool(new.dictionary.slice(0, len(old.dictionary)).equals(old.dictionary))
 
 
 def _numbers_differ(old: NDArray[Any], new: NDArray[Any]) -> Flags:

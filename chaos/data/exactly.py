@@ -25,6 +25,8 @@ def drawn_among_changeable(fault: CellFault, cells: Cells, ids: RowIds, key: int
     requested = fault.rate * float(share.sum())
     eligible = np.flatnonzero(share > 0.0)
     can_change = np.zeros(cells.rows)
-    for step in changes(fault.edit, fault.columns(), Victims(eligible, ids, key, cells)):
+    for step in changes(
+        fault.edit, fault.columns(), Victims(eligible, ids, key, cells), dictionaries=fault.dictionaries
+    ):
         can_change[step.rows] = share[step.rows]
     return select_exactly(key, ids, round(requested), can_change), requested

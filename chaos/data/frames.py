@@ -12,7 +12,7 @@ import pyarrow as pa
 from chaos.data.adapters import Adapter, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, DrawnFault, require
-from chaos.data.columns import joined, whole
+from chaos.data.columns import joined, plain, whole
 from chaos.data.ledger import (
     CellsChanged,
     ColumnDropped,
@@ -116,15 +116,16 @@ class FrameCells:
         with _one_type(column, self.fault):
             return self.adapter.type_of(self.frame, column)
 
-    def take(self, column: str, rows: I64) -> pa.Array:
-        """The values at some rows, ascending."""
+    def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
+        """The values at some rows, ascending; with their dictionary only if that is asked for."""
         with _one_type(column, self.fault):
-            return self.adapter.gather(self.frame, column, rows)
+            values = self.adapter.gather(self.frame, column, rows)
+        return values if dictionaries else plain(values)
 
     def whole(self, column: str) -> pa.Array:
         """All values of a column."""
         with _one_type(column, self.fault):
-            return self.adapter.gather(self.frame, column, None)
+            return plain(self.adapter.gather(self.frame, column, None))
 
 
 @contextmanager

@@ -28,8 +28,8 @@ class Cells(Protocol):
         """The type of a column's values."""
         ...
 
-    def take(self, column: str, rows: I64) -> pa.Array:
-        """The values at some rows, ascending."""
+    def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
+        """The values at some rows, ascending; with their dictionary only if that is asked for."""
         ...
 
     def whole(self, column: str) -> pa.Array:
@@ -56,12 +56,13 @@ class TableCells:
         """The type of a column's values."""
         return value_type(self.table.schema.field(column).type)
 
-    def take(self, column: str, rows: I64) -> pa.Array:
-        """The values at some rows, ascending."""
+    def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
+        """The values at some rows, ascending; with their dictionary only if that is asked for."""
         array = whole(self.table, column)
         if not pa.types.is_dictionary(array.type):
             array = plain(array)
-        return plain(array if len(rows) == len(array) else array.take(pa.array(rows)))
+        values = array if len(rows) == len(array) else array.take(pa.array(rows))
+        return values if dictionaries else plain(values)
 
     def whole(self, column: str) -> pa.Array:
         """All values of a column."""

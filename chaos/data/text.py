@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from chaos.data.columns import Floats, valid
-from chaos.data.rows import I64
+from chaos.data.columns import Flags, valid
+from chaos.data.rows import I64, U64
 
 Codes = NDArray[Any]
+
+#: Typing errors: a neighbouring key, two characters exchanged, one left out, one doubled.
+KINDS = ("neighbour", "exchange", "omit", "double")
 
 #: Neighbours on a keyboard, for typing errors; what is not here gets the next code point.
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
@@ -92,45 +96,56 @@ def _strings(like: pa.Array, offsets: I64, data: bytes) -> pa.Array:
     return pa.Array.from_buffers(like.type, len(like), [bits, where, pa.py_buffer(data)])
 
 
-def typo(array: pa.Array, kind: Floats, place: Floats) -> pa.Array:
-    """One typing error in each text that is not empty; each is another text than before.
+def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
+    """One typing error of one of the kinds in each text that is not empty; each is another text than before.
 
-    By ``kind`` (uniform draws): a neighbouring key, two characters exchanged, one left out, one doubled. By
-    ``place``: where.
+    The random bits say which kind and where. What a text is too short for, or would not change it, becomes a
+    neighbouring key.
 
-    >>> typo(pa.array(["Delta", "UA", ""]), np.array([0.0, 0.6, 0.9]), np.array([0.5, 0.0, 0.0])).to_pylist()
-    ['Dekta', 'A', '']
+    >>> typo(pa.array(["Delta", "UA", ""]), np.array([0, 2 << 14, 0], dtype=np.uint64)).to_pylist()
+    ['Felta', 'A', '']
     """
     texts = Texts.of(array)
     lengths, starts, codes = texts.lengths, texts.starts, texts.codes
     if not len(codes):
         return array
-    last = lengths - 1
-    which = np.where(lengths > 0, (kind * 4).astype(np.int64), -1)
-    at = (place * lengths).astype(np.int64)
-    at -= (which == 1) & (at == last) & (at > 0)
-    spot = np.minimum(starts + at, len(codes) - 1)
-    following = np.minimum(spot + 1, len(codes) - 1)
-    exchange = (which == 1) & (last > 0) & (codes[spot] != codes[following])
-    drop, double = (which == 2) & (last > 0), which == 3
-    replace = (which >= 0) & ~(exchange | drop | double)
+    spot = starts + ((bits >> np.uint64(33)) * lengths.view(np.uint64) >> np.uint64(31)).view(np.int64)
     new = codes.copy()
-    new[spot[exchange]], new[following[exchange]] = codes[following[exchange]], codes[spot[exchange]]
-    new[spot[replace]] = neighbours(codes[spot[replace]])
-    return Texts(_resized(new, spot[drop], spot[double]), lengths - drop + double).to_arrow(array)
+    if tuple(kinds) == ("neighbour",):
+        spot = spot[lengths > 0]
+        new[spot] = neighbours(codes[spot])
+        return Texts(new, lengths).to_arrow(array)
+    which = np.array([KINDS.index(kind) for kind in kinds], dtype=np.int8)[
+        ((bits & np.uint64(0xFFFF)) * np.uint64(len(kinds)) >> np.uint64(16)).view(np.int64)
+    ]
+    which[lengths < 2] = 0
+    exchange = which == 1
+    first = spot[exchange]
+    first -= first == (starts + lengths - 1)[exchange]
+    same = codes[first] == codes[first + 1]
+    which[np.flatnonzero(exchange)[same]] = 0
+    first = first[~same]
+    new[first], new[first + 1] = codes[first + 1], codes[first]
+    replaced = spot[(which == 0) & (lengths > 0)]
+    new[replaced] = neighbours(codes[replaced])
+    drop, double = which == 2, which == 3
+    if drop.any() or double.any():
+        new = _resized(new, spot, drop, double)
+    return Texts(new, lengths - drop + double).to_arrow(array)
 
 
-def _resized(codes: Codes, dropped: I64, doubled: I64) -> Codes:
-    """The codes without those at some places, and with those at others twice; both ascending."""
+def _resized(codes: Codes, spot: I64, drop: Flags, double: Flags) -> Codes:
+    """The codes without those at some spots, which ascend, and with those at others twice."""
     kept = np.ones(len(codes), dtype=bool)
-    kept[dropped] = False
-    # Where the copies stand in the result: each place moves by what was dropped and doubled before it.
-    copies = doubled - np.searchsorted(dropped, doubled) + np.arange(1, len(doubled) + 1)
-    out = np.empty(len(codes) - len(dropped) + len(doubled), dtype=codes.dtype)
+    kept[spot[drop]] = False
+    # Where the copies stand in the result: each spot moves by what was dropped and doubled up to there.
+    shift = np.cumsum(double.astype(np.int64) - drop)
+    copies = (spot + shift)[double]
+    out = np.empty(len(codes) + int(shift[-1]), dtype=codes.dtype)
     own = np.ones(len(out), dtype=bool)
     own[copies] = False
     out[own] = codes[kept]
-    out[copies] = codes[doubled]
+    out[copies] = codes[spot[double]]
     return out
 
 

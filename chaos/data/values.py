@@ -50,6 +50,9 @@ def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str)
     >>> places(pa.array(["b", "x", None]), ["a", "b"], fault="data.label_noise", param="classes").tolist()
     [1, -1, -1]
     """
+    if pa.types.is_dictionary(values.type):
+        of_words = places(plain(values.dictionary), items, fault=fault, param=param)
+        return of_words[values.indices.fill_null(0).to_numpy()] if len(of_words) else np.full(len(values), -1)
     try:
         if alike(values.type, items):
             return np.asarray(pc.index_in(values, pa.array(items).cast(values.type)).fill_null(-1)).astype(np.int64)

@@ -46,7 +46,8 @@ class Kept(Generic[_K, _V]):
 
     def put(self, key: _K, thing: _V) -> None:
         """Keep a thing; the oldest make room."""
-        self.forget(lambda known: known == key)
+        if (known := self._things.pop(key, None)) is not None:
+            self._total -= self._size(known)
         self._things[key] = thing
         self._total += self._size(thing)
         while self._total > self._limit and len(self._things) > 1:

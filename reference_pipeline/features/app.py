@@ -29,7 +29,7 @@ from reference_pipeline.tail import TailLog, asked_after
 #: Labels that monitoring may still ask for.
 _LABELS_KEPT = 20_000
 #: The feeds whose features depend on earlier partitions, and how far back that goes, in seconds.
-_REMEMBERED_S = {"flights": ARRIVAL_WINDOW_S, "weather": VIEWS["weather"].ttl_s}
+_REMEMBERED_S = {"flights": ARRIVAL_WINDOW_S, "weather": VIEWS["weather"].max_age_s}
 
 
 class FeatureService:

@@ -20,11 +20,12 @@ LATE_MIN = 15
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One kind of entity: its features, how long a stored value lives, and how old it may be served, in seconds."""
+    """One kind of entity: its features, how long a stored value lives (None: for good), and how old it may be
+    served, in seconds."""
 
     kind: str
     features: tuple[str, ...]
-    ttl_s: int
+    ttl_s: int | None
     max_age_s: float
 
 
@@ -41,7 +42,7 @@ VIEWS: Mapping[str, View] = {
             6 * 3600,
             3 * 3600,
         ),
-        View("plane", ("year", "seats"), 400 * 24 * 3600, 400 * 24 * 3600),
+        View("plane", ("year", "seats"), None, math.inf),
     )
 }
 

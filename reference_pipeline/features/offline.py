@@ -6,6 +6,7 @@ never a later one, and never one that the online store would have let expire.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def as_of(
     kinds = np.asarray(log["kind"].to_pylist(), dtype=object)
     for kind, view in VIEWS.items():
         part = log.filter(pa.array(kinds == kind)) if len(kinds) else log
-        rows = _latest(part, keys[kind], moments, view.ttl_s)
+        rows = _latest(part, keys[kind], moments, math.inf if view.ttl_s is None else view.ttl_s)
         found = rows >= 0
         for i, name in enumerate(view.features):
             features[f"{kind}.{name}"] = _picked(part[f"v{i}"].to_numpy(), rows, found)

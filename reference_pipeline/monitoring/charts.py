@@ -25,9 +25,9 @@ from reference_pipeline.training.history import write_atomically
 from reference_pipeline.training.model import fit
 
 #: A window is the latest so many predictions, none older than so many seconds; with fewer rows it isn't judged.
-WINDOW_ROWS = 100
+WINDOW_ROWS = 60
 WINDOW_S = 6 * 3600
-ROWS_AT_LEAST = 50
+ROWS_AT_LEAST = 40
 #: Quality is judged on predictions that were made this long ago: most of their labels are known by now.
 LABEL_LAG_S = 6 * 3600
 QUALITY_ROWS = 200

@@ -27,7 +27,7 @@ PARAMETERS: Mapping[str, Any] = {
     "seed": 1,
     "verbose": -1,
 }
-ROUNDS = 60
+ROUNDS = 50
 SIMPLIFIED_ROUNDS = 30
 
 

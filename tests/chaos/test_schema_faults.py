@@ -133,7 +133,7 @@ def test_precision() -> None:
 
 
 RESHAPING: list[tuple[str, dict[str, Any], list[str]]] = [
-    ("schema.add_column", {"column": "new", "value": 3.0, "place": "start"}, ["new", *TABLE.column_names]),
+    ("schema.add_column", {"to": "new", "value": 3.0, "place": "start"}, ["new", *TABLE.column_names]),
     (
         "schema.duplicate_column",
         {"column": "origin"},
@@ -194,7 +194,7 @@ def test_a_field_moves_in_and_out_again() -> None:
 @pytest.mark.parametrize(
     ("fault", "params", "reason"),
     [
-        ("schema.add_column", {"column": "origin"}, "column: there is a column 'origin' already"),
+        ("schema.add_column", {"to": "origin"}, "to: there is a column 'origin' already"),
         ("schema.duplicate_column", {"column": "origin", "to": "day"}, "to: there is a column 'day' already"),
         ("schema.rename_column", {"column": "origin", "to": "day"}, "to: there is a column 'day' already"),
         ("schema.move_field", {"column": "origin", "into": "day"}, "into: there is a column 'day' already"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class ClockedStore:
             raise self.broken
         self.writes += 1
         for key, values, through, ttl_s in entries:
-            self.values[key] = (self._clock.at + ttl_s, {**values, STAMP: through})
+            self.values[key] = (self._clock.at + (math.inf if ttl_s is None else ttl_s), {**values, STAMP: through})
 
     async def read(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:
         if self.broken is not None:

@@ -26,7 +26,7 @@ class Adapter(Protocol):
         ...
 
     def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
-        """A column's values at some rows, ascending, or all of them; without a dictionary."""
+        """A column's values at some rows, ascending, or all of them; in a dictionary if it has one."""
         ...
 
     def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:

@@ -27,7 +27,7 @@ class ArrowAdapter:
 
     def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
         cells = TableCells(_table(frame))
-        return cells.whole(name) if rows is None else cells.take(name, rows)
+        return cells.whole(name) if rows is None else cells.take(name, rows, dictionaries=True)
 
     def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
         table = _table(frame)

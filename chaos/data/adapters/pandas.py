@@ -8,9 +8,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from chaos.data.columns import joined, plain, scattered, value_type
+from chaos.data.columns import in_words, joined, plain, scattered, value_type
 from chaos.data.rows import I64
 
 
@@ -36,12 +35,12 @@ class PandasAdapter:
     def gather(self, frame: pd.DataFrame, name: str, rows: I64 | None) -> pa.Array:
         series = frame[name]
         if rows is None or len(rows) == len(series):
-            return plain(_to_arrow(series))
+            return _to_arrow(series)
         if isinstance(series.dtype, pd.CategoricalDtype):
             return _gathered_categories(series, rows)
         if isinstance(series.dtype, np.dtype):
             return _from_numpy(series.to_numpy().take(rows))
-        return plain(_to_arrow(pd.Series(series.array.take(rows), copy=False)))
+        return _to_arrow(pd.Series(series.array.take(rows), copy=False))
 
     def scatter(self, frame: pd.DataFrame, name: str, rows: I64, values: pa.Array, form: Any = None) -> pd.DataFrame:
         column = _scattered(frame[name], rows, values)
@@ -129,6 +128,8 @@ def _to_arrow(series: pd.Series[Any]) -> pa.Array:
 def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
     """A copy of the column with other values at some rows."""
     dtype = series.dtype
+    if not isinstance(dtype, pd.CategoricalDtype):
+        values = plain(values)
     if isinstance(dtype, np.dtype):
         return _scattered_numpy(series, rows, values, dtype)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -166,15 +167,12 @@ def _objects(values: pa.Array) -> Any:
 
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
     """New categories are put behind the old ones; the order of ordered ones stays."""
-    words = plain(pa.array(dtype.categories, from_pandas=True))
-    new = values.cast(words.type) if values.type != words.type else values
-    places = pc.index_in(new, words)
-    lacking = new.filter(pc.and_(new.is_valid(), places.is_null()))
+    old = plain(pa.array(dtype.categories, from_pandas=True))
+    words, places = in_words(old, values)
     codes: Any = series.cat.codes.to_numpy(copy=True)
-    if len(lacking):
-        more = lacking.unique()
-        dtype = pd.CategoricalDtype(dtype.categories.append(pd.Index(_from_arrow(more))), dtype.ordered)
-        places = pc.index_in(new, pa.concat_arrays([words, more]))
+    if len(words) > len(old):
+        more = pd.Index(_from_arrow(words.slice(len(old))))
+        dtype = pd.CategoricalDtype(dtype.categories.append(more), dtype.ordered)
         codes = codes.astype(np.int64)
     codes[rows] = places.fill_null(-1).to_numpy(zero_copy_only=False)
     return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
@@ -182,8 +180,9 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
 
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
     words = plain(pa.array(series.dtype.categories, from_pandas=True))  # type: ignore[union-attr]
-    codes = series.cat.codes.to_numpy().take(rows).astype(np.int64)
-    return words.take(pa.array(codes, mask=codes < 0))
+    codes = series.cat.codes.to_numpy().take(rows)
+    missing = codes < 0
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)
 
 
 def _as_it_was(column: Any, dtype: Any) -> Any:

@@ -26,7 +26,7 @@ class PolarsAdapter:
 
     def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
         series = frame.get_column(name)
-        return _values(series if rows is None or len(rows) == len(series) else series.gather(rows))
+        return _to_arrow(series if rows is None or len(rows) == len(series) else series.gather(rows))
 
     def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
         series = frame.get_column(name)
@@ -67,7 +67,7 @@ class PolarsAdapter:
 def _text_scattered(series: Any, rows: I64, values: pa.Array, form: Any) -> Any:
     """Strings stay views, and only the new ones are written; an enum of fixed words grows by what is new."""
     dtype = form if form is not None else series.dtype
-    new = pl.Series(series.name, pl.from_arrow(values), pl.String)
+    new = pl.Series(series.name, pl.from_arrow(plain(values)), pl.String)
     changed = series.cast(pl.String).scatter(rows, new)
     if isinstance(dtype, pl.Enum) and form is None:
         words = dtype.categories

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -50,12 +50,11 @@ class Restamp(PayloadFault):
 
     def deliver(self, refs: Sequence[BatchRef], *, now: float, since: float, seed: int) -> Sequence[BatchRef]:
         newest = newest_at(refs)
-        return [
-            ref
-            if ref.published_at <= since or (old := newest(ref.published_at - self.age_s)) is ref
-            else ref.holding(old)
-            for ref in refs
-        ]
+        return [self._holding(newest, ref) if ref.published_at > since else ref for ref in refs]
+
+    def _holding(self, newest: Callable[[float], BatchRef], ref: BatchRef) -> BatchRef:
+        old = newest(ref.published_at - self.age_s)
+        return ref if old is ref else ref.holding(old)
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.columns import plain, whole

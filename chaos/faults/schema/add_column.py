@@ -26,7 +26,7 @@ class AddColumn(PayloadFault):
     position.
 
     >>> import pyarrow as pa, chaos
-    >>> fault = AddColumn(column="station", value="KJFK")
+    >>> fault = AddColumn(to="station", value="KJFK")
     >>> chaos.inject(pa.table({"temp": [39.0]}), fault, seed=7).to_pydict()
     {'temp': [39.0], 'station': ['KJFK']}
     """
@@ -35,10 +35,10 @@ class AddColumn(PayloadFault):
     name: ClassVar[str] = "schema.add_column"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = (
         "feed:weather",
-        {"column": "station_height", "value": 4.0, "place": "start"},
+        {"to": "station_height", "value": 4.0, "place": "start"},
     )
 
-    column: str = Field(min_length=1, description="The new column's name.")
+    to: str = Field(min_length=1, description="The new column's name.")
     value: float | str | None = Field(default=None, description="What stands in every row of it.")
     place: Literal["end", "start"] = Field(default="end", description="Where it stands among the others.")
 
@@ -48,9 +48,9 @@ class AddColumn(PayloadFault):
         from chaos.data.column_rewrite import reshaped
 
         table = batch.table
-        if self.column in batch.names:
-            raise InvalidFault(self.name, [Problem("column", f"there is a column {self.column!r} already")])
+        if self.to in batch.names:
+            raise InvalidFault(self.name, [Problem("to", f"there is a column {self.to!r} already")])
         kind = pa.float64() if isinstance(self.value, float) else pa.string()
         values = pa.array([self.value] * table.num_rows, kind)
         index = len(batch.names) if self.place == "end" else 0
-        return reshaped(self.name, batch, table.add_column(index, pa.field(self.column, kind), values))
+        return reshaped(self.name, batch, table.add_column(index, pa.field(self.to, kind), values))

@@ -53,18 +53,20 @@ class Burst(PayloadFault):
 
         require_values(self, batch)
         rows = batch.table.num_rows
-        order = np.repeat(np.arange(rows), self._times(batch, seed))
-        if len(order) == rows:
+        times = self._times(batch, seed)
+        total = int(times.sum())
+        if total == rows:
             return batch, 0
-        if len(order) > _ROWS_MAX:
-            what = f"would make {len(order)} rows of {rows}; the gateway holds at most {_ROWS_MAX}"
+        if total > _ROWS_MAX:
+            what = f"would make {total} rows of {rows}; the gateway holds at most {_ROWS_MAX}"
             raise InvalidFault(self.name, [Problem("factor", what)])
+        order = np.repeat(np.arange(rows), times)
         table = batch.table.take(pa.array(order))
         if self.fresh is not None:
             index = table.schema.get_field_index(self.fresh)
             ids = _numbered(table.column(index), order)
             table = table.set_column(index, table.schema.field(index).with_type(ids.type), ids)
-        return batch.with_table(table.combine_chunks()), len(order) - rows
+        return batch.with_table(table.combine_chunks()), total - rows
 
     def _times(self, batch: Batch, seed: int) -> NDArray[np.int64]:
         import numpy as np

@@ -52,36 +52,34 @@ class CutRecord(PayloadFault):
         if kind not in ("csv", "json"):
             end = max(round(len(payload) * self.keep), 2)
             return end // 2, end
-        ends = _line_ends(payload) if kind == "csv" else _object_ends(payload)
-        if len(ends) < 2:
-            return 0, 0
-        last = max(round((len(ends) - 1) * self.keep), 1)
-        return ends[last - 1], ends[last] - (kind == "csv")
+        spans = _lines(payload)[1:] if kind == "csv" else _objects(payload)
+        return spans[max(round(len(spans) * self.keep), 1) - 1] if spans else (0, 0)
 
 
-def _line_ends(payload: bytes) -> list[int]:
-    """Where each line of a CSV ends, the header's first; a line break within quotes ends none."""
-    ends, quoted = [], False
+def _lines(payload: bytes) -> list[tuple[int, int]]:
+    """Each line of a CSV, the header first; a line break within quotes ends none."""
+    spans, start, quoted = [], 0, False
     for place, byte in enumerate(payload):
         if byte == ord('"'):
             quoted = not quoted
         elif byte == ord("\n") and not quoted:
-            ends.append(place + 1)
-    return ends
+            spans.append((start, place))
+            start = place + 1
+    return spans
 
 
-def _object_ends(payload: bytes) -> list[int]:
-    """Where the array begins and each object in it ends."""
-    ends, depth, quoted, escaped = [payload.find(b"[") + 1], 0, False, False
+def _objects(payload: bytes) -> list[tuple[int, int]]:
+    """Each object of the array, from brace to brace."""
+    spans, start, depth, quoted, escaped = [], 0, 0, False, False
     for place, byte in enumerate(payload):
         if quoted:
             quoted, escaped = escaped or byte != ord('"'), byte == ord("\\") and not escaped
         elif byte == ord('"'):
             quoted = True
         elif byte == ord("{"):
-            depth += 1
+            start, depth = (start if depth else place), depth + 1
         elif byte == ord("}"):
             depth -= 1
             if depth == 0:
-                ends.append(place + 1)
-    return ends
+                spans.append((start, place + 1))
+    return spans

@@ -32,7 +32,7 @@ class PartialFile(PayloadFault):
     """
 
     name: ClassVar[str] = "volume.partial_file"
-    example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:planes", {"missing": 0.5})
+    example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:flights", {"missing": 0.5})
 
     missing: float = Field(default=0.5, gt=0.0, le=1.0, description="The share of bytes that is missing.")
     where: Literal["end", "start", "middle"] = Field(default="end", description="Which bytes.")

@@ -30,7 +30,7 @@ class Truncated(PayloadFault):
     """
 
     name: ClassVar[str] = "volume.truncated"
-    example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:planes", {"keep": 0.5})
+    example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:flights", {"keep": 0.5})
 
     keep: float = Field(default=0.5, ge=0.0, le=1.0, description="The share of rows that is left, rounded up.")
     share_of_batches: float = Field(default=1.0, ge=0.0, le=1.0, description="How many batches are hit, each drawn.")

@@ -167,3 +167,17 @@ def test_objects_in_csv_are_json() -> None:
     ref = replace(BatchRef.from_json(manifest_of("weather", 0)), columns={"a": "object"})
     table = pa.table({"a": [{"b": 1}, None]})
     assert encode(Batch(table, ref)) == b'a\n"{""b"":1}"\n""\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("csv", b"a,b\n5,5.0\n-2,1.5\n2.5,\n,7.25\n"),
+        ("json", b'[{"a":5,"b":5.0},{"a":2.5,"b":null},{"a":-1,"b":1.0}]'),
+    ],
+)
+def test_whole_numbers_among_fractions_are_written_as_they_were(kind: str, payload: bytes) -> None:
+    ref = replace(BatchRef.from_json(manifest_of("weather", 0)), columns={"a": "float64", "b": "float64"}, format=kind)
+    batch = decode(payload, ref)
+    assert batch.column_types() == {"a": "float64", "b": "float64"}
+    assert encode(batch) == payload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def test_examples_are_fragments_of_a_scenario(name: str) -> None:
     fault = registry.create(name, entry.get("with", {}))
     fault.check_point(Point.parse(entry["point"]))
     assert fault == registry.get(name)(**registry.get(name).example[1])
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_sessions_run_as_they_stand(name: str) -> None:
+    for code in re.findall(r"```pycon\n(.*?)\n```", sections()[name], flags=re.DOTALL):
+        test = doctest.DocTestParser().get_doctest(code + "\n", {}, name, None, None)
+        output: list[str] = []
+        assert not doctest.DocTestRunner(verbose=False).run(test, out=output.append).failed, "".join(output)
 
 
 def test_tables_are_whole_and_links_lead_somewhere() -> None:

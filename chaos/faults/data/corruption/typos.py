@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from chaos.data.cells import Victims
 
+Kind = Literal["neighbour", "exchange", "omit", "double"]
+
 __all__ = ["Typos"]
 
 
@@ -24,7 +26,7 @@ class Typos(TextFault):
 
     >>> import pyarrow as pa, chaos
     >>> chaos.inject(pa.table({"name": ["Boeing"]}), "data.typos", column="name", rate=1, seed=7).to_pydict()
-    {'name': ['Being']}
+    {'name': ['Boeng']}
     """
 
     name: ClassVar[str] = "data.typos"
@@ -32,9 +34,13 @@ class Typos(TextFault):
 
     errors: int = Field(default=1, ge=1, le=20, description="How many errors a text gets, each on top of the last.")
 
+    kinds: tuple[Kind, ...] = Field(
+        default=("neighbour", "exchange", "omit", "double"), min_length=1, description="The kinds, each equally likely."
+    )
+
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         from chaos.data.text import typo
 
         for i in range(self.errors):
-            values = typo(values, victims.draws(f"kind {i}"), victims.draws(f"place {i}"))
+            values = typo(values, victims.bits(f"error {i}"), self.kinds)
         return values

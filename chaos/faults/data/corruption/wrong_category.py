@@ -41,6 +41,8 @@ class WrongCategory(ColumnFault):
 
     categories: Scalars = Field(min_length=2, description="The categories that there are.")
 
+    dictionaries: ClassVar[bool] = True
+
     @model_validator(mode="after")
     def _different(self) -> WrongCategory:
         require_different(self.categories, "categories")

@@ -37,6 +37,8 @@ class LabelNoise(ColumnFault):
 
     classes: Scalars = Field(min_length=2, description="The labels that there are.")
 
+    dictionaries: ClassVar[bool] = True
+
     @model_validator(mode="after")
     def _different(self) -> LabelNoise:
         require_different(self.classes, "classes")
