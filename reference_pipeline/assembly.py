@@ -37,7 +37,7 @@ from reference_pipeline.training.history import first_model
 #: The nightly retrain, in seconds after midnight UTC: three in the morning in New York.
 RETRAIN_AT_S = 7 * 3600
 _RETRY_S = 600
-_REGISTRY_POLL_S = 600
+_REGISTRY_POLL_S = 1800
 _CALL_TIMEOUT_S = 5.0
 _TRAINING_TIMEOUT_S = 600.0
 #: How many periods of its own a feed may miss before it counts as silent, beyond what history's gaps explain.

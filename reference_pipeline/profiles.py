@@ -47,9 +47,9 @@ class Profile:
     watch_s: float
     """How often serving is watched."""
     scrape_s: float
-    """How often the other services are looked at."""
+    """How often what data passes through is looked at: ingestion and features."""
     review_s: float
-    """How often the predictions of the last hours are looked at: drift, quality."""
+    """How often every service, and the predictions of the last hours (drift, quality), are looked at."""
 
     # Incident response and recovery
     supervised: bool
@@ -111,7 +111,7 @@ MATURE = Profile(
         "model_age",
         "training",
     ),
-    watch_s=60,
+    watch_s=120,
     scrape_s=300,
     review_s=900,
     supervised=True,

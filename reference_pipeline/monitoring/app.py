@@ -23,11 +23,17 @@ from reference_pipeline.rhythm import Rhythm
 
 
 class Depth(IntEnum):
-    """How much a look takes in: serving alone; every service; and the predictions of the last hours too."""
+    """How much a look takes in: serving alone; what data passes through; every service and the latest predictions."""
 
     WATCH = 0
     SCRAPE = 1
     REVIEW = 2
+
+
+_LOOKED_AT: Mapping[Depth, tuple[str, ...]] = {
+    Depth.WATCH: ("serving",),
+    Depth.SCRAPE: ("serving", "ingestion", "features"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class Monitor:
         self._unsent: list[deque[dict[str, Any]]] = [deque() for _ in receivers]
         self._recent = RecentPredictions()
         self._before: dict[Depth, Snapshot] = {}
+        self._statuses: dict[str, Mapping[str, Any] | None] = {}
         self._looks = 0
 
     async def run(self) -> None:
@@ -86,15 +93,16 @@ class Monitor:
 
     async def look(self, depth: Depth) -> None:
         """One look, and the checks of its depth."""
-        names = self._services if depth else ("serving",)
-        statuses = {name: await self._status(name) for name in names}
+        for name in self._services:
+            if depth == Depth.REVIEW or name in _LOOKED_AT[depth] or name not in self._statuses:
+                self._statuses[name] = await self._status(name)
         at = self._clock.now()
         recent = older = EMPTY
         if depth == Depth.REVIEW:
             await self._follow_logs()
             recent = self._recent.window(at, WINDOW_ROWS)
             older = self._recent.window(at - LABEL_LAG_S, QUALITY_ROWS)
-        now = Snapshot(at, statuses, recent, older, self._charts, self._expected_gap_s)
+        now = Snapshot(at, dict(self._statuses), recent, older, self._charts, self._expected_gap_s)
         found = {name: list(CHECKS[name](now, self._before.get(_depth_of(name)))) for name in self._due(depth)}
         self._before |= {level: now for level in Depth if level <= depth}
         self._looks += 1

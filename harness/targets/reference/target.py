@@ -6,7 +6,6 @@ import hashlib
 import logging
 import platform
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +19,7 @@ from harness.runner import Conductor
 from harness.scenario import TargetFacts
 from harness.targets.base import Arm, Interrupt
 from harness.targets.reference import layout
+from harness.targets.reference.scratch import scratch_folder
 from reference_pipeline.columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class ReferenceTarget:
         from reference_pipeline.training.history import prepare_examples
 
         prepared = prepare()
-        folder = Path(tempfile.mkdtemp(prefix="pipequake-"))
+        folder = scratch_folder()
         world = World(epoch=arm.start.timestamp(), seed=arm.seed)
         try:
             with JournalWriter(journal) as writer, _logged(journal.with_suffix(".log"), world):

@@ -1,0 +1,85 @@
+"""Fuzzing: any fault on any frame changes what its ledger says, nothing else, and reverts to the bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from frame_kinds import DATA_FAULTS, KINDS, frame_of, values_of
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from chaos.data.frames import Corrupted, corrupt
+from chaos.data.ledger import CellsChanged, RowsTaken
+from chaos.errors import InvalidFault
+from chaos.fault import FeedFault
+from chaos.registry import registry
+from chaos.testing import faults
+
+TYPES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
+    (pa.float64(), st.floats(width=64)),
+    (pa.float32(), st.floats(width=32)),
+    (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    (pa.uint8(), st.integers(0, 255)),
+    (pa.bool_(), st.booleans()),
+    (pa.string(), st.text(max_size=8)),
+    (pa.large_string(), st.text(max_size=3)),
+    (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["p", "q", "ü"])),
+    (pa.timestamp("us"), st.integers(0, 2**50)),
+    (pa.timestamp("ns", "Europe/Berlin"), st.integers(0, 2**59)),
+    (pa.date32(), st.integers(0, 40_000)),
+]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    """A few columns a to e of any types, with nulls, in one chunk or several."""
+    rows = draw(st.integers(0, 30))
+    columns = {}
+    for name in "abcde":
+        kind, values = draw(st.sampled_from(TYPES))
+        filled = draw(st.lists(st.none() | values, min_size=rows, max_size=rows))
+        columns[name] = pa.array(filled, kind if not pa.types.is_dictionary(kind) else pa.string()).cast(kind)
+    table = pa.table(columns)
+    cut = draw(st.integers(0, rows))
+    return pa.concat_tables([table.slice(0, cut), table.slice(cut)]) if draw(st.booleans()) else table
+
+
+def _check(done: Corrupted[Any], frame: Any) -> None:
+    ledger = done.ledger
+    before, after = values_of(frame), values_of(done.frame)
+    rows = len(next(iter(before.values()), []))
+    assert ledger.changed == sum(
+        len(step.rows) + (len(step.removed) if isinstance(step, RowsTaken) else 0)
+        for step in ledger.steps
+        if isinstance(step, CellsChanged | RowsTaken)
+    )
+    order = list(range(rows))
+    for step in ledger.steps:
+        if isinstance(step, RowsTaken):
+            order = [order[i] for i in step.order]
+    masks = ledger.mask()
+    for column, values in after.items():
+        mask = masks.get(column)
+        for place, (value, source) in enumerate(zip(values, order, strict=True)):
+            if mask is None or not mask[place]:
+                assert repr(value) == repr(before[column][source]), f"{column} changed in row {place} and has no mark"
+    assert repr(values_of(done.reverted())) == repr(before)
+
+
+@pytest.mark.parametrize("name", DATA_FAULTS)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), table=tables(), kind=st.sampled_from(KINDS), seed=st.integers(0, 2**64 - 1))
+def test_any_fault_on_any_frame(name: str, data: st.DataObject, table: pa.Table, kind: str, seed: int) -> None:
+    fault = data.draw(faults(registry.get(name)))
+    assert isinstance(fault, FeedFault)
+    frame = frame_of(kind, table)
+    before = repr(values_of(frame))
+    try:
+        done = corrupt(frame, fault, seed=seed)
+    except InvalidFault:
+        assume(False)
+        return
+    assert repr(values_of(frame)) == before
+    _check(done, frame)
