@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from reference_pipeline.clock import SystemClock
+
 JsonObject = dict[str, Any]
 
 #: What a call to another service can end with, besides an answer.
@@ -102,7 +104,11 @@ def numbers(status: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 
 
 def service_routes(component: str, status: Callable[[], Mapping[str, Any]]) -> list[Route]:
-    """``/health``, ``/status`` (JSON, for the pipeline's monitoring) and ``/metrics`` (for Prometheus)."""
+    """``/health``, ``/status`` (JSON, for the pipeline's monitoring) and ``/metrics`` (for Prometheus).
+
+    A status also says when its process started (``started_at``, epoch seconds).
+    """
+    started_at = SystemClock().now()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StatusCollector(component, status))
 
@@ -110,7 +116,7 @@ def service_routes(component: str, status: Callable[[], Mapping[str, Any]]) -> l
         return JSONResponse({"ok": True})
 
     async def show_status(_: Request) -> Response:
-        return JSONResponse(status())
+        return JSONResponse({"started_at": started_at, **status()})
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")

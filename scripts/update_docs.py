@@ -2,9 +2,8 @@
 
     python scripts/update_docs.py [--check] [FILE...]
 
-A block that follows ``<!-- output: COMMAND -->`` holds the command's output, one that follows ``<!-- file: PATH -->`` the
-file. ``--check`` changes nothing and fails if a file's block is out of date (outputs depend on the machine's speed and are
-only compared by their commands' success).
+A block that follows ``<!-- output: COMMAND -->`` holds the command's output, one that follows ``<!-- file: PATH -->``
+the file. ``--check`` changes nothing and fails if a file's block is out of date (outputs are not run again then).
 """
 
 from __future__ import annotations

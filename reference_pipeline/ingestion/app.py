@@ -61,7 +61,8 @@ def create_ingestion(
 ) -> Ingestion:
     """The service for the feeds of ``feed_urls`` (name to the URL that ``/batches`` is appended to).
 
-    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Level ``statistical`` compares batches
+    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Level
+    ``statistical`` compares batches
     with ``baseline`` and raises ``ValueError`` without one; an unknown feed is a ``KeyError``.
     """
     if level == "statistical" and baseline is None:
