@@ -240,8 +240,8 @@ def faults(fault_class: type[Fault]) -> SearchStrategy[Fault]:
             return None  # parameters that are valid each and not together
 
     made = st.fixed_dictionaries(required, optional=optional).map(make)
-    always_valid = st.just(fault_class(**fault_class.example[1]))
-    return st.one_of(made.map(lambda fault: fault or fault_class(**fault_class.example[1])), always_valid)
+    example = fault_class(**fault_class.example[1])
+    return st.one_of(made.map(lambda fault: fault or example), st.just(example))
 
 
 def _values(annotation: Any, marks: Sequence[Any]) -> SearchStrategy[Any]:

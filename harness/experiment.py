@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from harness.scenario import ResolvedScenario, Scenario, resolve
-from harness.targets.base import Arm
+from harness.targets.base import Arm, Growth
 
-__all__ = ["plan_arms"]
+__all__ = ["grow", "plan_arms"]
 
 
 def plan_arms(
@@ -34,6 +35,18 @@ def plan_arms(
             control = replace(arm, arm_id=control_id, seed=control_seed, scenario=None, control=None, reference=())
             controls[control_id] = control if known is None else _longer(known, control)
     return [*controls.values(), *treatments]
+
+
+def grow(arms: Sequence[Arm], journal_of: Callable[[str], Path], kept: Collection[str] = ()) -> list[Growth]:
+    """The planned arms as trunks with their branches. Controls in ``kept`` need not be run for their own sake."""
+    growths = []
+    for control in (arm for arm in arms if arm.scenario is None):
+        branches = tuple(arm for arm in arms if arm.control == control.arm_id)
+        to_end = control.arm_id not in kept
+        if branches or to_end:
+            journals = {arm.arm_id: journal_of(arm.arm_id) for arm in (control, *branches)}
+            growths.append(Growth(control, branches, journals, to_end))
+    return growths
 
 
 def _treatment(resolved: ResolvedScenario, profile: str, backend: str) -> Arm:

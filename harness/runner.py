@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chaos.engine import Engine, Injection
 from chaos.errors import ChaosError
@@ -54,40 +55,52 @@ class Conductor:
         self._pushed = 0
         self._planned: dict[str, _Planned] = {}
         self._breached_since: dict[int, float] = {}
+        self._engine: Engine | None = None
 
     async def run(self) -> str:
         """Runs the arm; the reason of its end, which is also the last thing in its journal."""
         self._recorder.write("arm.start", self._arm.start_fields())
+        return await self._guarded(self._from_start)
+
+    async def resume(self) -> str:
+        """The same on a stage that runs already, after a steady state that holds: from the first fault on."""
+        return await self._guarded(self._treatment)
+
+    async def _guarded(self, phases: Callable[[], Awaitable[str]]) -> str:
+        """Reverts and ends the journal whatever happens."""
         reason, error = ERROR, None
-        engine: Engine | None = None
         try:
-            await self._stage.deploy()
-            scenario = self._arm.scenario
-            limits = scenario.blast_radius.caps() if scenario is not None else None
-            engine = Engine(self._stage.driver, self._recorder, self._stage.now, limits=limits)
-            self._stage.on_touched(self._touched_by(engine))
             self._interrupt.attach(self._changed.set)
-            reason = await self._phases(engine, scenario)
+            reason = await phases()
         except ChaosError as failure:
             error = str(failure)
         finally:
-            failures = await engine.revert_all() if engine is not None else []
+            failures = await self._engine.revert_all() if self._engine is not None else []
             if failures:
                 reason, error = DIRTY, "; ".join(f"{f.fault_id}: {f.error}" for f in failures)
             fields = {"reason": reason} | ({"error": error} if error else {})
             self._recorder.write("arm.end", fields, durable=True)
         return reason
 
-    async def _phases(self, engine: Engine, scenario: Scenario | None) -> str:
+    async def _from_start(self) -> str:
+        await self._stage.deploy()
         if not await self._until(self._arm.warmup_s):
             return INTERRUPTED
-        if scenario is None:
-            return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
-        if not self._steady(scenario):
-            return UNSTEADY
+        if self._arm.scenario is None:
+            return await self._to_horizon()
+        records, steady = steady_state(self._arm.scenario, self._stage)
+        for kind, fields in records:
+            self._recorder.write(kind, fields)
+        return await self._treatment() if steady else UNSTEADY
+
+    async def _treatment(self) -> str:
+        """The faults on their timeline, then what is left of the horizon."""
+        scenario = self._arm.scenario
+        assert scenario is not None
+        engine = Engine(self._stage.driver, self._recorder, self._stage.now, limits=scenario.blast_radius.caps())
+        self._engine = engine
+        self._stage.on_touched(self._touched_by(engine))
         self._schedule(scenario)
-        if scenario.stop:
-            self._push(self._arm.warmup_s + STOP_CHECK_S, "check", "")
         while self._due:
             when, _, what, fault_id = self._due[0]
             if when > self._arm.end_s:
@@ -103,6 +116,9 @@ class Conductor:
                 await self._revert(engine, fault_id)
             elif self._must_stop(scenario):
                 return STOPPED
+        return await self._to_horizon()
+
+    async def _to_horizon(self) -> str:
         return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
 
     async def _until(self, when: float) -> bool:
@@ -130,6 +146,8 @@ class Conductor:
             self._planned[fault_id] = _Planned(spec, fault_id, seed)
             if spec.after is None:
                 self._push(begin + (spec.at_s or 0.0), "inject", fault_id)
+        if scenario.stop:
+            self._push(begin + STOP_CHECK_S, "check", "")
 
     async def _inject(self, engine: Engine, fault_id: str) -> None:
         planned = self._planned[fault_id]
@@ -165,21 +183,6 @@ class Conductor:
                 self._push(self._stage.now() + after.delay_s, "inject", planned.fault_id)
                 self._changed.set()
 
-    def _steady(self, scenario: Scenario) -> bool:
-        """Probes the steady state and journals it."""
-        reasons = []
-        for condition in scenario.steady_state:
-            value = self._stage.probe(condition.probe, STEADY_WINDOW_S)
-            low, high = condition.at_least, condition.at_most
-            ok = value is not None and (low is None or value >= low) and (high is None or value <= high)
-            self._recorder.write("probe", {"name": condition.probe, "value": value, "ok": ok})
-            if not ok:
-                bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
-                shown = "no data" if value is None else f"{value:.4g}"
-                reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
-        self._recorder.write("steady_state", {"ok": not reasons, "reasons": reasons})
-        return not reasons
-
     def _must_stop(self, scenario: Scenario) -> bool:
         now = self._stage.now()
         for index, condition in enumerate(scenario.stop):
@@ -193,6 +196,29 @@ class Conductor:
                 return True
         self._push(now + STOP_CHECK_S, "check", "")
         return False
+
+
+def steady_state(scenario: Scenario, stage: Stage) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
+    """The journal's records of the steady state as it is now, and whether it holds."""
+    records: list[tuple[str, dict[str, Any]]] = []
+    reasons = []
+    for condition in scenario.steady_state:
+        value = stage.probe(condition.probe, STEADY_WINDOW_S)
+        low, high = condition.at_least, condition.at_most
+        ok = value is not None and (low is None or value >= low) and (high is None or value <= high)
+        records.append(("probe", {"name": condition.probe, "value": value, "ok": ok}))
+        if not ok:
+            bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+            shown = "no data" if value is None else f"{value:.4g}"
+            reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
+    records.append(("steady_state", {"ok": not reasons, "reasons": reasons}))
+    return records, not reasons
+
+
+def first_act_s(scenario: Scenario) -> float:
+    """When a treatment can first differ from its control, in seconds since the start."""
+    starts = [spec.at_s or 0.0 for spec in scenario.faults if spec.after is None]
+    return scenario.warmup_s + (0.0 if scenario.stop else min(starts, default=0.0))
 
 
 def _breached(condition: StopCondition, value: float) -> bool:

@@ -1,64 +1,67 @@
-"""Runs arms, in this process or in several; each arm is a process's only work while it lasts."""
+"""Runs trunks, each with its branches, in several processes at once.
+
+A *token* is the right to compute; there are as many as the user allows. A trunk holds one. For a branch it takes
+another if there is one, and otherwise lends its own and waits.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.queues import SimpleQueue
-from pathlib import Path
+from multiprocessing.synchronize import Semaphore
 from types import FrameType
 from typing import Any
 
 from harness.targets import load_target
-from harness.targets.base import Arm, Interrupt
+from harness.targets.base import Arm, Growth, Interrupt
 
-__all__ = ["Done", "run_arms"]
+__all__ = ["Done", "on_signals", "run_trunks"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Numeric libraries must not start threads: they would make runs slow and, under load, different.
 _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """An arm that ended: why, and what went wrong if anything did."""
 
-    arm: Arm
+    arm_id: str
     reason: str
     error: str | None = None
 
 
-Job = tuple[Arm, Path]
-
-
-def run_arms(jobs: Sequence[Job], processes: int, on_done: Callable[[Done], None], interrupt: Interrupt) -> None:
-    """Runs each (arm, journal); ``on_done`` is called as they end. An interrupt stops what runs and starts no more."""
-    os.environ.update(_SINGLE_THREADED)
-    if processes == 1 or len(jobs) == 1:
-        for arm, journal in jobs:
-            if interrupt.requested:
-                return
-            with on_signals(interrupt.request):
-                on_done(_run(arm, journal, interrupt))
-        return
-    _run_in_processes(jobs, processes, on_done, interrupt)
-
-
-def _run_in_processes(
-    jobs: Sequence[Job], processes: int, on_done: Callable[[Done], None], interrupt: Interrupt
+def run_trunks(
+    growths: Sequence[Growth], processes: int, on_done: Callable[[Done], None], interrupt: Interrupt
 ) -> None:
+    """Runs everything; ``on_done`` is called for each wanted arm as it ends. An interrupt stops what runs."""
+    os.environ.update(_SINGLE_THREADED)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["harness.targets.reference.simulated"])
     pids: SimpleQueue[int] = context.SimpleQueue()
+    ended: SimpleQueue[Done] = context.SimpleQueue()
+    tokens = context.BoundedSemaphore(processes)
     workers: list[int] = []
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(pids,)) as pool:
-        futures: dict[Future[Done], Arm] = {pool.submit(_work, arm, journal): arm for arm, journal in jobs}
+    open_arms = {arm_id for growth in growths for arm_id in growth.wanted}
+
+    def report(done: Done) -> None:
+        if done.arm_id in open_arms:
+            open_arms.discard(done.arm_id)
+            on_done(done)
+
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(pids, ended, tokens)) as pool:
+        largest_first = sorted(growths, key=lambda growth: -len(growth.branches))
+        futures = {pool.submit(_grow, growth): growth for growth in largest_first}
 
         def stop() -> None:
             interrupt.request()
@@ -71,37 +74,125 @@ def _run_in_processes(
 
         with on_signals(stop):
             pending = set(futures)
-            while pending:
-                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=lambda f: futures[f].arm_id):
-                    if not future.cancelled():
-                        on_done(_result(future, futures[future]))
+            while pending or not ended.empty():
+                done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                while not ended.empty():
+                    report(ended.get())
+                for future in done:
+                    for failure in _failures(future, futures[future]):
+                        report(failure)
 
 
-def _result(future: Future[Done], arm: Arm) -> Done:
+def _failures(future: Future[str | None], growth: Growth) -> list[Done]:
+    """What an interrupted or dead trunk leaves without an end."""
+    if future.cancelled():
+        return []
     try:
-        return future.result()
+        error = future.result()
     except BrokenProcessPool:
-        return Done(arm, "error", "its process died (killed, or out of memory)")
+        error = "its process died (killed, or out of memory)"
+    return [] if error is None else [Done(arm_id, "error", error) for arm_id in growth.wanted]
 
 
-def _begin(pids: SimpleQueue[int]) -> None:
-    """A worker's first act: between arms, signals only end it."""
+# -- in a worker
+
+
+@dataclass(slots=True)
+class _Worker:
+    ended: SimpleQueue[Done]
+    tokens: Semaphore
+
+
+_worker: _Worker | None = None
+
+
+def _begin(pids: SimpleQueue[int], ended: SimpleQueue[Done], tokens: Semaphore) -> None:
+    """A worker's first act: between trunks, an interrupt of the terminal is its parent's business."""
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pids.put(os.getpid())
+    _worker = _Worker(ended, tokens)
 
 
-def _work(arm: Arm, journal: Path) -> Done:
+def _grow(growth: Growth) -> str | None:
+    """One trunk with its branches; what went wrong with it."""
+    assert _worker is not None
+    brancher = _Brancher(_worker)
     interrupt = Interrupt()
-    with on_signals(interrupt.request):
-        return _run(arm, journal, interrupt)
+
+    def stop() -> None:
+        interrupt.request()
+        for pid in brancher.children:
+            _signal(pid)
+
+    with _worker.tokens, on_signals(stop):
+        error = None
+        try:
+            reason = load_target().run_trunk(growth, brancher.fork, interrupt)
+        except Exception as failure:  # an arm that crashes is an event of the run, never its end
+            reason, error = "error", f"{type(failure).__name__}: {failure}"
+        if brancher.branch is not None:
+            brancher.leave(Done(brancher.branch.arm_id, reason, error))
+        if error is None and growth.to_end:
+            _worker.ended.put(Done(growth.control.arm_id, reason))
+        brancher.join()
+        return error
 
 
-def _run(arm: Arm, journal: Path, interrupt: Interrupt) -> Done:
-    try:
-        return Done(arm, load_target().run_arm(arm, journal, interrupt))
-    except Exception as error:  # an arm that crashes is an event of the run, never its end
-        return Done(arm, "error", f"{type(error).__name__}: {error}")
+@dataclass(slots=True)
+class _Brancher:
+    """Forks branches off this process, as many at a time as there are tokens."""
+
+    worker: _Worker
+    children: dict[int, tuple[Arm, bool]] = field(default_factory=dict)
+    branch: Arm | None = None
+    _own_token: bool = False
+
+    def fork(self, arm: Arm) -> bool:
+        """True in the new process. The old one waits for it if it has to lend it its token."""
+        self._reap(os.WNOHANG)
+        own_token = self.worker.tokens.acquire(block=False)
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            self.branch, self._own_token, self.children = arm, own_token, {}
+            _die_with_parent()
+            return True
+        self.children[pid] = (arm, own_token)
+        if not own_token:
+            self._wait(pid, 0)
+        return False
+
+    def leave(self, done: Done) -> None:
+        """Ends a branch's process: nothing of the trunk's clean-up is its business."""
+        self.worker.ended.put(done)
+        if self._own_token:
+            self.worker.tokens.release()
+        os._exit(0)
+
+    def join(self) -> None:
+        """Waits for every branch."""
+        self._reap(0)
+
+    def _reap(self, options: int) -> None:
+        for pid in list(self.children):
+            self._wait(pid, options)
+
+    def _wait(self, pid: int, options: int) -> None:
+        ended, status = os.waitpid(pid, options)
+        if ended == 0:
+            return
+        arm, own_token = self.children.pop(pid)
+        if status != 0:  # it did not come to `leave`
+            if own_token:
+                self.worker.tokens.release()
+            self.worker.ended.put(Done(arm.arm_id, "error", "its process died (killed, or out of memory)"))
+
+
+def _die_with_parent() -> None:
+    """A branch must not outlive a trunk that was killed (Linux; elsewhere it just ends a little later)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def _numbers(array: pa.Array) -> pa.Array:
     if pa.types.is_decimal(array.type):
         return array.cast(pa.float64())
     if pa.types.is_temporal(array.type):
-        return array.cast(pa.int64()).cast(pa.float64(), safe=False)
+        return array.cast(pa.int64() if array.type.bit_width == 64 else pa.int32()).cast(pa.float64(), safe=False)
     return pa.array([_number(v) for v in array.to_pylist()], pa.float64())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from chaos.data.where import Where, where_refs
-from chaos.errors import InvalidFault
+from chaos.errors import InvalidFault, Problem
 from chaos.fault import ColumnKind, ColumnRef, PayloadFault, Unit
 
 if TYPE_CHECKING:
@@ -160,8 +160,16 @@ def require(fault: PayloadFault, cells: Cells) -> None:
     from chaos.gateway.column_types import type_name
 
     names = cells.names()
-    wanted = {column for _, column, kind in fault.column_refs() if kind is not ColumnKind.ANY}
-    problems = fault.check_columns({n: type_name(cells.type_of(n)) if n in wanted else "" for n in names})
+    refs = list(fault.column_refs())
+    wanted = {column for _, column, kind in refs if kind is not ColumnKind.ANY}
+    types = {name: type_name(cells.type_of(name)) if name in wanted else "" for name in names}
+    problems = fault.check_columns(types)
+    if not problems:  # a manifest calls times text as well, since they travel as text; these are the real types
+        problems = [
+            Problem(param, f"column {column!r} is {types[column]}, expected a text")
+            for param, column, kind in refs
+            if kind is ColumnKind.TEXT and not types[column].startswith(("string", "large_string", "null"))
+        ]
     if problems:
         raise InvalidFault(fault.name, problems)
 

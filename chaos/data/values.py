@@ -33,10 +33,8 @@ def typed(items: Sequence[Scalar], kind: pa.DataType, *, fault: str, param: str)
                 raise TypeError(f"{item!r} is of another kind")
         return pa.array(items).cast(kind) if not text else pa.array(items, kind)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidFault(
-            fault, [Problem(param, f"the column holds {kind}, which cannot be that: {reason}")]
-        ) from None
+        problem = Problem(param, f"does not fit a column of {kind}: {str(error).splitlines()[0]}")
+        raise InvalidFault(fault, [problem]) from None
 
 
 def constant(item: Scalar, kind: pa.DataType, count: int, *, fault: str, param: str) -> pa.Array:

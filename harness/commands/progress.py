@@ -43,7 +43,7 @@ class Progress:
 
     def ended(self, done: Done) -> None:
         """One arm has ended."""
-        self._bar.update(self._task, advance=1, description=done.arm.arm_id)
+        self._bar.update(self._task, advance=1, description=done.arm_id)
 
     def __enter__(self) -> Self:
         self._bar.__enter__()

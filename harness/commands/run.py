@@ -17,7 +17,7 @@ from harness.commands.progress import Progress
 from harness.console import report_console
 from harness.control_cache import ControlCache
 from harness.errors import UsageError
-from harness.experiment import plan_arms
+from harness.experiment import grow, plan_arms
 from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
@@ -26,7 +26,7 @@ from harness.scenario.suggest import suggestion
 from harness.targets import load_target
 from harness.targets.base import Arm, Interrupt, Target
 from harness.verdict import ExitCode
-from harness.workers import Done, run_arms
+from harness.workers import Done, run_trunks
 
 __all__ = ["RunOptions", "run_command"]
 
@@ -73,7 +73,7 @@ def run_command(options: RunOptions) -> int:
     dirty = [d for d in done if d.reason == "dirty"]
     code = publish(folder, console, as_json=options.as_json)
     for failed in (d for d in done if d.error):
-        console.print(f"[bold red]error[/] in {failed.arm.arm_id}: {failed.error}", highlight=False)
+        console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
     if interrupt.requested:
         console.print(
             f"interrupted: every fault was reverted; {len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
@@ -101,23 +101,22 @@ def run_into(
 ) -> list[Done]:
     """Runs the arms into a folder and merges their journals; what became of each."""
     cache = _cache(target)
-    done: list[Done] = []
-    jobs = []
-    for arm in arms:
-        journal = folder.arm_journal(arm.arm_id)
-        if arm.scenario is None and not options.no_cache and cache.fetch(arm, journal):
-            done.append(Done(arm, "horizon"))
-        else:
-            jobs.append((arm, journal))
-    progress.begin(len(jobs))
+    controls = {arm.arm_id: arm for arm in arms if arm.scenario is None}
+    kept = [
+        arm_id
+        for arm_id, arm in controls.items()
+        if not options.no_cache and cache.fetch(arm, folder.arm_journal(arm_id))
+    ]
+    done = [Done(arm_id, "horizon") for arm_id in kept]
+    progress.begin(len(arms) - len(kept))
 
     def ended(one: Done) -> None:
         done.append(one)
-        if one.arm.scenario is None and one.reason == "horizon":
-            cache.keep(one.arm, folder.arm_journal(one.arm.arm_id))
+        if one.arm_id in controls and one.reason == "horizon":
+            cache.keep(controls[one.arm_id], folder.arm_journal(one.arm_id))
         progress.ended(one)
 
-    run_arms(jobs, options.jobs, ended, interrupt)
+    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs, ended, interrupt)
     folder.merge([arm.arm_id for arm in arms])
     return done
 

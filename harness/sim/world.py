@@ -161,6 +161,13 @@ class World:
             finally:
                 self._discard()
 
+    def forked(self) -> None:
+        """To be called in a process that was forked within a run, so that the run goes on there too.
+
+        asyncio takes a loop that runs in another process for none.
+        """
+        asyncio._set_running_loop(self.loop)
+
     def interrupt(self, reason: str) -> None:
         """Ends the run early; safe to call from a signal handler.
 

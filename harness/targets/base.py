@@ -53,6 +53,21 @@ class Arm:
         return fields
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A control and the treatments that branch off it, with the journal of each; ``to_end``: the control is wanted."""
+
+    control: Arm
+    branches: tuple[Arm, ...]
+    journals: Mapping[str, Path]
+    to_end: bool = True
+
+    @property
+    def wanted(self) -> list[str]:
+        """The arms whose end is reported."""
+        return [self.control.arm_id] * self.to_end + [arm.arm_id for arm in self.branches]
+
+
 class Interrupt:
     """Asks a running arm to stop: may be set from a signal handler, before or while it runs."""
 
@@ -138,6 +153,14 @@ class Target(Protocol):
 
     def cache_folder(self) -> Path:
         """Where what can be made again is kept between runs."""
+        ...
+
+    def run_trunk(self, growth: Growth, fork: Callable[[Arm], bool], interrupt: Interrupt) -> str:
+        """Runs a control, and each of its treatments from the moment on where they part.
+
+        ``fork`` is called at that moment, in the process that then runs on twice: it returns True where the treatment
+        is to go on. Returns the reason of the end of what the process became.
+        """
         ...
 
     def run_arm(self, arm: Arm, journal: Path, interrupt: Interrupt) -> str:

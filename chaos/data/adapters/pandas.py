@@ -44,12 +44,17 @@ class PandasAdapter:
 
     def scatter(self, frame: pd.DataFrame, name: str, rows: I64, values: pa.Array, form: Any = None) -> pd.DataFrame:
         column = _scattered(frame[name], rows, values)
-        if form is not None and column.dtype != form:
+        if isinstance(form, tuple):
+            column = _with_words(column, form[1])
+        elif form is not None and column.dtype != form:
             column = _as_it_was(column, form)
         return _assign(frame, name, column)
 
     def form(self, frame: pd.DataFrame, name: str) -> Any:
-        return frame[name].dtype
+        dtype = frame[name].dtype
+        if isinstance(dtype, pd.ArrowDtype) and pa.types.is_dictionary(dtype.pyarrow_dtype):
+            return dtype, _to_arrow(frame[name]).dictionary
+        return dtype
 
     def take_rows(self, frame: pd.DataFrame, order: I64) -> pd.DataFrame:
         return frame.take(order)
@@ -183,6 +188,13 @@ def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
     codes = series.cat.codes.to_numpy().take(rows)
     missing = codes < 0
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)
+
+
+def _with_words(column: Any, words: pa.Array) -> Any:
+    """A dictionary column with the words that it had before others came in behind them."""
+    array = joined(column.__arrow_array__())
+    restored = pa.DictionaryArray.from_arrays(array.indices, words, ordered=array.type.ordered)
+    return pd.arrays.ArrowExtensionArray(pa.chunked_array([restored]))
 
 
 def _as_it_was(column: Any, dtype: Any) -> Any:

@@ -6,25 +6,54 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-__all__ = ["scratch_folder"]
+__all__ = ["Scratch"]
 
 _IN_MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 1 << 30
 _PREFIX = "pipequake-"
 
 
-def scratch_folder() -> Path:
-    """A new folder, in memory where there is room: a simulated disk need not wait for a real one.
+class Scratch:
+    """A context manager: a new folder, which is the current directory within it and gone after it.
 
-    Folders of processes that were killed are removed on the way.
+    Volumes are named relative to it, so that a forked process takes its own copy over by changing its directory. It
+    lies in memory where there is room: a simulated disk need not wait for a real one.
     """
-    root = _root()
-    for left in root.glob(f"{_PREFIX}*"):
+
+    def __enter__(self) -> Self:
+        _clean_up()
+        self._home = Path.cwd()
+        self.path = _new_folder()
+        os.chdir(self.path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.chdir(self._home)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def branch(self) -> None:
+        """In a forked process: goes on in a copy of the folder."""
+        copy = _new_folder()
+        shutil.copytree(self.path, copy, dirs_exist_ok=True)
+        self.path = copy
+        os.chdir(copy)
+
+
+def _new_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_root()))
+
+
+def _clean_up() -> None:
+    """Removes the folders of processes that were killed."""
+    for left in _root().glob(f"{_PREFIX}*"):
         owner = left.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not _alive(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=root))
 
 
 def _root() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -29,19 +28,15 @@ def frame_of(kind: str, table: pa.Table) -> Any:
 
 
 def values_of(frame: Any) -> dict[str, list[Any]]:
-    """What a frame holds: nulls of any kind as None, and times to the microsecond."""
+    """What a frame holds: nulls of any kind as None, times as whole nanoseconds."""
     adapter = adapter_of(frame)
-    return {
-        str(name): [_plain(v) for v in adapter.gather(frame, name, None).to_pylist()] for name in adapter.names(frame)
-    }
+    return {str(name): _values(adapter.gather(frame, name, None)) for name in adapter.names(frame)}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        value = value.to_pydatetime()
-    if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        value = value.astimezone(dt.UTC)
-    return None if isinstance(value, float) and value != value else value
+def _values(array: pa.Array) -> list[Any]:
+    if pa.types.is_timestamp(array.type):
+        array = array.cast(pa.timestamp("ns", array.type.tz), safe=False).cast(pa.int64())
+    return [None if isinstance(value, float) and value != value else value for value in array.to_pylist()]
 
 
 def mixed_table(rows: int = ROWS) -> pa.Table:

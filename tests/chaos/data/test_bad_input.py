@@ -36,7 +36,7 @@ def test_a_rate_outside_0_to_1_is_refused(rate: Any) -> None:
         ("data.time_shift", {"column": "f64", "by_s": 1}, "column 'f64' is float64, expected a time"),
         ("data.disguised_null", {"column": "i64", "value": "N/A"}, "value: does not fit a column of int64"),
         ("data.disguised_null", {"column": "u8", "value": -999}, "value: does not fit a column of uint8"),
-        ("data.disguised_null", {"column": "text", "value": 0}, "value: does not fit a column of string"),
+        ("data.disguised_null", {"column": "text", "value": 0}, "value: does not fit a column of (large_)?string"),
         ("data.wrong_category", {"column": "i64", "categories": ["a", "b"]}, "categories: "),
         ("data.wrong_category", {"column": "cat", "categories": ["a", "a"]}, "to be different, got 'a', 'a'"),
         ("data.bit_flips", {"column": "i16", "bit": 16}, "bit: int16 has bits 0 to 15, got 16"),
