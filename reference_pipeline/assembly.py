@@ -46,7 +46,7 @@ _MISSED_PERIODS = 2
 #: How long an idle connection between two services stays open, in seconds: longer than any of their periods.
 KEEP_ALIVE_S = 1800
 
-#: How far back a provider's batches reach when a deployment starts: what its features need to be warm.
+#: How far back a provider's batches reach when a deployment starts, at least: what its features need to be warm.
 _SOURCE_HISTORY_S = 18 * 3600
 
 #: The services, in the order in which a deployment starts them.
@@ -107,7 +107,13 @@ async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
     """One service by name, ready to be served; to be called on the event loop that will serve it."""
     if name in FEEDS:
         return Service(
-            create_source(name, deployment.prepared, clock, history_s=_SOURCE_HISTORY_S, seed=deployment.seed)
+            create_source(
+                name,
+                deployment.prepared,
+                clock,
+                history_s=max(_SOURCE_HISTORY_S, 1.1 * FEEDS[name].period_s),
+                seed=deployment.seed,
+            )
         )
     return await _BUILDERS[name](deployment, clock)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from chaos.data.columns import Flags, numbers, plain, valid, with_numbers
 from chaos.data.rows import I64
@@ -78,7 +80,15 @@ def shifted(values: pa.Array, by_us: int) -> pa.Array:
     ticks = by_us * per_unit // 1_000_000
     if pa.types.is_time(kind):
         return with_numbers(values, ((data.astype(np.int64) + ticks) % int(86_400 * per_unit)).astype(data.dtype))
-    return with_numbers(values, (data + np.asarray(ticks).astype(data.dtype)).astype(data.dtype))
+    return with_numbers(values, _later(data, int(ticks)))
+
+
+def _later(data: NDArray[Any], ticks: int) -> NDArray[Any]:
+    """The sum, and the first or the last time that there is where the sum is beyond it."""
+    limits = np.iinfo(data.dtype)
+    ticks = min(max(ticks, int(limits.min)), int(limits.max))
+    moved = data + np.asarray(ticks, dtype=data.dtype)
+    return np.where(moved < data, limits.max, moved) if ticks > 0 else np.where(moved > data, limits.min, moved)
 
 
 def _units_per_second(kind: pa.DataType) -> int | Fraction:

@@ -32,7 +32,7 @@ ROWS_AT_LEAST = 40
 LABEL_LAG_S = 6 * 3600
 QUALITY_ROWS = 200
 #: How far beyond history's range a statistic may go, as a share of that range.
-MARGIN = 0.25
+MARGIN = 0.5
 #: Weeks of history: the first half trains the judge's model, the second half sets the limits.
 CALIBRATION_WEEKS = 8
 _STEP_S = 3600
