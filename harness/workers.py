@@ -64,7 +64,6 @@ def run_trunks(
         futures = {pool.submit(_grow, growth): growth for growth in largest_first}
 
         def stop() -> None:
-            interrupt.request()
             for future in futures:
                 future.cancel()
             while not pids.empty():
@@ -72,9 +71,11 @@ def run_trunks(
             for pid in workers:
                 _signal(pid)
 
-        with on_signals(stop):
+        with on_signals(interrupt.request):
             pending = set(futures)
             while pending or not ended.empty():
+                if interrupt.requested:
+                    stop()  # again and again: a trunk that has just begun may have missed the first signal
                 done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
                 while not ended.empty():
                     report(ended.get())
@@ -107,9 +108,11 @@ _worker: _Worker | None = None
 
 
 def _begin(pids: SimpleQueue[int], ended: SimpleQueue[Done], tokens: Semaphore) -> None:
-    """A worker's first act: between trunks, an interrupt of the terminal is its parent's business."""
+    """A worker's first act. Between trunks signals are its parent's business: it may hold the lock of a queue."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    _die_with_parent()
     pids.put(os.getpid())
     _worker = _Worker(ended, tokens)
 
@@ -190,7 +193,7 @@ class _Brancher:
 
 
 def _die_with_parent() -> None:
-    """A branch must not outlive a trunk that was killed (Linux; elsewhere it just ends a little later)."""
+    """This process must not outlive one that was killed (Linux; elsewhere it just ends a little later)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
 

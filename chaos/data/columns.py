@@ -99,7 +99,8 @@ def scattered_text(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
     wide = np.int64 if pa.types.is_large_string(array.type) else np.int32
     buffers = array.buffers()
     offsets = np.frombuffer(buffers[1], dtype=wide)[array.offset : array.offset + len(array) + 1]
-    begins, ends = offsets.take(rows), offsets.take(rows + 1)
+    begins: NDArray[Any] = offsets.take(rows)
+    ends: NDArray[Any] = offsets.take(rows + 1)
     bounds = np.empty(2 * len(rows) + 2, dtype=wide)
     bounds[0], bounds[-1] = offsets[0], offsets[-1]
     bounds[1:-1:2] = begins

@@ -63,16 +63,20 @@ class Outliers(ColumnFault):
         if self.low is None and self.high is None:
             return mapped(values, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude))
         beyond = _beyond(self.low, self.high, self.magnitude, victims)
-        return mapped(values, lambda v: np.where(np.isnan(v), v, beyond))
+        return mapped(values, lambda _: beyond)
 
 
 def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:
     import numpy as np
 
-    distance = 1.0 - victims.draws("distance")  # in (0, 1]: strictly beyond
+    from chaos.data.rows import uniforms
+
+    bits = victims.bits("distance")
+    distance = 1.0 - uniforms(bits)  # in (0, 1]: strictly beyond
     if low is not None and high is not None:
-        width = high - low
-        return np.where(victims.draws("side") < 0.5, high + distance * width, low - distance * width)
+        upper = (bits & np.uint64(1)).astype(np.float64)  # the lowest bit, which the distance leaves out
+        away = (high - low) * distance
+        return np.asarray(low - away + upper * (high - low + 2.0 * away))
     if high is not None:
         return np.asarray(high + distance * reach)
     return np.asarray((low or 0.0) - distance * reach)

@@ -13,13 +13,13 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from chaos.faults.data.corruption.null_spike import NullSpike
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chaos
 from chaos.data.frames import corrupt, revert
 from chaos.errors import InvalidFault
+from chaos.faults.data.corruption.null_spike import NullSpike
 
 N = 40
 TABLE = pa.table(
