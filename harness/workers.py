@@ -59,7 +59,9 @@ def run_trunks(
             open_arms.discard(done.arm_id)
             on_done(done)
 
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(os.getpid(), pids, ended, tokens)) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_begin, initargs=(os.getpid(), pids, ended, tokens)
+    ) as pool:
         largest_first = sorted(growths, key=lambda growth: -len(growth.branches))
         futures = {pool.submit(_grow, growth): growth for growth in largest_first}
 
