@@ -59,9 +59,7 @@ def run_trunks(
             open_arms.discard(done.arm_id)
             on_done(done)
 
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_begin, initargs=(os.getpid(), pids, ended, tokens)
-    ) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(pids, ended, tokens)) as pool:
         largest_first = sorted(growths, key=lambda growth: -len(growth.branches))
         futures = {pool.submit(_grow, growth): growth for growth in largest_first}
 
@@ -109,12 +107,12 @@ class _Worker:
 _worker: _Worker | None = None
 
 
-def _begin(main: int, pids: SimpleQueue[int], ended: SimpleQueue[Done], tokens: Semaphore) -> None:
+def _begin(pids: SimpleQueue[int], ended: SimpleQueue[Done], tokens: Semaphore) -> None:
     """A worker's first act. Between trunks signals are its parent's business: it may hold the lock of a queue."""
     global _worker
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    _die_without(main)
+    _die_without_main()
     pids.put(os.getpid())
     _worker = _Worker(ended, tokens)
 
@@ -194,13 +192,12 @@ class _Brancher:
             self.worker.ended.put(Done(arm.arm_id, "error", "its process died (killed, or out of memory)"))
 
 
-def _die_without(main: int) -> None:
+def _die_without_main() -> None:
     """A worker looks every second whether the process that it works for is still there."""
+    main = multiprocessing.parent_process()
 
     def look(number: int, frame: FrameType | None) -> None:
-        try:
-            os.kill(main, 0)
-        except ProcessLookupError:
+        if main is None or not main.is_alive():
             os._exit(1)
 
     signal.signal(signal.SIGALRM, look)
