@@ -101,28 +101,23 @@ class Conductor:
         self._engine = engine
         self._stage.on_touched(self._touched_by(engine))
         self._schedule(scenario)
-        while self._due:
-            when, _, what, fault_id = self._due[0]
-            if when > self._arm.end_s:
-                break
-            if not await self._until(when):
-                return INTERRUPTED
-            if self._due[0][0] > self._stage.now():
-                continue  # something earlier came up meanwhile, or this was a wake-up only
-            heapq.heappop(self._due)
+        while await self._until(self._arm.end_s):
+            if not self._due or self._due[0][0] > self._stage.now():
+                return HORIZON
+            _, _, what, fault_id = heapq.heappop(self._due)
             if what == "inject":
                 await self._inject(engine, fault_id)
             elif what == "revert":
                 await self._revert(engine, fault_id)
             elif self._must_stop(scenario):
                 return STOPPED
-        return await self._to_horizon()
+        return INTERRUPTED
 
     async def _to_horizon(self) -> str:
         return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
 
     async def _until(self, when: float) -> bool:
-        """Waits for a moment, or for an earlier one that was scheduled meanwhile; False if interrupted."""
+        """Waits for a moment, or for something that is due earlier; False if interrupted."""
         while not self._interrupt.requested:
             target = min(when, self._due[0][0]) if self._due else when
             wait = target - self._stage.now()
@@ -208,7 +203,7 @@ def steady_state(scenario: Scenario, stage: Stage) -> tuple[list[tuple[str, dict
         ok = value is not None and (low is None or value >= low) and (high is None or value <= high)
         records.append(("probe", {"name": condition.probe, "value": value, "ok": ok}))
         if not ok:
-            bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+            bounds = [f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
             shown = "no data" if value is None else f"{value:.4g}"
             reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
     records.append(("steady_state", {"ok": not reasons, "reasons": reasons}))

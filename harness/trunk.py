@@ -91,14 +91,17 @@ class Trunk:
     async def _grow(self) -> str:
         if not await self._until(self._control.warmup_s):
             return INTERRUPTED
-        unsteady = {arm.arm_id for arm in self._branches if not self._is_steady(arm)}
+        unsteady = [arm for arm in self._branches if not self._is_steady(arm)]
+        for arm in unsteady:
+            if self._fork(arm):
+                self._tape.write("arm.end", {"reason": UNSTEADY}, durable=True)
+                return UNSTEADY
         for arm in self._branches:
-            if not await self._until(self._control.warmup_s if arm.arm_id in unsteady else _moment(arm)):
+            if arm in unsteady:
+                continue
+            if not await self._until(_moment(arm)):
                 return INTERRUPTED
             if self._fork(arm):
-                if arm.arm_id in unsteady:
-                    self._tape.write("arm.end", {"reason": UNSTEADY}, durable=True)
-                    return UNSTEADY
                 return await Conductor(arm, self._stage, self._tape, self._interrupt).resume()
         if self._to_end and not await self._until(self._control.end_s):
             return INTERRUPTED

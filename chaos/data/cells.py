@@ -16,6 +16,7 @@ from chaos.data.rows import (
     I64,
     U64,
     Bursts,
+    Places,
     Positions,
     RowIds,
     draws_at,
@@ -77,7 +78,7 @@ class Draw(Protocol):
 
 def naming(ids: RowIds, burst: int) -> RowIds:
     """What rows are drawn by: their own ids, or those of the runs that they are in."""
-    return Bursts(ids, burst) if burst > 1 and isinstance(ids, Positions) else ids
+    return Bursts(ids, burst) if burst > 1 and isinstance(ids, Positions | Places) else ids
 
 
 def drawn(

@@ -67,7 +67,7 @@ def taken_from(step: Step, table: pa.Table) -> RowsTaken:
 
 
 def moved_ids(ids: RowIds, order: I64) -> RowIds:
-    """The names of the rows after they moved."""
-    from chaos.data.rows import Keys
+    """The names of the rows after they moved; those by position still are the positions that the rows had."""
+    from chaos.data.rows import Keys, Places
 
-    return Keys(ids.at(order))
+    return Keys(ids.at(order)) if isinstance(ids, Keys) else Places(ids.at(order))

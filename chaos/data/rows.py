@@ -1,28 +1,39 @@
 """Which rows a fault hits: a keyed hash of each row's id, so that partitioning and order never matter.
 
-A row's id is its position in the feed (`Positions`) or a hash of its key columns (`Keys`). One pass mixes every id;
-each fault then multiplies the mixed ids by an odd key of its own, and hits the rows whose product falls under
-``rate * 2**64``. Nothing else enters, not the other rows and not the batch, and several faults share the mixing.
+A row's id is its position in the feed (`Positions`), the run of rows that it is in (`Bursts`) or a hash of its key
+columns (`Keys`). A fault hits the rows whose hash under its own key lies below ``rate * 2**64``. Nothing else enters,
+not the other rows and not the batch, and several faults share one pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-U64 = NDArray[np.uint64]
+from chaos.data.row_hash import (
+    BLOCK,
+    GAMMA,
+    MASK,
+    U64,
+    BlockKeys,
+    block_hashes,
+    blocks_of,
+    id_hashes,
+    limit_of,
+    mixed_ids,
+    multiplier,
+    position_hashes,
+    splitmix64,
+    uniforms,
+)
+
 I64 = NDArray[np.int64]
 
-GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
-#: Rows hashed at a time: three buffers of this length stay in the L2 cache.
-_BLOCK = 1 << 14
-_MASK = 2**64 - 1
+#: A draw: key and rate.
+Draw = tuple[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +43,25 @@ class Positions:
     start: int
     count: int
 
-    def fill(self, offset: int, out: U64) -> None:
-        """Write ``id * GAMMA`` of the rows from ``offset`` on."""
-        np.add(_RAMP[: len(out)], np.uint64((self.start + offset) * int(GAMMA) & _MASK), out=out)
+    def at(self, rows: I64) -> U64:
+        """The ids of some rows."""
+        return rows.astype(np.uint64) + np.uint64(self.start & MASK)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Rows named by positions that no longer follow one another: some rows went, came twice or moved."""
+
+    ids: U64
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return len(self.ids)
 
     def at(self, rows: I64) -> U64:
         """The ids of some rows."""
-        return rows.astype(np.uint64) + np.uint64(self.start & _MASK)
+        return self.ids[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +75,6 @@ class Keys:
         """How many rows."""
         return len(self.ids)
 
-    def fill(self, offset: int, out: U64) -> None:
-        """Write ``id * GAMMA`` of the rows from ``offset`` on."""
-        np.multiply(self.ids[offset : offset + len(out)], GAMMA, out=out)
-
     def at(self, rows: I64) -> U64:
         """The ids of some rows."""
         return self.ids[rows]
@@ -65,7 +84,7 @@ class Keys:
 class Bursts:
     """Runs of ``length`` rows in a row that share one id: the whole run is hit, or none of it."""
 
-    rows: Positions
+    rows: Positions | Places
     length: int
 
     @property
@@ -73,88 +92,30 @@ class Bursts:
         """How many rows, not runs."""
         return self.rows.count
 
-    def fill(self, offset: int, out: U64) -> None:
-        """Write ``id * GAMMA`` of the rows from ``offset`` on."""
-        np.multiply(self.at(np.arange(offset, offset + len(out))), GAMMA, out=out)
-
     def at(self, rows: I64) -> U64:
         """The ids of the runs that some rows are in."""
         return self.rows.at(rows) // np.uint64(self.length)
 
 
-RowIds = Positions | Keys | Bursts
-#: ``id * GAMMA`` of a block that begins at 0.
-_RAMP = np.arange(_BLOCK, dtype=np.uint64) * GAMMA
-_RAMP.flags.writeable = False
-
-
-def splitmix64(x: U64) -> U64:
-    """The finaliser of SplitMix64, in place.
-
-    >>> hex(int(splitmix64(np.array([0x9E3779B97F4A7C15], dtype=np.uint64))[0]))
-    '0xe220a8397b1dcdaf'
-    """
-    shifted = x >> _S30
-    x ^= shifted
-    x *= _M1
-    np.right_shift(x, _S27, out=shifted)
-    x ^= shifted
-    x *= _M2
-    np.right_shift(x, _S31, out=shifted)
-    x ^= shifted
-    return x
-
-
-def _mix(x: U64, scratch: U64) -> None:
-    """The first half of SplitMix64's finaliser, in place; the key's multiplication is the other half."""
-    np.right_shift(x, _S30, out=scratch)
-    np.bitwise_xor(x, scratch, out=x)
-    np.multiply(x, _M1, out=x)
-    np.right_shift(x, _S27, out=scratch)
-    np.bitwise_xor(x, scratch, out=x)
-
-
-def _mixed(rows: RowIds) -> Iterator[tuple[int, U64, U64]]:
-    """(offset, mixed ids, scratch of the same length) block by block, in buffers that are used again."""
-    buffer, scratch = np.empty(_BLOCK, dtype=np.uint64), np.empty(_BLOCK, dtype=np.uint64)
-    for offset in range(0, rows.count, _BLOCK):
-        length = min(_BLOCK, rows.count - offset)
-        block = buffer[:length]
-        rows.fill(offset, block)
-        _mix(block, scratch[:length])
-        yield offset, block, scratch[:length]
-
-
-def _multiplier(key: int) -> np.uint64:
-    return np.uint64((key | 1) & _MASK)
+RowIds = Positions | Places | Keys | Bursts
 
 
 def hashes(key: int, rows: RowIds) -> U64:
     """The selection hash of every row."""
-    out = np.empty(rows.count, dtype=np.uint64)
-    for offset, block, _ in _mixed(rows):
-        np.multiply(block, _multiplier(key), out=out[offset : offset + len(block)])
-    return out
+    return hashes_at(key, rows, np.arange(rows.count))
 
 
 def hashes_at(key: int, rows: RowIds, positions: I64) -> U64:
     """The selection hashes of some rows only."""
-    ids = rows.at(positions) * GAMMA
-    _mix(ids, np.empty_like(ids))
-    ids *= _multiplier(key)
-    return ids
+    hashed = id_hashes if isinstance(rows, Keys) else position_hashes
+    return hashed(key, rows.at(positions))
 
 
 def draws_at(key: int, rows: RowIds, positions: I64) -> U64:
     """64 good random bits for each of some rows, for what happens to them; independent of the selection."""
     ids = rows.at(positions) * GAMMA
-    ids += np.uint64(key & _MASK)
+    ids += np.uint64(key & MASK)
     return splitmix64(ids)
-
-
-def uniforms(hashed: U64) -> NDArray[np.float64]:
-    """Draws in [0, 1) from hashes."""
-    return (hashed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def select(key: int, rows: RowIds, rate: float) -> I64:
@@ -172,28 +133,70 @@ def select(key: int, rows: RowIds, rate: float) -> I64:
     return select_many([(key, rate)], rows)[0]
 
 
-def select_many(draws: Sequence[tuple[int, float]], rows: RowIds) -> list[I64]:
+def select_many(draws: Sequence[Draw], rows: RowIds) -> list[I64]:
     """What `select` gives for each (key, rate), in one pass over the ids.
 
     >>> both = select_many([(7, 0.1), (8, 0.5)], Positions(0, 1000))
     >>> [hit.tolist() == select(k, Positions(0, 1000), r).tolist() for hit, (k, r) in zip(both, [(7, 0.1), (8, 0.5)])]
     [True, True]
     """
-    partial = [i for i, (_, rate) in enumerate(draws) if 0.0 < rate < 1.0]
+    partial = {i: draw for i, draw in enumerate(draws) if 0.0 < draw[1] < 1.0}
+    found: dict[int, I64] = {}
+    if partial and rows.count:
+        found = dict(zip(partial, _found(list(partial.values()), rows), strict=True))
     everything = np.arange(rows.count, dtype=np.int64) if any(rate >= 1.0 for _, rate in draws) else None
-    found = {i: _Growing.expecting(rows.count * draws[i][1]) for i in partial}
-    limits = {i: (_multiplier(draws[i][0]), np.uint64(int(draws[i][1] * 2.0**64))) for i in partial}
-    flags = np.empty(_BLOCK, dtype=bool)
-    for offset, block, scratch in _mixed(rows) if partial else ():
-        for i in partial:
-            multiplier, limit = limits[i]
-            np.multiply(block, multiplier, out=scratch)
-            found[i].add(np.less(scratch, limit, out=flags[: len(block)]).nonzero()[0], offset)
     nothing = np.empty(0, dtype=np.int64)
     return [
-        everything if rate >= 1.0 and everything is not None else found[i].done() if i in found else nothing
+        everything if rate >= 1.0 and everything is not None else found.get(i, nothing)
         for i, (_, rate) in enumerate(draws)
     ]
+
+
+def _found(draws: Sequence[Draw], rows: RowIds) -> list[I64]:
+    if isinstance(rows, Positions):
+        return _found_by_position(draws, rows)
+    if isinstance(rows, Keys):
+        return _found_by_key(draws, rows.ids)
+    ids = rows.at(np.arange(rows.count))
+    return [np.flatnonzero(position_hashes(key, ids) < np.uint64(limit_of(rate))) for key, rate in draws]
+
+
+def _found_by_position(draws: Sequence[Draw], rows: Positions) -> list[I64]:
+    """Block by block, in buffers that are used again."""
+    blocks, begin = blocks_of(rows.start, rows.count)
+    keys = [BlockKeys.of(key, blocks) for key, _ in draws]
+    limits = [of.limits(limit_of(rate)) for of, (_, rate) in zip(keys, draws, strict=True)]
+    found = [_Growing.expecting(rows.count * rate) for _, rate in draws]
+    length = min(BLOCK, rows.count)
+    hashed, scratch = np.empty(length, dtype=np.uint32), np.empty(length, dtype=np.uint32)
+    flags = np.empty(length, dtype=bool)
+    offset = 0
+    for place in range(len(blocks)):
+        length = min(BLOCK - begin, rows.count - offset)
+        for draw, of in enumerate(keys):
+            limit = limits[draw][place]
+            if limit:  # up to 2**32, which is no 32-bit number: the largest one that is hit always is
+                block_hashes(of, place, begin, hashed[:length], scratch[:length])
+                hit = np.less_equal(hashed[:length], np.uint32(limit - 1), out=flags[:length])
+                found[draw].add(hit.nonzero()[0], offset)
+        offset += length
+        begin = 0
+    return [each.done() for each in found]
+
+
+def _found_by_key(draws: Sequence[Draw], ids: U64) -> list[I64]:
+    """Block by block; what all draws have in common is computed once."""
+    found = [_Growing.expecting(len(ids) * rate) for _, rate in draws]
+    limits = [(multiplier(key), np.uint64(limit_of(rate))) for key, rate in draws]
+    length = min(BLOCK, len(ids))
+    mixed, hashed = np.empty(length, dtype=np.uint64), np.empty(length, dtype=np.uint64)
+    for offset in range(0, len(ids), BLOCK):
+        length = min(BLOCK, len(ids) - offset)
+        mixed_ids(ids[offset : offset + length], mixed[:length], hashed[:length])
+        for draw, (factor, limit) in enumerate(limits):
+            np.multiply(mixed[:length], factor, out=hashed[:length])
+            found[draw].add((hashed[:length] < limit).nonzero()[0], offset)
+    return [each.done() for each in found]
 
 
 @dataclass(slots=True)

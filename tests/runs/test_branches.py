@@ -1,0 +1,49 @@
+"""A treatment that branched off its control is, to the byte, the one that ran from the start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.experiment import grow, plan_arms
+from harness.scenario import parse_scenario
+from harness.targets import load_target
+from harness.targets.base import Interrupt
+from harness.workers import Done, run_trunks
+
+SCENARIOS = [
+    "name: nulls\nwarmup: 3h\nhorizon: 3h\nfaults: [{fault: data.null_spike, point: 'feed:flights', "
+    "with: {column: dep_delay, rate: 0.5}, at: 30m, for: 1h}]\nexpect: [{detect_within: 1h}]\n",
+    "name: killed\nwarmup: 3h\nhorizon: 3h\nfaults: [{fault: process.kill, point: 'service:features', "
+    "at: 1h, for: 30m}]\nexpect: [{detect_within: 1h}]\n",
+    "name: unsteady\nwarmup: 3h\nhorizon: 3h\nsteady_state: [{probe: quality, at_least: 0.999}]\n"
+    "faults: [{fault: process.kill, point: 'service:features', at: 1h}]\nexpect: [{detect_within: 1h}]\n",
+]
+
+
+@pytest.mark.slow
+def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> None:
+    target = load_target()
+    target.prepare(lambda _: None)
+    scenarios = [parse_scenario(text) for text in SCENARIOS]
+    arms = plan_arms(scenarios, ["mature"], backend="sim", default_start=target.default_start())
+    names = {arm.arm_id: f"{number}.jsonl" for number, arm in enumerate(arms)}
+    done: list[Done] = []
+    run_trunks(grow(arms, lambda arm_id: tmp_path / names[arm_id]), 2, done.append, Interrupt())
+    reasons = {one.arm_id.partition("/")[0]: (one.reason, one.error) for one in done}
+    assert reasons == {
+        "control": ("horizon", None),
+        "nulls": ("horizon", None),
+        "killed": ("horizon", None),
+        "unsteady": ("unsteady", None),
+    }
+    before = os.getcwd()
+    for arm in arms:
+        if arm.seed != 1:
+            continue
+        alone = tmp_path / f"alone-{names[arm.arm_id]}"
+        target.run_arm(arm, alone, Interrupt())
+        assert alone.read_bytes() == (tmp_path / names[arm.arm_id]).read_bytes(), arm.arm_id
+    assert os.getcwd() == before

@@ -1,0 +1,113 @@
+"""A conductor on a stage made of nothing: timelines, stops, interrupts, and what is always reverted."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.runner import Conductor
+from harness.sim import World
+from harness.targets.base import Arm, Interrupt
+
+from .stages import EmptyStage, Records, treatment
+
+HOUR = 3600.0
+TWO = """\
+  - {id: a, fault: process.kill, point: "service:serving", at: 10m, for: 20m}
+  - {id: b, fault: process.pause, point: "service:features", at: 20m, for: 30m}
+"""
+
+
+def conduct(
+    arm: Arm,
+    *,
+    interrupt_at: float | None = None,
+    signals: dict[str, float | None] | None = None,
+    **stage_options: object,
+) -> tuple[str, Records, EmptyStage]:
+    world = World(epoch=0.0, seed=1)
+    records = Records(world.loop.time)
+    stage = EmptyStage(world.loop.time, **stage_options)  # type: ignore[arg-type]
+    stage.signals.update(signals or {})
+    interrupt = Interrupt()
+    if interrupt_at is not None:
+        world.loop.call_later(interrupt_at, interrupt.request)
+    reason = world.run(Conductor(arm, stage, records, interrupt).run())
+    assert records.lines[0]["kind"] == "arm.start"
+    assert records.lines[-1] == {"kind": "arm.end", "t": world.loop.time()} | {
+        key: value for key, value in records.lines[-1].items() if key in ("reason", "error")
+    }
+    return reason, records, stage
+
+
+def test_faults_begin_and_end_when_the_scenario_says() -> None:
+    reason, records, stage = conduct(treatment(TWO))
+    assert reason == "horizon"
+    assert stage.done == [
+        (HOUR + 600, "kill", "a"),
+        (HOUR + 1200, "pause", "b"),
+        (HOUR + 1800, "start", "a"),
+        (HOUR + 3000, "resume", "b"),
+    ]
+    assert [line["t"] for line in records.of("fault.evidence")] == [HOUR + 600, HOUR + 1200]
+    assert records.lines[-1]["t"] == 3 * HOUR
+
+
+def test_a_fault_that_waits_begins_after_the_other_one_acted() -> None:
+    arm = treatment(
+        '  - {id: a, fault: process.kill, point: "service:serving", at: 10m, for: 1h}\n'
+        '  - {id: b, fault: process.kill, point: "service:features", after: {fault: a, effect: touched, delay: 5m}}\n'
+        '  - {id: c, fault: process.kill, point: "service:training", after: {fault: a, effect: reverted}}\n'
+    )
+    _, _, stage = conduct(arm, acts_after_s=30)
+    assert stage.done[:2] == [(HOUR + 600, "kill", "a"), (HOUR + 930, "kill", "b")]
+    assert (HOUR + 600 + HOUR, "kill", "c") in stage.done
+
+
+def test_a_fault_whose_trigger_comes_late_is_still_injected_and_the_horizon_is_reached() -> None:
+    arm = treatment(
+        '  - {id: a, fault: process.kill, point: "service:serving", at: 10m, for: 20m}\n'
+        '  - {id: b, fault: process.kill, point: "service:features", after: {fault: a, effect: touched}}\n'
+    )
+    reason, records, stage = conduct(arm, acts_after_s=3000)
+    assert reason == "horizon"
+    assert (HOUR + 3600, "kill", "b") in stage.done
+    assert records.lines[-1]["t"] == 3 * HOUR
+
+
+def test_an_unsteady_pipeline_gets_no_fault() -> None:
+    reason, records, stage = conduct(treatment(TWO), signals={"availability": 0.5})
+    assert reason == "unsteady"
+    assert stage.done == []
+    assert records.of("steady_state")[0]["reasons"] == ["availability: 0.5, expected at least 0.99"]
+
+
+def test_no_data_is_not_steady() -> None:
+    reason, records, _ = conduct(treatment(TWO), signals={"availability": None})
+    assert reason == "unsteady"
+    assert records.of("steady_state")[0]["reasons"] == ["availability: no data, expected at least 0.99"]
+
+
+def test_a_stop_condition_ends_the_run_and_reverts() -> None:
+    arm = treatment(TWO, extra="stop: [{probe: quality, below: 0.5, for: 5m}]\n")
+    reason, records, stage = conduct(arm, signals={"quality": 0.2})
+    assert reason == "stopped"
+    assert records.lines[-1]["t"] == HOUR + 360  # a minute to the first check, five more of breach
+    assert stage.done == []
+
+
+def test_what_cannot_be_undone_leaves_the_target_dirty() -> None:
+    reason, records, stage = conduct(treatment(TWO), stuck="start")
+    assert reason == "dirty"
+    assert "start is stuck" in records.lines[-1]["error"]
+    assert "resume" in [verb for _, verb, _ in stage.done] or "pause" not in [verb for _, verb, _ in stage.done]
+
+
+@settings(deadline=None, max_examples=60)
+@given(at=st.floats(0.5, 3 * HOUR - 1))
+def test_whenever_it_is_interrupted_everything_applied_is_reverted(at: float) -> None:
+    reason, records, _ = conduct(treatment(TWO), interrupt_at=at)
+    assert reason == "interrupted"
+    assert records.lines[-1]["t"] <= at + 1.0
+    intents = [line["fault_id"] for line in records.of("fault.intent")]
+    assert sorted(intents) == sorted(line["fault_id"] for line in records.of("fault.reverted"))

@@ -1,0 +1,117 @@
+"""From scenarios to arms and trunks, and where their journals go."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.control_cache import ControlCache
+from harness.errors import UsageError
+from harness.experiment import grow, plan_arms
+from harness.journal import read_journal
+from harness.run_folder import RunFolder
+from harness.scenario import Scenario, parse_scenario
+from harness.targets.reference.layout import DEFAULT_START
+
+
+def scenario(name: str, horizon: str = "4h", extra: str = "") -> Scenario:
+    return parse_scenario(
+        f"name: {name}\nwarmup: 3h\nhorizon: {horizon}\n{extra}"
+        'faults: [{fault: process.kill, point: "service:serving", at: 1h, for: 1h}]\nexpect: [{detect_within: 1h}]\n'
+    )
+
+
+def plan(*scenarios: Scenario, profiles: tuple[str, ...] = ("p",), seed: int | None = None) -> list[str]:
+    arms = plan_arms(scenarios, profiles, backend="sim", default_start=DEFAULT_START, seed=seed)
+    return [arm.arm_id for arm in arms]
+
+
+def test_scenarios_share_controls_of_the_longest_horizon_and_two_seeds() -> None:
+    arms = plan_arms(
+        [scenario("a"), scenario("b", "9h")], ["p", "q"], backend="sim", default_start=DEFAULT_START, seed=None
+    )
+    controls = [arm for arm in arms if arm.scenario is None]
+    assert {(c.profile, c.seed, c.end_s) for c in controls} == {(p, s, 12 * 3600) for p in "pq" for s in (1, 2)}
+    treatments = [arm for arm in arms if arm.scenario is not None]
+    assert len(treatments) == 4
+    by_id = {arm.arm_id: arm for arm in arms}
+    for arm in treatments:
+        assert arm.control is not None
+        assert (by_id[arm.control].profile, by_id[arm.control].seed) == (arm.profile, arm.seed)
+        assert [by_id[other].seed for other in arm.reference] == [arm.seed + 1]
+
+
+def test_another_start_has_controls_of_its_own_and_the_seed_of_the_command_wins() -> None:
+    ids = plan(scenario("a", extra="seed: 4\n"), scenario("b", extra="start: 2013-07-01T00:00:00\n"), seed=9)
+    assert sum(name.startswith("control/") for name in ids) == 4
+    assert "a/p/seed-9" in ids
+
+
+def test_a_trunk_has_the_treatments_of_its_control_and_is_left_out_when_nobody_needs_it(tmp_path: Path) -> None:
+    arms = plan_arms([scenario("a"), scenario("b")], ["p"], backend="sim", default_start=DEFAULT_START)
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    everything = grow(arms, folder.arm_journal)
+    assert [(len(g.branches), g.to_end) for g in everything] == [(2, True), (0, True)]
+    kept = [arm.arm_id for arm in arms if arm.scenario is None]
+    assert [(len(g.branches), g.to_end) for g in grow(arms, folder.arm_journal, kept)] == [(2, False)]
+    assert everything[0].wanted == [kept[0], "a/p/seed-1", "b/p/seed-1"]
+
+
+def write_arm(folder: RunFolder, arm: str, text: str | None = None) -> None:
+    line = json.dumps({"arm": arm, "t": 0, "kind": "arm.start"}, sort_keys=True) + "\n"
+    folder.arm_journal(arm).write_text(line if text is None else line + text)
+
+
+def test_journals_are_merged_in_the_order_of_the_plan(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    for arm in ("b", "a"):
+        write_arm(folder, arm)
+    folder.merge(["a", "missing", "b"])
+    assert [record["arm"] for record in read_journal(folder.journal)] == ["a", "b"]
+    assert not (folder.path / "arms").exists()
+
+
+def test_what_an_interrupted_run_left_is_merged_torn_lines_included(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    write_arm(folder, "x/p", '{"arm":"x/p","t":1,"ki')
+    write_arm(folder, "control/p")
+    folder.merge_unmerged()
+    assert [r["kind"] for r in read_journal(folder.journal)] == ["arm.start", "arm.start", "journal.torn"]
+
+
+def test_two_runs_of_one_second_get_two_folders_and_latest_is_the_last(tmp_path: Path) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    first, second = RunFolder.create(tmp_path, at), RunFolder.create(tmp_path, at)
+    assert first.path != second.path
+    first.link_latest()
+    second.link_latest()
+    assert (tmp_path / "latest").resolve() == second.path.resolve()
+
+
+def test_a_folder_of_the_users_called_latest_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC)).link_latest()
+    assert not (tmp_path / "latest").is_symlink()
+
+
+def test_results_that_cannot_be_written_are_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"results cannot be written to .*Choose another folder with --results"):
+        RunFolder.create(tmp_path / "file", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_control_is_kept_by_what_it_depends_on(tmp_path: Path) -> None:
+    arms = plan_arms([scenario("a")], ["p", "q"], backend="sim", default_start=DEFAULT_START)
+    p, q = arms[0], arms[2]
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text("content\n")
+    cache = ControlCache(tmp_path, "one")
+    cache.keep(p, journal)
+    into = tmp_path / "copy.jsonl"
+    assert cache.fetch(p, into)
+    assert into.read_text() == "content\n"
+    assert not cache.fetch(q, into)
+    assert not ControlCache(tmp_path, "other code").fetch(p, into)
