@@ -41,4 +41,4 @@ def _item(values: pa.Array, items: Sequence[Scalar], chosen: I64, fault: str, pa
         return typed(items, values.type, fault=fault, param=param).take(pa.array(chosen, mask=mask))
     words = values.dictionary
     words, numbers = in_words(words, typed(items, words.type, fault=fault, param=param))
-    return pa.DictionaryArray.from_arrays(numbers.take(pa.array(chosen, mask=mask)), words)
+    return pa.DictionaryArray.from_arrays(pa.array(numbers.to_numpy()[chosen], mask=mask), words)

@@ -137,6 +137,8 @@ def in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
     (['a', 'b', 'c'], [1, 2, None])
     """
     if pa.types.is_dictionary(values.type):
+        if values.dictionary.equals(words):
+            return words, values.indices
         words, places = in_words(words, values.dictionary)
         return words, places.take(values.indices)
     values = values if values.type == words.type else values.cast(words.type)
@@ -255,7 +257,7 @@ def differs(old: pa.Array, new: pa.Array) -> Flags:
     if new.null_count == len(new):
         return valid(old)
     if _same_words(old, new):
-        return differs(old.indices.cast(pa.int64()), new.indices.cast(pa.int64()))
+        old, new = old.indices, new.indices  # of any widths, which numpy compares as they are
     old, new = plain(old), plain(new)
     kind = old.type
     if kind.num_fields:

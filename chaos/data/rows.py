@@ -113,9 +113,12 @@ def hashes_at(key: int, rows: RowIds, positions: I64) -> U64:
 
 def draws_at(key: int, rows: RowIds, positions: I64) -> U64:
     """64 good random bits for each of some rows, for what happens to them; independent of the selection."""
-    ids = rows.at(positions) * GAMMA
-    ids += np.uint64(key & MASK)
-    return splitmix64(ids)
+    out = np.empty(len(positions), dtype=np.uint64)
+    for offset in range(0, len(out), BLOCK):
+        block = np.multiply(rows.at(positions[offset : offset + BLOCK]), GAMMA, out=out[offset : offset + BLOCK])
+        block += np.uint64(key & MASK)
+        splitmix64(block)
+    return out
 
 
 def select(key: int, rows: RowIds, rate: float) -> I64:

@@ -50,7 +50,8 @@ def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str)
     """
     if pa.types.is_dictionary(values.type):
         of_words = places(plain(values.dictionary), items, fault=fault, param=param)
-        return of_words[values.indices.fill_null(0).to_numpy()] if len(of_words) else np.full(len(values), -1)
+        indices = values.indices.fill_null(0) if values.indices.null_count else values.indices
+        return of_words[indices.to_numpy()] if len(of_words) else np.full(len(values), -1)
     try:
         if alike(values.type, items):
             return np.asarray(pc.index_in(values, pa.array(items).cast(values.type)).fill_null(-1)).astype(np.int64)

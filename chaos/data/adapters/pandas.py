@@ -17,7 +17,8 @@ class PandasAdapter:
     """Positions, never labels: a duplicate or unsorted index makes no difference."""
 
     def names(self, frame: pd.DataFrame) -> Sequence[Any]:
-        return list(frame.columns)
+        names: list[Any] = frame.columns.tolist()
+        return names
 
     def rows(self, frame: pd.DataFrame) -> int:
         return len(frame)
@@ -92,7 +93,7 @@ def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
     out = frame.copy(deep=False)
     # As a series of our own, which pandas takes as it is; a bare array would be copied once more.
     series = values if isinstance(values, pd.Series) else pd.Series(values, index=frame.index, copy=False)
-    out.isetitem(list(frame.columns).index(name), cast(Any, series))
+    out.isetitem(frame.columns.get_loc(name), cast(Any, series))
     return out
 
 
@@ -119,8 +120,12 @@ def _object_type(series: pd.Series[Any]) -> pa.DataType:
 
 
 def _from_numpy(values: Any) -> pa.Array:
-    # NaN is how these columns say null. Arrow reads a list of objects faster than an array of them.
-    return pa.array(values.tolist() if values.dtype == object else values, from_pandas=True)
+    kind = values.dtype.kind
+    if kind == "O":  # Arrow reads a list of objects faster than an array of them
+        return pa.array(values.tolist(), from_pandas=True)
+    # NaN is how these columns say null; looking for it first is faster than having Arrow do it, and then nothing is
+    # copied.
+    return pa.array(values, from_pandas=kind == "f" and bool(np.isnan(values).any()))
 
 
 def _to_arrow(series: pd.Series[Any]) -> pa.Array:
@@ -160,7 +165,10 @@ def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
         missing[rows] = values.is_null().to_numpy(zero_copy_only=False)
         out[rows] = values.fill_null(False if dtype.kind == "b" else 0).to_numpy(zero_copy_only=False)
         return (pd.arrays.BooleanArray if dtype.kind == "b" else pd.arrays.IntegerArray)(out, missing)
-    out[rows] = values.to_numpy(zero_copy_only=False)
+    if values.null_count == len(values):
+        out[rows] = np.array("NaT", dtype) if dtype.kind in "mM" else np.nan
+    else:
+        out[rows] = values.to_numpy(zero_copy_only=False)
     return out
 
 
@@ -174,18 +182,18 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
     """New categories are put behind the old ones; the order of ordered ones stays."""
     old = plain(pa.array(dtype.categories, from_pandas=True))
     words, places = in_words(old, values)
-    codes: Any = series.cat.codes.to_numpy(copy=True)
+    codes: Any = series.array.codes.copy()  # type: ignore[attr-defined]
     if len(words) > len(old):
         more = pd.Index(_from_arrow(words.slice(len(old))))
         dtype = pd.CategoricalDtype(dtype.categories.append(more), dtype.ordered)
         codes = codes.astype(np.int64)
-    codes[rows] = places.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes[rows] = (places.fill_null(-1) if places.null_count else places).to_numpy()
     return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
 
 
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
     words = plain(pa.array(series.dtype.categories, from_pandas=True))  # type: ignore[union-attr]
-    codes = series.cat.codes.to_numpy().take(rows)
+    codes = series.array.codes.take(rows)  # type: ignore[attr-defined]
     missing = codes < 0
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)
 

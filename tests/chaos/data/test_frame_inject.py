@@ -223,7 +223,7 @@ def test_decimals_are_numbers_too() -> None:
 )
 def test_bad_input_gets_a_clear_error(frame: Any, params: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidFault, match=message):
-        chaos.inject(frame, "data.null_spike", rate=0.5, seed=1, **params)
+        chaos.inject(frame, "data.null_spike", rate=1, seed=1, **params)
 
 
 def test_other_misuse_gets_a_clear_error() -> None:
