@@ -47,7 +47,7 @@ _MISSED_PERIODS = 2
 KEEP_ALIVE_S = 1800
 
 #: How far back a provider's batches reach when a deployment starts, at least: what its features need to be warm.
-_SOURCE_HISTORY_S = 18 * 3600
+_SOURCE_HISTORY_S = 15 * 3600
 
 #: The services, in the order in which a deployment starts them.
 SERVICES = (*FEEDS, "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")

@@ -211,8 +211,8 @@ def mapped(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
     data = numbers(array)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         new = fitted(change(data.astype(np.float64, copy=False)), data.dtype)
-    if data.dtype.kind == "f":
-        new = np.where(np.isnan(data), data, new)
+    if data.dtype.kind == "f" and (unknown := np.isnan(data)).any():
+        new = np.where(unknown, data, new)
     return with_numbers(array, new)
 
 
@@ -283,4 +283,7 @@ def _numbers_differ(old: NDArray[Any], new: NDArray[Any]) -> Flags:
     if old.dtype.kind != "f":
         return np.asarray(old != new)
     bits = np.dtype(f"u{old.dtype.itemsize}")
-    return np.asarray((old.view(bits) != new.view(bits)) & ~(np.isnan(old) & np.isnan(new)))
+    unequal = old.view(bits) != new.view(bits)
+    if (unknown := np.isnan(old)).any():
+        unequal &= ~(unknown & np.isnan(new))
+    return np.asarray(unequal)

@@ -17,7 +17,7 @@ from reference_pipeline.training.examples import codes_of, matrix
 from reference_pipeline.training.model import Model, fit
 
 #: Rows of how many days a model is trained on, and the share of the newest that the gate holds out.
-WINDOW_DAYS = 35
+WINDOW_DAYS = 28
 HOLD_OUT = 0.1
 
 

