@@ -21,6 +21,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from harness.arms import run_arm
 from harness.targets.base import Arm, Interrupt
 from harness.targets.reference import ReferenceTarget
 
@@ -31,7 +32,7 @@ def simulate(target: ReferenceTarget, arm: Arm) -> tuple[float, float]:
     """CPU and wall seconds of one arm."""
     with tempfile.TemporaryDirectory() as folder:
         cpu, wall = time.process_time(), time.perf_counter()
-        reason = target.run_arm(arm, Path(folder) / "journal.jsonl", Interrupt())
+        reason = run_arm(target, arm, Path(folder) / "journal.jsonl", Interrupt())
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     if reason != "horizon":
         sys.exit(f"the day did not end well: {reason}")

@@ -7,6 +7,7 @@ scenario before it runs and the conformance kit all read these declarations; not
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -91,7 +92,7 @@ class ColumnRef:
     kind: ColumnKind = ColumnKind.ANY
 
 
-class Fault(BaseModel):
+class Fault(BaseModel, ABC):
     """A declarative fault. Subclasses add parameters as fields and say where they may act."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -104,9 +105,9 @@ class Fault(BaseModel):
     #: A point and parameters that work there on the reference pipeline; shown in help and run by the tests.
     example: ClassVar[tuple[str, Mapping[str, Any]]]
 
+    @abstractmethod
     def plan(self, view: PointView) -> Plan:
         """The actions and their undo. Pure: same view, same plan."""
-        raise NotImplementedError(f"{type(self).__name__}.plan")
 
     def share(self) -> float:
         """The largest share of what passes its point that the fault may touch, for the blast radius."""

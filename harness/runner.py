@@ -203,7 +203,9 @@ def steady_state(scenario: Scenario, stage: Stage) -> tuple[list[tuple[str, dict
         ok = value is not None and (low is None or value >= low) and (high is None or value <= high)
         records.append(("probe", {"name": condition.probe, "value": value, "ok": ok}))
         if not ok:
-            bounds = [f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+            bounds = [
+                f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
+            ]
             shown = "no data" if value is None else f"{value:.4g}"
             reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
     records.append(("steady_state", {"ok": not reasons, "reasons": reasons}))

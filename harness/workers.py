@@ -21,6 +21,7 @@ from multiprocessing.synchronize import Semaphore
 from types import FrameType
 from typing import Any
 
+from harness.arms import run_trunk
 from harness.targets import load_target
 from harness.targets.base import Arm, Growth, Interrupt
 
@@ -131,7 +132,7 @@ def _grow(growth: Growth) -> str | None:
     with _worker.tokens, on_signals(stop):
         error = None
         try:
-            reason = load_target().run_trunk(growth, brancher.fork, interrupt)
+            reason = run_trunk(load_target(), growth, brancher.fork, interrupt)
         except Exception as failure:  # an arm that crashes is an event of the run, never its end
             reason, error = "error", f"{type(failure).__name__}: {failure}"
         if brancher.branch is not None:

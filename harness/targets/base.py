@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from chaos.engine import Driver
 from harness.scenario import Scenario, TargetFacts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,26 @@ class Stage(Protocol):
         ...
 
 
+class Theatre(Protocol):
+    """Where one arm plays, and whatever branches off it: the target's time, and what lies outside of a process."""
+
+    def now(self) -> float:
+        """Seconds of the target's time since the start."""
+        ...
+
+    def stage(self, recorder: Recorder) -> Stage:
+        """What is to be deployed; it reports to the recorder."""
+        ...
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the target's time; its result."""
+        ...
+
+    def branched(self, log: Path) -> None:
+        """To be called in a process that was forked within `run`: it goes on with a copy of everything of its own."""
+        ...
+
+
 class Target(Protocol):
     """Something that scenarios can be run against."""
 
@@ -155,14 +178,6 @@ class Target(Protocol):
         """Where what can be made again is kept between runs."""
         ...
 
-    def run_trunk(self, growth: Growth, fork: Callable[[Arm], bool], interrupt: Interrupt) -> str:
-        """Runs a control, and each of its treatments from the moment on where they part.
-
-        ``fork`` is called at that moment, in the process that then runs on twice: it returns True where the treatment
-        is to go on. Returns the reason of the end of what the process became.
-        """
-        ...
-
-    def run_arm(self, arm: Arm, journal: Path, interrupt: Interrupt) -> str:
-        """Runs an arm to its end, writing its journal; the reason of ``arm.end``."""
+    def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
+        """Where an arm can be run; ``log`` is the file for what the target itself logs."""
         ...

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.arms import run_arm
 from harness.experiment import grow, plan_arms
 from harness.scenario import parse_scenario
 from harness.targets import load_target
@@ -44,6 +45,6 @@ def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> 
         if arm.seed != 1:
             continue
         alone = tmp_path / f"alone-{names[arm.arm_id]}"
-        target.run_arm(arm, alone, Interrupt())
+        run_arm(target, arm, alone, Interrupt())
         assert alone.read_bytes() == (tmp_path / names[arm.arm_id]).read_bytes(), arm.arm_id
     assert os.getcwd() == before
