@@ -5,7 +5,7 @@ Nothing here writes into a buffer that it did not make, and only what changes is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,37 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
+def by_chunk(column: pa.ChunkedArray, rows: I64) -> Iterator[tuple[pa.Array, int, int, int]]:
+    """(chunk, its first row, and from where to where in ``rows``, which ascend, its own ones are), chunk by chunk.
+
+    >>> [(at, begin, stop) for _, at, begin, stop in by_chunk(pa.chunked_array([[1, 2], [3]]), np.array([1, 2]))]
+    [(0, 0, 1), (2, 1, 2)]
+    """
+    first = begin = 0
+    for chunk in column.chunks:
+        stop = int(np.searchsorted(rows, first + len(chunk)))
+        yield chunk, first, begin, stop
+        first, begin = first + len(chunk), stop
+
+
+def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
+    """The values at these rows, ascending, as one array."""
+    if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
+        return joined(column).take(pa.array(rows))
+    taken = [chunk.take(pa.array(rows[a:b] - first)) for chunk, first, a, b in by_chunk(column, rows) if b > a]
+    return pa.concat_arrays(taken) if taken else pa.array([], column.type)
+
+
+def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.ChunkedArray:
+    """`scattered` on a column in chunks: those without any of the rows are shared."""
+    if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
+        return pa.chunked_array([scattered(joined(column), rows, values)])
+    chunks = [
+        scattered(chunk, rows[a:b] - first, values.slice(a, b - a)) for chunk, first, a, b in by_chunk(column, rows)
+    ]
+    return pa.chunked_array(chunks, column.type)
+
+
 def plain(array: pa.Array) -> pa.Array:
     """The array's values without a dictionary, and laid out in a row rather than as views."""
     if pa.types.is_dictionary(array.type):
@@ -48,8 +79,8 @@ def value_type(kind: pa.DataType) -> pa.DataType:
     return pa.large_binary() if pa.types.is_binary_view(kind) else kind
 
 
-def replaced(table: pa.Table, name: str, array: pa.Array) -> pa.Table:
-    """The table with the column's values replaced by an array of the same type."""
+def replaced(table: pa.Table, name: str, array: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The table with the column's values replaced by some of the same type."""
     index = table.schema.get_field_index(name)
     field = table.schema.field(index)
     if array.null_count and not field.nullable:
@@ -84,40 +115,16 @@ def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
     if fixed_width(kind):
         data = numbers(array).copy()
         data[rows] = numbers(values)
-        return pa.Array.from_buffers(kind, len(data), [_validity(array, rows, values), pa.py_buffer(data)])
+        return pa.Array.from_buffers(kind, len(data), [validity(array, rows, values), pa.py_buffer(data)])
     if value_type(kind) != kind:
         return scattered(plain(array), rows, values).cast(kind)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        from chaos.data.text_scatter import scattered_text
+
         return scattered_text(array, rows, values)
     order = np.arange(len(array))
     order[rows] = np.arange(len(array), len(array) + len(rows))
     return pa.concat_arrays([array, values]).take(pa.array(order))
-
-
-def scattered_text(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
-    """`scattered` for strings: what lies between two victims is copied as one piece."""
-    wide = np.int64 if pa.types.is_large_string(array.type) else np.int32
-    buffers = array.buffers()
-    offsets = np.frombuffer(buffers[1], dtype=wide)[array.offset : array.offset + len(array) + 1]
-    begins: NDArray[Any] = offsets.take(rows)
-    ends: NDArray[Any] = offsets.take(rows + 1)
-    bounds = np.empty(2 * len(rows) + 2, dtype=wide)
-    bounds[0], bounds[-1] = offsets[0], offsets[-1]
-    bounds[1:-1:2] = begins
-    bounds[2:-1:2] = ends
-    binary = pa.large_binary() if wide is np.int64 else pa.binary()
-    pieces = pa.Array.from_buffers(binary, len(bounds) - 1, [None, pa.py_buffer(bounds), buffers[2]])
-    order = np.arange(len(pieces))
-    order[1::2] = len(pieces) + np.arange(len(rows))
-    new = pc.fill_null(values.cast(binary), b"")
-    data = pa.concat_arrays([pieces, new]).take(pa.array(order)).buffers()[2]
-    growth = pc.binary_length(new).to_numpy() - (ends - begins)
-    moved = offsets if not offsets[0] else offsets - offsets[0]
-    if growth.any():
-        shift = np.zeros(len(offsets), dtype=wide)
-        shift[rows + 1] = growth
-        moved = np.add(moved, np.cumsum(shift, out=shift), out=shift)
-    return pa.Array.from_buffers(array.type, len(array), [_validity(array, rows, values), pa.py_buffer(moved), data])
 
 
 def _scattered_dictionary(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
@@ -150,7 +157,8 @@ def in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
     return words, places
 
 
-def _validity(array: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
+def validity(array: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
+    """The validity bits of `scattered`'s result; None if every row has a value."""
     if not (array.null_count or values.null_count):
         return None
     bits = valid(array).copy()

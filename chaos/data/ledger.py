@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import Flags, replaced, scattered, whole
+from chaos.data.columns import Flags, replaced, scattered, scattered_over, whole
 from chaos.data.rows import I64
 
 
@@ -29,7 +29,7 @@ class CellsChanged:
 
     def redo(self, table: pa.Table) -> pa.Table:
         """The table with the new values."""
-        return replaced(table, self.column, scattered(whole(table, self.column), self.rows, self.values))
+        return replaced(table, self.column, scattered_over(table.column(self.column), self.rows, self.values))
 
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with the old values."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from chaos.data.columns import plain, value_type, whole
+from chaos.data.columns import gathered, joined, plain, value_type, whole
 from chaos.data.rows import I64
 
 
@@ -58,10 +58,10 @@ class TableCells:
 
     def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
         """The values at some rows, ascending; with their dictionary only if that is asked for."""
-        array = whole(self.table, column)
-        if not pa.types.is_dictionary(array.type):
-            array = plain(array)
-        values = array if len(rows) == len(array) else array.take(pa.array(rows))
+        given = self.table.column(column)
+        if pa.types.is_string_view(given.type) or pa.types.is_binary_view(given.type):
+            given = pa.chunked_array([plain(joined(given))])
+        values = joined(given) if len(rows) == len(given) else gathered(given, rows)
         return values if dictionaries else plain(values)
 
     def whole(self, column: str) -> pa.Array:

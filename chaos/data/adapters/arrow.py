@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaos.data.columns import joined, replaced, scattered, whole
+from chaos.data.columns import joined, replaced, scattered_over, whole
 from chaos.data.ledger import CellsChanged, rename
 from chaos.data.rows import I64
 from chaos.data.source import TableCells
@@ -32,7 +32,7 @@ class ArrowAdapter:
     def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
         table = _table(frame)
         if form is None:
-            return _like(frame, replaced(table, name, scattered(whole(table, name), rows, values)))
+            return _like(frame, replaced(table, name, scattered_over(table.column(name), rows, values)))
         return _like(frame, CellsChanged(name, rows, values, values, form).undo(table))
 
     def form(self, frame: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from chaos.data.columns import in_words, joined, plain, scattered, value_type
+from chaos.data.columns import gathered, in_words, joined, plain, scattered_over, value_type
 from chaos.data.rows import I64
 
 
@@ -41,6 +41,8 @@ class PandasAdapter:
             return _gathered_categories(series, rows)
         if isinstance(series.dtype, np.dtype):
             return _from_numpy(series.to_numpy().take(rows))
+        if _in_arrow(series.dtype):
+            return gathered(_chunks(series), rows)
         return _to_arrow(pd.Series(series.array.take(rows), copy=False))
 
     def scatter(self, frame: pd.DataFrame, name: str, rows: I64, values: pa.Array, form: Any = None) -> pd.DataFrame:
@@ -135,6 +137,17 @@ def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     return joined(array) if isinstance(array, pa.ChunkedArray) else array
 
 
+def _in_arrow(dtype: Any) -> bool:
+    """Whether a column of the dtype is held in Arrow's layout."""
+    return isinstance(dtype, pd.ArrowDtype) or (isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow")
+
+
+def _chunks(series: pd.Series[Any]) -> pa.ChunkedArray:
+    """A column that is held in Arrow's layout, as it is held."""
+    column = pa.array(series, from_pandas=True)
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
 def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
     """A copy of the column with other values at some rows."""
     dtype = series.dtype
@@ -144,9 +157,8 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
         return _scattered_numpy(series, rows, values, dtype)
     if isinstance(dtype, pd.CategoricalDtype):
         return _scattered_codes(series, rows, values, dtype)
-    if isinstance(dtype, pd.ArrowDtype) or (isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"):
-        whole = _to_arrow(series)
-        changed = pa.chunked_array([scattered(whole, rows, values)])
+    if _in_arrow(dtype):
+        changed = scattered_over(_chunks(series), rows, values)
         return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
     out = series.array.copy()
     out[rows] = pd.array(_from_arrow(values), dtype=dtype)
