@@ -167,8 +167,8 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
 
 
 def poll_intervals(profile: Profile) -> dict[str, float]:
-    """How often each feed is polled, in seconds: as the profile says, but no more than six times a period."""
-    return {name: max(profile.poll_s, feed.period_s / 6) for name, feed in FEEDS.items()}
+    """How often each feed is polled, in seconds: as the profile says, but at most six times a period or half-hourly."""
+    return {name: max(profile.poll_s, min(feed.period_s / 6, 1800)) for name, feed in FEEDS.items()}
 
 
 async def _training(deployment: Deployment, clock: Clock) -> Service:

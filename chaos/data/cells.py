@@ -12,9 +12,9 @@ import pyarrow as pa
 from chaos.data.columns import Floats, differs
 from chaos.data.conditions import weights
 from chaos.data.ledger import CellsChanged, Corruption
+from chaos.data.row_hash import U64, uniforms
 from chaos.data.rows import (
     I64,
-    U64,
     Bursts,
     Places,
     Positions,
@@ -23,7 +23,6 @@ from chaos.data.rows import (
     hashes_at,
     select,
     select_exactly,
-    uniforms,
 )
 from chaos.data.source import Cells
 from chaos.data.where import Where

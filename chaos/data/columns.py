@@ -5,7 +5,7 @@ Nothing here writes into a buffer that it did not make, and only what changes is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,35 +31,30 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def by_chunk(column: pa.ChunkedArray, rows: I64) -> Iterator[tuple[pa.Array, int, int, int]]:
-    """(chunk, its first row, and from where to where in ``rows``, which ascend, its own ones are), chunk by chunk.
+def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
+    """The values at these rows, ascending, as one array.
 
-    >>> [(at, begin, stop) for _, at, begin, stop in by_chunk(pa.chunked_array([[1, 2], [3]]), np.array([1, 2]))]
-    [(0, 0, 1), (2, 1, 2)]
+    >>> gathered(pa.chunked_array([[1, 2], [3]]), np.array([1, 2])).to_pylist()
+    [2, 3]
     """
+    if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
+        return joined(column).take(pa.array(rows))
+    taken = []
     first = begin = 0
     for chunk in column.chunks:
         stop = int(np.searchsorted(rows, first + len(chunk)))
-        yield chunk, first, begin, stop
+        taken.append(chunk.take(pa.array(rows[begin:stop] - first)))
         first, begin = first + len(chunk), stop
+    return pa.concat_arrays(taken)
 
 
-def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
-    """The values at these rows, ascending, as one array."""
-    if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
-        return joined(column).take(pa.array(rows))
-    taken = [chunk.take(pa.array(rows[a:b] - first)) for chunk, first, a, b in by_chunk(column, rows) if b > a]
-    return pa.concat_arrays(taken) if taken else pa.array([], column.type)
+def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.Array:
+    """`scattered` on a column in chunks, which become one on the way."""
+    if column.num_chunks < 2 or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return scattered(joined(column), rows, values)
+    from chaos.data.text_scatter import scattered_text
 
-
-def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.ChunkedArray:
-    """`scattered` on a column in chunks: those without any of the rows are shared."""
-    if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
-        return pa.chunked_array([scattered(joined(column), rows, values)])
-    chunks = [
-        scattered(chunk, rows[a:b] - first, values.slice(a, b - a)) for chunk, first, a, b in by_chunk(column, rows)
-    ]
-    return pa.chunked_array(chunks, column.type)
+    return scattered_text(column.chunks, rows, values)
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -115,13 +110,13 @@ def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
     if fixed_width(kind):
         data = numbers(array).copy()
         data[rows] = numbers(values)
-        return pa.Array.from_buffers(kind, len(data), [validity(array, rows, values), pa.py_buffer(data)])
+        return pa.Array.from_buffers(kind, len(data), [_validity(array, rows, values), pa.py_buffer(data)])
     if value_type(kind) != kind:
         return scattered(plain(array), rows, values).cast(kind)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         from chaos.data.text_scatter import scattered_text
 
-        return scattered_text(array, rows, values)
+        return scattered_text([array], rows, values)
     order = np.arange(len(array))
     order[rows] = np.arange(len(array), len(array) + len(rows))
     return pa.concat_arrays([array, values]).take(pa.array(order))
@@ -157,8 +152,7 @@ def in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
     return words, places
 
 
-def validity(array: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
-    """The validity bits of `scattered`'s result; None if every row has a value."""
+def _validity(array: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
     if not (array.null_count or values.null_count):
         return None
     bits = valid(array).copy()

@@ -13,7 +13,8 @@ import pyarrow as pa
 from chaos.data.cells import Victims
 from chaos.data.columns import picked
 from chaos.data.keys import row_ids
-from chaos.data.rows import I64, U64, Keys, splitmix64
+from chaos.data.row_hash import U64, splitmix64
+from chaos.data.rows import I64, Keys
 from chaos.data.source import Cells
 from chaos.data.times import microseconds
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaos.data.rows import GAMMA, U64, Keys, Positions, RowIds, splitmix64
+from chaos.data.row_hash import GAMMA, U64, splitmix64
+from chaos.data.rows import Keys, Positions, RowIds
 from chaos.data.source import Cells
 
 #: What a missing key value hashes to.

@@ -108,7 +108,8 @@ def position_hashes(key: int, ids: U64) -> U64:
     mixed = _WORDS[(ids & np.uint64(BLOCK - 1)).view(np.int64)] * keys.factor[place] + keys.term[place]
     mixed ^= mixed >> _S16
     mixed *= _M32
-    return mixed.astype(np.uint64) << _S32 | keys.lower[place]
+    hashes: U64 = mixed.astype(np.uint64) << _S32 | keys.lower[place]
+    return hashes
 
 
 def blocks_of(start: int, count: int) -> tuple[U64, int]:

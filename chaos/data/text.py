@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chaos.data.columns import Flags, valid
-from chaos.data.rows import I64, U64
+from chaos.data.row_hash import U64
+from chaos.data.rows import I64
 
 Codes = NDArray[Any]
 

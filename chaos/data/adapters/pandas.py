@@ -95,7 +95,7 @@ def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
     out = frame.copy(deep=False)
     # As a series of our own, which pandas takes as it is; a bare array would be copied once more.
     series = values if isinstance(values, pd.Series) else pd.Series(values, index=frame.index, copy=False)
-    out.isetitem(frame.columns.get_loc(name), cast(Any, series))
+    out.isetitem(cast(Any, frame.columns.get_loc(name)), cast(Any, series))
     return out
 
 
@@ -158,7 +158,7 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
     if isinstance(dtype, pd.CategoricalDtype):
         return _scattered_codes(series, rows, values, dtype)
     if _in_arrow(dtype):
-        changed = scattered_over(_chunks(series), rows, values)
+        changed = pa.chunked_array([scattered_over(_chunks(series), rows, values)])
         return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
     out = series.array.copy()
     out[rows] = pd.array(_from_arrow(values), dtype=dtype)
@@ -194,7 +194,7 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
     """New categories are put behind the old ones; the order of ordered ones stays."""
     old = plain(pa.array(dtype.categories, from_pandas=True))
     words, places = in_words(old, values)
-    codes: Any = series.array.codes.copy()  # type: ignore[attr-defined]
+    codes: Any = cast(Any, series.array).codes.copy()
     if len(words) > len(old):
         more = pd.Index(_from_arrow(words.slice(len(old))))
         dtype = pd.CategoricalDtype(dtype.categories.append(more), dtype.ordered)
@@ -204,8 +204,8 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
 
 
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
-    words = plain(pa.array(series.dtype.categories, from_pandas=True))  # type: ignore[union-attr]
-    codes = series.array.codes.take(rows)  # type: ignore[attr-defined]
+    words = plain(pa.array(cast(Any, series.dtype).categories, from_pandas=True))
+    codes: Any = cast(Any, series.array).codes.take(rows)
     missing = codes < 0
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)
 

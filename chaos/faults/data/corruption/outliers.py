@@ -69,7 +69,7 @@ class Outliers(ColumnFault):
 def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:
     import numpy as np
 
-    from chaos.data.rows import uniforms
+    from chaos.data.row_hash import uniforms
 
     bits = victims.bits("distance")
     distance = 1.0 - uniforms(bits)  # in (0, 1]: strictly beyond
