@@ -192,7 +192,7 @@ def _objects(values: pa.Array) -> Any:
 
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
     """New categories are put behind the old ones; the order of ordered ones stays."""
-    old = plain(pa.array(dtype.categories, from_pandas=True))
+    old = _words(dtype)
     words, places = in_words(old, values)
     codes: Any = cast(Any, series.array).codes.copy()
     if len(words) > len(old):
@@ -201,6 +201,12 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
         codes = codes.astype(np.int64)
     codes[rows] = (places.fill_null(-1) if places.null_count else places).to_numpy()
     return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+
+
+def _words(dtype: Any) -> pa.Array:
+    """The categories in one array; those of an Arrow column may come in chunks."""
+    words = pa.array(dtype.categories, from_pandas=True)
+    return plain(joined(words) if isinstance(words, pa.ChunkedArray) else words)
 
 
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:

@@ -106,7 +106,7 @@ def test_hits_of_rows_a_step_apart_are_independent(step: int) -> None:
 @pytest.mark.parametrize("name", ["data.duplicate_rows", "data.delete_rows", "data.fan_out", "data.shuffled_rows"])
 def test_the_index_moves_with_the_rows(name: str) -> None:
     frame = pd.DataFrame({"v": np.arange(50)}, index=pd.Index([f"r{i}" for i in range(50)], name="who"))
-    params = {"on": ["v"]} if name == "data.fan_out" else {}
+    params = {"join_key": ["v"]} if name == "data.fan_out" else {}
     done = chaos.corrupt(frame, name, rate=0.5, seed=1, **params)
     assert [f"r{v}" for v in done.frame["v"]] == done.frame.index.tolist()
     pd.testing.assert_frame_equal(done.reverted(), frame)

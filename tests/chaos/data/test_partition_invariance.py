@@ -35,7 +35,7 @@ PARAMS: Sequence[tuple[str, dict[str, Any]]] = [
     ("data.time_shift", {"column": "tz", "by_s": 3600, "rate": 0.3}),
     ("data.duplicate_rows", {"rate": 0.2}),
     ("data.delete_rows", {"rate": 0.3, "where": {"column": "seg", "among": ["EWR"]}}),
-    ("data.fan_out", {"on": ["seg", "i16"], "rate": 0.2, "matches": 3}),
+    ("data.fan_out", {"join_key": ["seg", "i16"], "rate": 0.2, "matches": 3}),
     ("data.covariate_drift", {"column": "f64", "shift": 9, "shape": "gradual", "start": 30, "end": 200}),
     ("data.label_delay", {"column": "flag", "time": "us", "delay_s": 3000, "as_of": "1970-01-01T04:00:00"}),
     ("data.segment_bias", {"column": "i64", "segment": "seg", "among": ["JFK"], "offset": 5}),

@@ -155,7 +155,7 @@ out = [
     chaos.inject(t, 'data.null_spike', column='v', rate=.5, seed=3, key=['k']),
     chaos.inject(t, 'data.typos', column='s', rate=.5, seed=3),
     chaos.inject(t, 'data.wrong_category', column='c', categories=['a', 'b', 'c'], rate=.5, seed=3),
-    chaos.inject(t, 'data.fan_out', on=['c'], rate=.5, seed=3),
+    chaos.inject(t, 'data.fan_out', join_key=['c'], rate=.5, seed=3),
 ]
 print(hashlib.sha256(repr([o.to_pylist() for o in out]).encode()).hexdigest())
 """

@@ -22,31 +22,34 @@ __all__ = ["FanOut"]
 class FanOut(RowFault):
     """A join fans out: the other table has several rows for a key, and each row of that key arrives that many times.
 
-    ``on`` is the join key: all rows of a key are hit together, or none.
+    ``join_key`` is the key of the join: all rows of a key are hit together, or none.
 
     >>> import pyarrow as pa, chaos
-    >>> chaos.inject(pa.table({"id": ["a", "a"]}), "data.fan_out", on=["id"], rate=1, matches=2, seed=7).to_pydict()
+    >>> chaos.inject(pa.table({"id": ["a", "a"]}), "data.fan_out", join_key=["id"], rate=1, matches=2, seed=7).to_pydict()
     {'id': ['a', 'a', 'a', 'a']}
     """
 
     name: ClassVar[str] = "data.fan_out"
-    example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:flights", {"on": ["tailnum"], "rate": 0.1, "matches": 3})
+    example: ClassVar[tuple[str, Mapping[str, Any]]] = (
+        "feed:flights",
+        {"join_key": ["tailnum"], "rate": 0.1, "matches": 3},
+    )
 
-    on: Annotated[tuple[str, ...], ColumnRef()] = Field(min_length=1, description="The columns of the join key.")
+    join_key: Annotated[tuple[str, ...], ColumnRef()] = Field(min_length=1, description="The columns of the join key.")
     matches: int = Field(default=2, ge=2, le=1000, description="How many rows of the other table match.")
 
     @model_validator(mode="before")
     @classmethod
     def _keys_name_rows(cls, given: Any) -> Any:
         """Rows are named by the join key."""
-        if isinstance(given, dict) and "on" in given and not given.get("key"):
-            return given | {"key": given["on"]}
+        if isinstance(given, dict) and "join_key" in given and not given.get("key"):
+            return given | {"key": given["join_key"]}
         return given
 
     @model_validator(mode="after")
     def _one_key(self) -> FanOut:
-        if self.key != self.on:
-            raise ValueError("rows are named by 'on': leave out key")
+        if self.key != self.join_key:
+            raise ValueError("rows are named by 'join_key': leave out key")
         return self
 
     def order(self, victims: Victims) -> I64:
