@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from reference_pipeline.orchestration.runbook import Incident, Platform, Toolbox
 from reference_pipeline.orchestration.runbooks import RUNBOOKS
 
 _RUNBOOKS_EVERY_S = 60
+#: What a call that came to nothing raises.
+_FAILED = (*UNREACHABLE, ServiceError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,14 @@ class Orchestrator:
         for attempt in range(self._config.job_retries + 1):
             self._counts["jobs"] += 1
             try:
-                manifest = await self._services["training"].post("/train")
+                version = str((await self._services["training"].post("/train"))["version"])
                 break
-            except (*UNREACHABLE, ServiceError, ValueError):
+            except (*_FAILED, KeyError, TypeError):
                 self._counts["job_failures"] += 1
                 if attempt == self._config.job_retries:
                     return
                 await asyncio.sleep(self._config.retry_s * 2**attempt)
-        await self._release(manifest["version"])
+        await self._release(version)
 
     async def _release(self, version: str) -> None:
         """Promotes a version: at once, or after it stood as a canary."""
@@ -106,17 +109,33 @@ class Orchestrator:
                 return
             await self._stage("production", version)
             self._promoted_at = self._clock.now()
-        except (*UNREACHABLE, ServiceError, ValueError):
+        except _FAILED:
             self._counts["deployment_failures"] += 1
 
     async def _canary_holds(self, version: str) -> bool:
         """Whether nothing new fires about predictions while a tenth of the traffic has the new model."""
-        names = ("PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality")
-        before = len(self._incident.named(*names))
-        await self._stage("canary", version)
-        await asyncio.sleep(self._config.canary_s)
-        await self._stage("canary", None)
-        return len(self._incident.named(*names)) <= before
+        before = self._alerts_of_models()
+        try:
+            await self._stage("canary", version)
+            await asyncio.sleep(self._config.canary_s)
+        except _FAILED:
+            await self._end_canary()
+            raise
+        await self._end_canary()
+        return self._alerts_of_models() <= before
+
+    def _alerts_of_models(self) -> set[tuple[tuple[str, str], ...]]:
+        firing = self._incident.named("PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality")
+        return {tuple(sorted(labels.items())) for labels, _ in firing}
+
+    async def _end_canary(self) -> None:
+        """Takes the canary down, however long that takes: a version that nobody judges must not go on serving."""
+        while True:
+            try:
+                await self._stage("canary", None)
+                return
+            except _FAILED:
+                await asyncio.sleep(self._config.retry_s)
 
     async def _stage(self, stage: str, version: str | None) -> None:
         body = {"stage": stage, "version": version}
@@ -125,16 +144,14 @@ class Orchestrator:
 
     async def _watch(self) -> None:
         while self._runbooks:
-            try:
+            # Also while nothing fires: some act on the end of an alert, on time that has passed, or once more.
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S)
-            except TimeoutError:
-                if not self._incident.firing:
-                    continue
             self._changed.clear()
             for runbook in self._runbooks.values():
                 try:
                     await runbook.consider(self._incident)
-                except (*UNREACHABLE, ServiceError, ValueError):
+                except _FAILED:
                     self._counts["runbook_errors"] += 1  # considered again within a minute
 
     def alert(self, alerts: list[Mapping[str, Any]]) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
+from bare_world import Lab
 
 from chaos.fault import Action
 from chaos.points import Point
-from harness.sim import World
-from harness.sim.store import StoreServer
 from harness.targets.reference import ReferenceTarget, layout
-from harness.targets.reference.driver import SimDriver, Touches
 from harness.targets.reference.libraries import Libraries
-from harness.targets.reference.store_agent import EVERY_S, StoreAgent
+from harness.targets.reference.store_agent import EVERY_S
 from harness.targets.reference.workload import LEAD_S, plan_asks
 from reference_pipeline.assembly import SERVICES
 from reference_pipeline.data import prepare
@@ -57,35 +54,6 @@ def test_an_overlay_stands_before_one_services_library_until_it_is_removed(tmp_p
     libraries.remove("training", "o1")
     assert libraries.load("training", "colorsys") is libraries.load("serving", "colorsys")
     assert loads == ["o1"]
-
-
-class Lab:
-    """A world with a store, a service and a client, and a driver on it."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.world = World(epoch=0.0, seed=1)
-        self.touches = Touches()
-        self.store = StoreServer()
-        for name in layout.HOSTS:
-            self.world.add_host(name, self.store.start if name == layout.STORE else None)
-        self.world.add_host("operator")
-        self._folder = tmp_path
-
-    def run(self, script: Any) -> None:
-        from redis.asyncio import Redis
-
-        async def main() -> None:
-            for name in (*layout.HOSTS, "operator"):
-                await self.world.start(name)
-            self.redis = Redis(host=layout.STORE)
-            agent = StoreAgent(self.redis, lambda hold_id, keys: self.touches.note(hold_id, "keys", keys))
-            libraries = Libraries(self._folder, lambda overlay_id: self.touches.note(overlay_id, "loads"))
-            self.driver = SimDriver(
-                self.world, self.touches, libraries, agent, "http://gateway:8001", self.store.forget
-            )
-            await script(self)
-
-        self.world.run(main())
 
 
 def state(lab: Lab, name: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
+from redis.exceptions import RedisError
 
 from chaos.engine import Evidence
 from chaos.errors import InjectionError
@@ -75,7 +77,8 @@ class SimDriver:
         """``entries``: what the store holds."""
         if what != "entries":
             raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
-        return {"entries": await self._agent.entries()}
+        with _store_errors():
+            return {"entries": await self._agent.entries()}
 
     async def evidence(self, fault_id: str) -> Evidence | None:
         """What the fault touched; for toxics, how many transfers they acted on."""
@@ -166,7 +169,8 @@ class SimDriver:
         self._agent.hold(args["hold_id"], args["entries"])
 
     async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        await self._agent.release(args["hold_id"])
+        with _store_errors():
+            await self._agent.release(args["hold_id"])
 
     # -- dependencies
 
@@ -175,3 +179,12 @@ class SimDriver:
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._libraries.remove(point.name, args["overlay_id"])
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """What the store's client raises, as what an engine expects of a driver."""
+    try:
+        yield
+    except RedisError as error:
+        raise InjectionError(f"feature store: {error or type(error).__name__}") from error

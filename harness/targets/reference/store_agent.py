@@ -42,20 +42,26 @@ class StoreAgent:
             hold.task = asyncio.get_running_loop().create_task(self._keep(hold_id, hold))
 
     async def release(self, hold_id: str) -> None:
-        """Lets the keys go, each with the newest value that the pipeline had written for it."""
-        hold = self._holds.pop(hold_id, None)
+        """Lets the keys go, each with the newest value that the pipeline had written for it.
+
+        Raises ``RedisError`` if the store is out of reach; the keys are let go all the same, and another call puts the
+        values back.
+        """
+        hold = self._holds.get(hold_id)
         if hold is None:
             return
         if hold.task is not None:
             hold.task.cancel()
+            hold.task = None
         if hold.fresh:
             await self._put(hold.fresh)
+        del self._holds[hold_id]
 
     async def _put(self, values: Mapping[str, str]) -> None:
-        """Writes values without changing when they expire."""
+        """Writes values without changing when they expire; a key that is gone meanwhile stays gone."""
         pipeline = self._redis.pipeline(transaction=False)
         for key, value in sorted(values.items()):
-            pipeline.set(key, value, keepttl=True)
+            pipeline.set(key, value, keepttl=True, xx=True)
         await pipeline.execute()
 
     async def _keep(self, hold_id: str, hold: _Hold) -> None:

@@ -19,6 +19,6 @@ class Backfill(Runbook):
         before = dict(self._ill)
         for feed in before:
             if feed not in ill:
-                self.actions += 1
                 await self.tools.services["ingestion"].post(f"/backfill?feed={feed}")
+                self.actions += 1
         self._ill = tuple((feed, min(since, before.get(feed, since))) for feed, since in ill.items())

@@ -22,7 +22,7 @@ class Rollback(Runbook):
             return
         if min(since for _, since in blamed) < promoted_at or self.tools.clock.now() - promoted_at > SUSPECT_S:
             return
+        await self.tools.services["registry"].post("/rollback")
         self._for = promoted_at
         self.actions += 1
-        await self.tools.services["registry"].post("/rollback")
         await self.tools.services["serving"].post("/reload")

@@ -1,0 +1,119 @@
+"""Holding entries of a store that has a life of its own: it fails, entries expire, holds overlap."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from bare_world import Lab
+
+from chaos.errors import InjectionError
+from chaos.fault import Action
+from chaos.points import Point
+from harness.targets.reference.store_agent import EVERY_S
+
+STORE = Point.parse("store:store")
+
+
+def hold(hold_id: str, **entries: str) -> Action:
+    return Action("hold", {"hold_id": hold_id, "entries": entries})
+
+
+def release(hold_id: str) -> Action:
+    return Action("release", {"hold_id": hold_id})
+
+
+def test_a_released_entry_that_has_expired_meanwhile_does_not_rise_from_the_dead(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old", ex=1000)
+        await lab.driver.perform("f", STORE, hold("f", a="old"))
+        await lab.redis.set("a", "new", ex=30)
+        await asyncio.sleep(2 * EVERY_S)
+        assert await lab.redis.get("a") == b"old"
+        await asyncio.sleep(30)
+        assert await lab.redis.get("a") is None
+        await lab.driver.perform("f", STORE, release("f"))
+        assert await lab.redis.get("a") is None
+
+    Lab(tmp_path).run(script)
+
+
+def test_an_entry_that_the_pipeline_deletes_stays_deleted_under_a_hold(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old")
+        await lab.driver.perform("f", STORE, hold("f", a="old"))
+        await lab.redis.delete("a")
+        await asyncio.sleep(3 * EVERY_S)
+        assert await lab.redis.get("a") is None
+        assert await lab.driver.evidence("f") is None
+
+    Lab(tmp_path).run(script)
+
+
+def test_a_hold_lasts_through_an_outage_of_the_store(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old")
+        await lab.driver.perform("f", STORE, hold("f", a="old"))
+        lab.world.kill("store")
+        await asyncio.sleep(60)
+        await lab.world.start("store")
+        await lab.redis.set("a", "new")
+        await asyncio.sleep(2 * EVERY_S)
+        assert await lab.redis.get("a") == b"old"
+
+    Lab(tmp_path).run(script)
+
+
+def test_a_release_that_the_store_does_not_take_says_so_and_is_finished_later(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old")
+        await lab.driver.perform("f", STORE, hold("f", a="old"))
+        await lab.redis.set("a", "new")
+        await asyncio.sleep(2 * EVERY_S)
+        lab.world.kill("store")
+        with pytest.raises(InjectionError, match=r"^feature store: .*Connect call failed"):
+            await lab.driver.perform("f", STORE, release("f"))
+        await lab.world.start("store")
+        assert await lab.redis.get("a") == b"old"
+        await lab.driver.perform("f", STORE, release("f"))
+        assert await lab.redis.get("a") == b"new"
+        await lab.redis.set("a", "newer")
+        await asyncio.sleep(2 * EVERY_S)
+        assert await lab.redis.get("a") == b"newer"
+
+    Lab(tmp_path).run(script)
+
+
+def test_a_store_that_cannot_be_observed_is_an_injection_error(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        lab.world.kill("store")
+        with pytest.raises(InjectionError, match="feature store"):
+            await lab.driver.observe(STORE, "entries")
+        with pytest.raises(InjectionError, match="nothing called 'weather' can be observed here"):
+            await lab.driver.observe(STORE, "weather")
+
+    Lab(tmp_path).run(script)
+
+
+def test_holding_twice_under_one_id_is_holding_once(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old")
+        for _ in range(2):
+            await lab.driver.perform("f", STORE, hold("f", a="old"))
+        await lab.redis.set("a", "new")
+        await asyncio.sleep(2 * EVERY_S)
+        await lab.driver.perform("f", STORE, release("f"))
+        await lab.redis.set("a", "newer")
+        await asyncio.sleep(2 * EVERY_S)
+        assert await lab.redis.get("a") == b"newer"
+
+    Lab(tmp_path).run(script)
+
+
+def test_an_unknown_verb_is_refused_by_name(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        with pytest.raises(InjectionError, match=r"store:store: the simulator has no verb 'melt'"):
+            await lab.driver.perform("f", STORE, Action("melt"))
+
+    Lab(tmp_path).run(script)
