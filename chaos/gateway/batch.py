@@ -91,11 +91,21 @@ class BatchRef:
         return replace(
             self,
             source_id=other.source_id or other.batch_id,
-            source_age_s=other.source_age_s + self.published_at - other.published_at,
+            source_age_s=other.source_age_s + self._age_of(other),
             rows=other.rows,
             columns=other.columns,
             sha256=other.sha256,
         )
+
+    def _age_of(self, other: BatchRef) -> float:
+        """How many seconds another batch's window lies before this one's.
+
+        Publication times, each late by a few seconds of its own, stand in where windows are no numbers.
+        """
+        windows = (self.window_start, other.window_start)
+        if all(isinstance(start, (int, float)) for start in windows):
+            return float(windows[0] - windows[1])
+        return self.published_at - other.published_at
 
     def describing(self, table: pa.Table, payload: bytes) -> BatchRef:
         """The manifest that a producer of this table, written as this payload, would have made."""

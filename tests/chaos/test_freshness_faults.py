@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -96,6 +97,13 @@ def test_an_old_partition_under_a_new_id() -> None:
     assert newest.source_age_s == 180.0
     far = seen(made("replay", age_s=86_400), 600.0, 300.0)[-1]
     assert far.source_id == "b-0"  # the source has nothing older
+
+
+def test_the_age_of_data_is_that_of_its_window_whatever_the_publication_was_late_by() -> None:
+    new, old = (replace(ref_at(n, n * 60.0), made_at=n * 60.0 + late) for n, late in ((10, 3.25), (7, 8.5)))
+    assert new.holding(old).source_age_s == 180.0
+    texts = (replace(ref, window_start="yesterday") for ref in (new, old))
+    assert next(texts).holding(next(texts)).source_age_s == 174.75
 
 
 def test_a_share_of_batches_is_drawn_the_same_way_whenever_one_looks() -> None:
