@@ -26,22 +26,30 @@ def cases_of(path: str) -> Mapping[str, Callable[[], Any]]:
 
         return run
 
-    return {
+    cases = {
         "null, float": case("f1", kinds.MissingValue),
         "null, whole number": case("i1", kinds.MissingValue),
-        "null, text": case("s1", kinds.MissingValue),
         "noise or delta, float": case("f1", kinds.AddDelta, add_delta_value=3.0),
         "delta, timestamp": case("t", kinds.AddDelta, add_delta_value=week),
         "outlier": case("f1", kinds.Outlier),
         "unit": case("f1", kinds.WrongUnit, wrong_unit_scaling=lambda v: v * 1.8 + 32.0),
         "category": case("c", kinds.CategorySwap),
         "number to text": case("i1", kinds.Mistype, mistype_dtype="object"),
-        "affix": case("s1", kinds.Extraneous, extraneous_value_template="{value}!"),
-        "replace": case("s1", kinds.Replace, replace_what="UA", replace_with="United"),
-        "typo": case("s1", kinds.Typo),
-        "typo, Arrow text": case("s1", kinds.Typo),
-        "mojibake": case("s2", kinds.Mojibake, encoding_sender="utf-8", encoding_receiver="cp1252"),
+        "mojibake, text": case("s2", kinds.Mojibake, encoding_sender="utf-8", encoding_receiver="cp1252"),
     }
+    for name, column, find in (("ids", "s1", "UA"), ("text", "s2", "Gate")):
+        cases |= {
+            f"null, {name}": case(column, kinds.MissingValue),
+            f"affix, {name}": case(column, kinds.Extraneous, extraneous_value_template="{value}!"),
+            f"replace, {name}": case(column, kinds.Replace, replace_what=find, replace_with="United"),
+        }
+        # It has one kind of typing error, and no other way for Arrow's layout.
+        cases |= {
+            typo: case(column, kinds.Typo)
+            for of in ("typo", "typo of four kinds")
+            for typo in (f"{of}, {name}", f"{of}, Arrow {name}")
+        }
+    return cases
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -19,7 +19,10 @@ from chaos.registry import Registry, registry
 
 @dataclass(frozen=True, slots=True)
 class ParamDescription:
-    """One parameter. ``default`` is JSON text; None if the parameter must be given."""
+    """One parameter. ``default`` is JSON text; None if the parameter must be given.
+
+    ``model`` is what its ``type`` calls the model that it holds, if it holds one: a condition, say.
+    """
 
     name: str
     type: str
@@ -27,6 +30,7 @@ class ParamDescription:
     default: str | None
     bounds: str
     column: str | None
+    model: str | None
     description: str
 
 
@@ -90,8 +94,17 @@ def describe_param(name: str, info: FieldInfo) -> ParamDescription:
         default=default,
         bounds=_bounds(info),
         column=column,
+        model=next((model.__name__.lower() for model in models_in(info.annotation)), None),
         description=info.description or "",
     )
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for arg in get_args(annotation):
+        yield from models_in(arg)
 
 
 def _own_first(fault: type[Fault]) -> list[tuple[str, FieldInfo]]:
@@ -127,7 +140,13 @@ def _bounds(info: FieldInfo) -> str:
 
 
 def _type_text(annotation: Any) -> str:
-    """A type in words: ``number``, ``text``, ``one of a, b``, ``list of text``; ``or nothing`` if it may be null."""
+    """A type in words: ``number``, ``text``, ``one of a, b``, ``list of text``, ``value`` for any of them.
+
+    ``or nothing`` is said where it may be null.
+
+    >>> _type_text(tuple[bool | int | float | str, ...] | None)
+    'list of value or nothing'
+    """
     origin = getattr(annotation, "__origin__", None)
     args: tuple[Any, ...] = getattr(annotation, "__args__", ())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -135,6 +154,9 @@ def _type_text(annotation: Any) -> str:
     simple = {float: "number", int: "whole number", str: "text", bool: "true or false", type(None): "nothing"}
     if annotation in simple:
         return simple[annotation]
+    if {bool, int, float, str} <= set(args):
+        args = ("value", *(arg for arg in args if arg not in (bool, int, float, str)))
+        return " or ".join(arg if isinstance(arg, str) else _type_text(arg) for arg in args)
     if args and all(isinstance(arg, str) for arg in args):
         return "one of " + ", ".join(args)
     if origin is tuple:
@@ -146,7 +168,7 @@ def _example(fault: type[Fault]) -> str:
     point, params = fault.example
     lines = [f"- fault: {fault.name}", f"  point: {point}"]
     if params:
-        lines.append("  with: {" + ", ".join(f"{_yaml(name)}: {_yaml(value)}" for name, value in params.items()) + "}")
+        lines.append(f"  with: {_yaml(params)}")
     return "\n".join(lines)
 
 
@@ -158,9 +180,13 @@ _NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "nul
 def _yaml(value: Any) -> str:
     """A value as YAML on one line.
 
-    >>> _yaml("epoch_ms"), _yaml("no"), _yaml("12"), _yaml(["a"])
-    ('epoch_ms', '"no"', '"12"', '["a"]')
+    >>> _yaml("epoch_ms"), _yaml("no"), _yaml("12"), _yaml({"column": "origin", "among": ["JFK", 4]})
+    ('epoch_ms', '"no"', '"12"', '{column: origin, among: [JFK, 4]}')
     """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_yaml(name)}: {_yaml(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_yaml(item) for item in value) + "]"
     plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT
     return str(value) if plain else json.dumps(value)
 

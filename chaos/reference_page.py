@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from chaos.catalogue import FaultDescription, ParamDescription, catalogue, describe_param
+from chaos.catalogue import FaultDescription, ParamDescription, catalogue, describe_param, models_in
 from chaos.fault import Fault
 from chaos.registry import Registry
 
@@ -87,6 +86,8 @@ def _param_table(params: Iterable[ParamDescription]) -> str:
     rows = []
     for param in params:
         kind = f"{param.type} ({param.unit})" if param.unit else param.type
+        if param.model is not None:
+            kind = kind.replace(param.model, f"[{param.model}](#{param.model})", 1)
         if param.column is not None:
             kind = kind.replace("text", _COLUMN_WORDS[param.column], 1)
         default = "required" if param.default is None else f"`{param.default}`"
@@ -103,19 +104,12 @@ def _models(faults: Registry) -> list[type[BaseModel]]:
         model
         for name in faults.names()
         for info in faults.get(name).model_fields.values()
-        for model in _models_in(info.annotation)
+        for model in models_in(info.annotation)
     ]
     return list(dict.fromkeys(found))
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for arg in get_args(annotation):
-        yield from _models_in(arg)
 
 
 def _model_section(model: type[BaseModel]) -> str:
     prose = inspect.cleandoc(model.__doc__ or "").partition(">>>")[0].strip()
     params = [describe_param(name, info) for name, info in model.model_fields.items()]
-    return f"## A {model.__name__.lower()}\n\n{_code_marks(prose)}\n\n{_param_table(params)}"
+    return f"## {model.__name__.lower()}\n\n{_code_marks(prose)}\n\n{_param_table(params)}"

@@ -29,7 +29,11 @@ class DrawnFault(PayloadFault):
     """Which rows are hit. Without ``exact`` each on its own with probability ``rate``, whatever the batches."""
 
     rate: float = Field(ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves.")
-    where: Where = Field(default=(), description="Conditions that a row must meet; by default every row does.")
+    where: Where = Field(
+        default=(),
+        description="Conditions that a row must meet, all of them, such as {column: origin, among: [JFK]} or "
+        "{column: temp, above: 90}; by default every row is eligible.",
+    )
     burst: Annotated[int, Unit("rows")] = Field(
         default=1,
         ge=1,

@@ -47,7 +47,7 @@ def inject_parquet(
 
     The same rows are hit as by `chaos.inject` on the whole data set (a folder's files in the order of their paths),
     and no more than one row group is in memory. Row groups, compression and metadata stay. ``target`` appears when it
-    is complete and not before; it may be the source. Faults are given as to `chaos.inject`.
+    is complete and on disk, and not before; it may be the source. Faults are given as to `chaos.inject`.
 
     Raises `InvalidFault` for a fault that needs to see all rows at once, `PayloadError` for what is no Parquet file,
     and ``FileNotFoundError`` if there is none.
@@ -165,11 +165,23 @@ def _appearing(target: Path, *, folder: bool) -> Iterator[Path]:
         partial.mkdir(parents=True)
     try:
         yield partial
+        for path in (partial, *partial.rglob("*")) if folder else (partial,):
+            _sync(path)
         if folder and target.exists():
             target.rmdir()
         partial.replace(target)
+        _sync(target.parent)
     finally:
         _remove(partial)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on disk: a rename must not outlive a power cut that they do not."""
+    at = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(at)
+    finally:
+        os.close(at)
 
 
 def _remove(path: Path) -> None:

@@ -52,7 +52,9 @@ def splitmix64(x: U64) -> U64:
 
 def uniforms(hashed: U64) -> NDArray[np.float64]:
     """Draws in [0, 1) from hashes."""
-    return (hashed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    drawn = (hashed >> np.uint64(11)).astype(np.float64)
+    drawn *= 2.0**-53
+    return drawn
 
 
 def limit_of(rate: float) -> int:

@@ -20,8 +20,8 @@ Bytes = NDArray[np.uint8]
 #: Offsets, of the width that the type has.
 Offsets = NDArray[Any]
 
-#: Texts written, and offsets moved, at a time: what is made on the way stays in the L2 cache.
-_TEXTS, _OFFSETS = 1 << 12, 1 << 15
+#: Bytes written (about), and offsets moved, at a time: what is made on the way stays in the L2 cache.
+_BYTES, _OFFSETS = 1 << 15, 1 << 15
 
 
 def scattered_text(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> pa.Array:
@@ -93,10 +93,11 @@ def _validity(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> pa.Buf
 def _overwrite(data: Bytes, begins: Offsets, new: Bytes, lengths: Offsets) -> None:
     """Write the new texts over those that begin at ``begins`` and are as long."""
     done = 0
-    for first in range(0, len(begins), _TEXTS):
-        count = lengths[first : first + _TEXTS]
+    texts = max(_BYTES * len(begins) // max(len(new), 1), 1)
+    for first in range(0, len(begins), texts):
+        count = lengths[first : first + texts]
         ends = np.cumsum(count, dtype=np.int64)
-        places = np.repeat(begins[first : first + _TEXTS] - (ends - count), count)
+        places = np.repeat(begins[first : first + texts] - (ends - count), count)
         places += np.arange(len(places))
         data[places] = new[done : done + len(places)]
         done += len(places)

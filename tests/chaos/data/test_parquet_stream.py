@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,33 @@ def test_a_killed_process_leaves_no_half_file_and_the_next_run_clears_up(source:
     assert not target.exists()
     chaos.inject_parquet(source, target, FAULTS[0], seed=4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_appears_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool) -> None:
+    """The bytes first, then the names in folders, then the rename, and last the name that it gave."""
+    source = tmp_path / "in"
+    source.mkdir()
+    pq.write_table(TABLE, source / "a.parquet")
+    steps: list[int | str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def syncing(at: int) -> None:
+        steps.append(os.fstat(at).st_ino)
+        sync(at)
+
+    def renaming(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "replace", renaming)
+    chaos.inject_parquet(source if folder else source / "a.parquet", tmp_path / "out", FAULTS[0], seed=4)
+    out = tmp_path / "out"
+    made = {path.stat().st_ino for path in (out, *out.rglob("*"))}
+    at = steps.index("rename")
+    assert set(steps[:at]) == made
+    assert steps[at + 1 :] == [tmp_path.stat().st_ino]
 
 
 def test_a_file_may_replace_itself(source: Path) -> None:

@@ -169,3 +169,13 @@ def test_hash_randomisation_does_not_matter() -> None:
         ).stdout
 
     assert run("1") == run("2")
+
+
+def test_categories_of_an_arrow_column_in_chunks() -> None:
+    words = pd.Index(pd.arrays.ArrowExtensionArray(pa.chunked_array([["JFK", "LGA"], ["EWR"]])))
+    frame = pd.DataFrame({"origin": pd.Categorical.from_codes([0, 1, 2, -1], words)})
+    done = chaos.corrupt(frame, "data.wrong_category", column="origin", categories=["JFK", "new"], rate=1, seed=1)
+    assert done.frame["origin"].isna().tolist() == [False, False, False, True]
+    assert set(done.frame["origin"].dropna()) <= {"JFK", "new"}
+    assert done.ledger.changed == 3
+    pd.testing.assert_frame_equal(done.reverted(), frame)

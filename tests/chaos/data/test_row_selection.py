@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaos.data.cells import naming
 from chaos.data.keys import row_ids
-from chaos.data.rows import Keys, Positions, hashes, hashes_at, select, select_exactly
+from chaos.data.row_fault import moved_ids
+from chaos.data.row_hash import BLOCK, BlockKeys, limit_of
+from chaos.data.rows import Bursts, Keys, Places, Positions, RowIds, hashes, hashes_at, select, select_exactly
 from chaos.data.source import TableCells
+from chaos.rng import key64
 
 SEEDS = st.integers(0, 2**64 - 1)
 RATES = st.floats(0, 1)
@@ -47,6 +51,69 @@ def test_a_block_border_is_no_border() -> None:
     rows = Positions(2**64 - 20_000, 40_000)  # ids wrap around, and the count is over one block
     assert hashes(5, rows).tolist() == hashes_at(5, rows, np.arange(40_000)).tolist()
     assert len(np.unique(hashes(5, rows))) == 40_000
+
+
+@settings(deadline=None)
+@given(
+    key=SEEDS, rate=RATES | st.floats(0, 1e-8) | st.floats(0, 1e-3).map(lambda r: 1 - r), start=st.integers(0, 2**63)
+)
+def test_selected_rows_are_those_whose_hash_lies_below_the_rate(key: int, rate: float, start: int) -> None:
+    """Also at rates that the upper half of a hash cannot tell apart."""
+    for rows in (Positions(start, 40_000), Bursts(Positions(start, 500), 7), Keys(np.arange(500, dtype=np.uint64))):
+        below = [row for row, h in enumerate(hashes(key, rows).tolist()) if h < int(rate * 2.0**64)]
+        assert select(key, rows, rate).tolist() == below
+
+
+def test_rates_finer_than_32_bits_are_kept_in_the_mean() -> None:
+    """The limit of the upper half differs from block to block as the lower half of the rate asks for."""
+    rate = 0.25 * 2.0**-32
+    limits = [limit for key in range(50) for limit in keys_of(key, 1000).limits(limit_of(rate))]
+    assert set(limits) == {0, 1}
+    assert abs(sum(limits) - 12_500) < 5 * (50_000 * 0.25 * 0.75) ** 0.5
+
+
+def keys_of(key: int, count: int) -> BlockKeys:
+    return BlockKeys.of(key, np.arange(count, dtype=np.uint64))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        Positions(0, 8),
+        Positions(BLOCK - 4, 8),
+        Bursts(Positions(0, 8), 1),
+        Places(np.arange(8, dtype=np.uint64)),
+        Keys(np.arange(8, dtype=np.uint64)),
+    ],
+    ids=lambda rows: type(rows).__name__,
+)
+def test_no_row_is_hit_more_often_than_others(rows: RowIds) -> None:
+    """The first row of a feed has the id 0, which a hash made of products alone would always hit."""
+    keys, rate = 4000, 0.1
+    counts = np.zeros(8)
+    for i in range(keys):
+        counts[select(key64(i, "draw"), rows, rate)] += 1
+    assert np.abs(counts - keys * rate).max() < 5 * (keys * rate * (1 - rate)) ** 0.5
+
+
+@pytest.mark.parametrize("window", [2, 64, 5000, BLOCK])
+def test_counts_in_windows_vary_as_independent_rows_do(window: int) -> None:
+    rate, windows = 0.1, 40
+    counts = []
+    for i in range(10):
+        hit = select(key64(i, window), Positions(i * 12_345, window * windows), rate)
+        counts += np.bincount(hit // window, minlength=windows).tolist()
+    spread = np.var(counts) / (window * rate * (1 - rate))
+    assert 0.6 < spread < 1.5
+
+
+@given(key=SEEDS, order=st.permutations(range(60)), burst=st.sampled_from([1, 5]))
+def test_rows_that_moved_are_hit_where_they_are_now(key: int, order: list[int], burst: int) -> None:
+    at = np.array(order[:40])
+    before = naming(Positions(BLOCK - 30, 60), burst)
+    after = naming(moved_ids(Positions(BLOCK - 30, 60), at), burst)
+    hit = set(select(key, before, 0.4).tolist())
+    assert select(key, after, 0.4).tolist() == [place for place, row in enumerate(order[:40]) if row in hit]
 
 
 @given(key=SEEDS, count=st.integers(-5, 300))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,32 +11,70 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.data.columns import scattered
-from chaos.data.text import KINDS, Texts, mojibake, typo
+from chaos.data.text import mojibake
+from chaos.data.typing_errors import KINDS, typo
 
 TEXTS = st.lists(st.none() | st.text(max_size=9), max_size=12)
 
 
-@settings(deadline=None)
-@given(texts=TEXTS, large=st.booleans(), cut=st.integers(0, 5))
-def test_texts_survive_the_way_through_code_points(texts: list[str | None], large: bool, cut: int) -> None:
+KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
+
+
+def neighbour(character: str) -> str:
+    """What a slip of the finger gives, written down a second time."""
+    for row in KEYS:
+        for key, beside in zip(row, row[1:] + row[-2], strict=True):
+            if character in (key, key.upper()):
+                return beside if character == key else beside.upper()
+    if ord(character) < 32:
+        return " "
+    return {" ": "_", "\x7f": "~"}.get(character) or chr(ord(character) ^ 1)
+
+
+def edits(text: str, kind: str) -> set[str]:
+    """Every text that one error of the kind can make of this one."""
+    places = range(len(text))
+    slips = {text[:i] + neighbour(text[i]) + text[i + 1 :] for i in places}
+    if kind == "neighbour" or len(text) == 1:
+        return slips
+    if kind == "omit":
+        return {text[:i] + text[i + 1 :] for i in places}
+    if kind == "double":
+        return {text[: i + 1] + text[i:] for i in places}
+    swapped = {text[:i] + text[i + 1] + text[i] + text[i + 2 :] for i in places[:-1]}
+    return (swapped - {text}) | (slips if any(a == b for a, b in pairwise(text)) else set())
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    texts=TEXTS,
+    seed=st.integers(0, 2**32),
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, unique=True),
+    large=st.booleans(),
+    cut=st.integers(0, 5),
+)
+def test_a_typo_is_one_error_of_one_of_the_kinds(
+    texts: list[str | None], seed: int, kinds: list[str], large: bool, cut: int
+) -> None:
     array = pa.array(texts, pa.large_string() if large else pa.string()).slice(cut)
-    assert Texts.of(array).to_arrow(array).to_pylist() == array.to_pylist()
-
-
-@settings(deadline=None)
-@given(texts=TEXTS, seed=st.integers(0, 2**32), kinds=st.lists(st.sampled_from(KINDS), min_size=1, unique=True))
-def test_a_typo_is_one_edit(texts: list[str | None], seed: int, kinds: list[str]) -> None:
-    bits = np.random.Generator(np.random.Philox(seed)).integers(0, 2**64, len(texts), dtype=np.uint64)
-    out = typo(pa.array(texts, pa.string()), bits, kinds).to_pylist()
-    for was, now in zip(texts, out, strict=True):
+    bits = np.random.Generator(np.random.Philox(seed)).integers(0, 2**64, len(array), dtype=np.uint64)
+    out = typo(array, bits, kinds)
+    out.validate(full=True)
+    assert out.type == array.type
+    for was, now in zip(array.to_pylist(), out.to_pylist(), strict=True):
         if not was:
             assert now == was
-            continue
-        assert now is not None
-        assert now != was
-        assert abs(len(now) - len(was)) <= 1
-        if len(now) == len(was):
-            assert sum(a != b for a, b in zip(was, now, strict=True)) <= 2
+        else:
+            assert now != was
+            assert now in set().union(*(edits(was, kind) for kind in kinds))
+
+
+@pytest.mark.parametrize("text", ["abcd", "Zürich", "東京都", "a😀ßb"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_place_of_a_text_is_hit(text: str, kind: str) -> None:
+    """Over more texts than are edited at a time."""
+    bits = np.random.Generator(np.random.Philox(1)).integers(0, 2**64, 20_000, dtype=np.uint64)
+    assert set(typo(pa.array([text] * 20_000), bits, [kind]).to_pylist()) == edits(text, kind)
 
 
 @settings(deadline=None)

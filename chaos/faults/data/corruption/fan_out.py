@@ -25,8 +25,8 @@ class FanOut(RowFault):
     ``join_key`` is the key of the join: all rows of a key are hit together, or none.
 
     >>> import pyarrow as pa, chaos
-    >>> twice = pa.table({"id": ["a", "a"]})
-    >>> chaos.inject(twice, "data.fan_out", join_key=["id"], rate=1, matches=2, seed=7).to_pydict()
+    >>> table = pa.table({"id": ["a", "a"]})
+    >>> chaos.inject(table, "data.fan_out", join_key=["id"], rate=1, matches=2, seed=7).to_pydict()
     {'id': ['a', 'a', 'a', 'a']}
     """
 

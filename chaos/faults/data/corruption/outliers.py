@@ -69,14 +69,18 @@ class Outliers(ColumnFault):
 def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:
     import numpy as np
 
-    from chaos.data.row_hash import uniforms
-
-    bits = victims.bits("distance")
-    distance = 1.0 - uniforms(bits)  # in (0, 1]: strictly beyond
-    if low is not None and high is not None:
-        upper = (bits & np.uint64(1)).astype(np.float64)  # the lowest bit, which the distance leaves out
-        away = (high - low) * distance
-        return np.asarray(low - away + upper * (high - low + 2.0 * away))
+    away = victims.draws("distance")
+    upper = away >= 0.5
+    if low is not None and high is not None:  # one half of the draws for each side
+        away *= 2.0
+        away -= upper
+        reach = high - low
+    np.subtract(1.0, away, out=away)  # in (0, 1]: strictly beyond
+    away *= reach
+    if low is None:
+        return np.asarray(away + (high or 0.0))
+    below = low - away
     if high is not None:
-        return np.asarray(high + distance * reach)
-    return np.asarray((low or 0.0) - distance * reach)
+        away += high
+        np.copyto(below, away, where=upper)
+    return np.asarray(below)

@@ -39,7 +39,7 @@ class Typos(TextFault):
     )
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.text import typo
+        from chaos.data.typing_errors import typo
 
         for i in range(self.errors):
             values = typo(values, victims.bits(f"error {i}"), self.kinds)

@@ -1,0 +1,155 @@
+"""Typing errors in many texts at once, as edits of their UTF-8 bytes, which nothing decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from chaos.data.row_hash import U64
+from chaos.data.rows import I64
+from chaos.data.text import Bytes, raw, strings
+
+#: Typing errors: a neighbouring key, two characters exchanged, one left out, one doubled.
+KINDS = ("neighbour", "exchange", "omit", "double")
+_NEIGHBOUR, _EXCHANGE = 0, 1
+#: By how many characters a text grows with each kind.
+_GROWTH = np.array([0, 0, -1, 1])
+
+#: Neighbours on a keyboard, for typing errors; what is not here gets the next code point.
+_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
+
+
+def _next_keys() -> NDArray[np.uint8]:
+    table = (np.arange(256) ^ 1).astype(np.uint8)
+    for row in _KEYS:
+        for key, neighbour in zip(row, row[1:] + row[-2], strict=True):
+            table[ord(key)] = ord(neighbour)
+            table[ord(key.upper())] = ord(neighbour.upper())
+    table[:32] = 32  # never a control character
+    table[ord(" ")] = ord("_")
+    table[127] = 126
+    return table
+
+
+#: What each byte becomes: an ASCII character its neighbour, the last byte of any other one the next or the last one.
+_NEXT = _next_keys()
+#: How many bytes a character has that begins with a byte.
+_WIDTHS = np.repeat(np.array([1, 2, 3, 4], dtype=np.int64), [0xC0, 0x20, 0x10, 0x10])
+
+#: Bytes edited at a time, about: what is made on the way stays in the L2 cache.
+_BYTES = 1 << 16
+
+
+def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
+    """One typing error of one of the kinds in each text that is not empty; each is another text than before.
+
+    The random bits say which kind, and at which byte: a character of two bytes is hit twice as often as one of one.
+    What a text is too short for, or would not change it, becomes a neighbouring key.
+
+    >>> typo(pa.array(["Delta", "UA", ""]), np.array([0, 2 << 14, 0], dtype=np.uint64)).to_pylist()
+    ['Felta', 'A', '']
+    """
+    places = np.array([KINDS.index(kind) for kind in kinds], dtype=np.int8)
+    size = raw(array)[0].size
+    if size <= _BYTES:
+        return _typo(array, bits, places)
+    texts = max(_BYTES * len(array) // size, 1)
+    parts = [_typo(array.slice(i, texts), bits[i : i + texts], places) for i in range(0, len(array), texts)]
+    return pa.concat_arrays(parts)
+
+
+def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
+    data, offsets = raw(array)
+    if not len(data):
+        return array
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    where = ((bits >> np.uint64(33)) * lengths.view(np.uint64) >> np.uint64(31)).view(np.int64)
+    where += starts
+    chosen: NDArray[np.int8] | None = None
+    if len(kinds) > 1 or kinds[0] != _NEIGHBOUR:
+        chosen = kinds[((bits & np.uint64(0xFFFF)) * np.uint64(len(kinds)) >> np.uint64(16)).view(np.int64)]
+    if not lengths.all():
+        filled = lengths > 0
+        where, starts, lengths = where[filled], starts[filled], lengths[filled]
+        chosen = None if chosen is None else chosen[filled]
+        sizes = np.diff(offsets)
+    else:
+        filled, sizes = None, lengths.copy()
+    new = data.copy()
+    if data.max() >= 128:
+        where = _begins(data, where)
+    if chosen is None:
+        _neighbours(new, where)
+        return strings(array, offsets, new)
+    growth = _edited(new, data, starts, lengths, where, chosen)
+    if growth.any():
+        new = _resized(new, where, growth)
+        sizes[slice(None) if filled is None else filled] += growth
+    np.cumsum(sizes, out=offsets[1:])
+    return strings(array, offsets, new)
+
+
+def _begins(data: Bytes, places: I64) -> I64:
+    """Where the characters that some bytes belong to begin."""
+    for _ in range(3):  # a character has three more bytes than its first, at most
+        places = places - ((data[places] & 0xC0) == 0x80)
+    return places
+
+
+def _neighbours(new: Bytes, at: I64) -> None:
+    """Put the character that a slip of the finger gives in place of each that begins at one of these places."""
+    last = at + _WIDTHS[new[at]] - 1
+    new[last] = _NEXT[new[last]]
+
+
+def _edited(new: Bytes, data: Bytes, starts: I64, lengths: I64, where: I64, chosen: NDArray[np.int8]) -> I64:
+    """Make the edits that move nothing; by how many bytes each text grows by the others.
+
+    A text's character that begins at ``where`` gets the kind of error that was chosen for it.
+    """
+    wide = _WIDTHS[data[where]]
+    chosen[_WIDTHS[data[starts]] >= lengths] = _NEIGHBOUR  # there is but one character
+    exchange = np.flatnonzero(chosen == _EXCHANGE)
+    first = where[exchange]
+    last = first + wide[exchange] >= (starts + lengths)[exchange]
+    first[last] = _begins(data, first[last] - 1)
+    same = _exchange(new, data, first)
+    chosen[exchange[same]] = _NEIGHBOUR
+    _neighbours(new, where[chosen == _NEIGHBOUR])
+    growth: I64 = _GROWTH[chosen]
+    growth *= wide
+    return growth
+
+
+def _exchange(new: Bytes, data: Bytes, first: I64) -> NDArray[np.bool_]:
+    """Let the characters that begin at these places and those behind them change places; which are the same ones."""
+    one = _WIDTHS[data[first]]
+    both = one + _WIDTHS[data[first + one]]
+    if both.max(initial=0) <= 2:
+        before, after = data[first], data[first + 1]
+        new[first], new[first + 1] = after, before
+        return np.asarray(before == after)
+    same = np.ones(len(first), dtype=bool)
+    for k in range(both.max()):
+        own = np.flatnonzero(both > k) if k > 1 else slice(None)
+        to = first[own] + k
+        given = data[first[own] + (one[own] + k) % both[own]]
+        new[to] = given
+        same[own] &= data[to] == given
+    return same
+
+
+def _resized(data: Bytes, at: I64, growth: I64) -> Bytes:
+    """The bytes with the characters at some places, which ascend, left out or twice, as they grow."""
+    shift = np.cumsum(growth)
+    step = np.ones(len(data) + int(shift[-1]) + 1, dtype=np.int64)
+    step[0] = 0
+    double, omit = growth > 0, growth < 0
+    # Behind a doubled character the same bytes come again; in place of one left out come those behind it.
+    step[(at + shift)[double]] -= growth[double]
+    # Two of these may fall on one place: the last character of a text and the first of the next.
+    np.add.at(step, (at + shift - growth)[omit], -growth[omit])
+    return np.asarray(data.take(np.cumsum(step, out=step)[:-1]))
