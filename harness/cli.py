@@ -132,7 +132,7 @@ def schema() -> None:
 
 def main() -> None:
     """Entry point: errors of the user's are told in plain words, with the exit code that belongs to them."""
-    guarded(lambda: cli(prog_name="pipequake"))
+    guarded(lambda: cli(prog_name="pipequake", standalone_mode=False))
 
 
 def guarded(command: Callable[[], Any]) -> None:
@@ -141,6 +141,12 @@ def guarded(command: Callable[[], Any]) -> None:
 
     try:
         command()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(ExitCode.INCONCLUSIVE)
     except HarnessError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -35,6 +35,7 @@ class _Stage:
         self.spec = spec
         self.free_at = 0.0  # what enters leaves no earlier than this
         self.acted = 0
+        self.acted_bytes = 0
         self.dropped = 0
         self.dropped_seen = 0
         self.deadline: float | None = None
@@ -180,8 +181,8 @@ _STAGES: Mapping[str, type[_Stage]] = {
 class Pipe:
     """One direction of one connection under a list of toxics, strictly first-in-first-out. Times are seconds.
 
-    ``touched`` counts the chunks and ends that each toxic acted on, ``dropped`` the bytes that were swallowed; the
-    caller may reset both.
+    ``touched`` counts the chunks and ends that each toxic acted on, ``touched_bytes`` the bytes in them, ``dropped``
+    the bytes that were swallowed; the caller may reset all three. ``queued_bytes`` is what waits to be released.
 
     >>> slow = ToxicSpec("slow", "latency", attributes={"latency": 250})
     >>> pipe = Pipe([slow], draw=lambda name, tick: 0.5)
@@ -192,7 +193,9 @@ class Pipe:
 
     def __init__(self, specs: Sequence[ToxicSpec], draw: Draw, now: float = 0.0) -> None:
         self.touched: dict[str, int] = {}
+        self.touched_bytes: dict[str, int] = {}
         self.dropped = 0
+        self.queued_bytes = 0
         self._draw = draw
         self._queue: deque[_Timed] = deque()
         self._stages: list[_Stage] = []
@@ -203,6 +206,11 @@ class Pipe:
     def idle(self) -> bool:
         """No toxic acts and nothing is queued: the caller may bypass the pipe."""
         return not self._stages and not self._queue and not self._over
+
+    @property
+    def queued(self) -> int:
+        """How many chunks and ends wait to be released."""
+        return len(self._queue)
 
     def push(self, now: float, data: bytes) -> None:
         """Bytes arrived."""
@@ -244,12 +252,16 @@ class Pipe:
         """What is to be carried out now, in order."""
         released: list[bytes | End] = []
         while self._queue and self._queue[0][0] <= now:
-            released.append(self._queue.popleft()[1])
+            item = self._queue.popleft()[1]
+            if isinstance(item, bytes):
+                self.queued_bytes -= len(item)
+            released.append(item)
         for stage in self._stages:
             if stage.deadline is not None and stage.deadline <= now:
                 stage.acted += 1
                 self._note(stage)
-                self.dropped += sum(len(item) for _, item in self._queue if isinstance(item, bytes))
+                self.dropped += self.queued_bytes
+                self.queued_bytes = 0
                 self._queue.clear()
                 self._finish(now, stage.deadline_end)
                 released.append(self._queue.popleft()[1])
@@ -286,6 +298,7 @@ class Pipe:
                 self.dropped += len(out) if isinstance(out, bytes) else 0
             elif isinstance(out, bytes):
                 self._queue.append((self._monotone(due), out))
+                self.queued_bytes += len(out)
             else:
                 self._end(due, out)
 
@@ -306,10 +319,19 @@ class Pipe:
         if stage.acted:
             self.touched[stage.spec.name] = self.touched.get(stage.spec.name, 0) + stage.acted
             stage.acted = 0
+        if stage.acted_bytes:
+            self.touched_bytes[stage.spec.name] = self.touched_bytes.get(stage.spec.name, 0) + stage.acted_bytes
+            stage.acted_bytes = 0
         self.dropped += stage.dropped - stage.dropped_seen
         stage.dropped_seen = stage.dropped
 
 
 def _through(stage: _Stage, items: Iterable[_Timed]) -> Iterable[_Timed]:
     for at, item in items:
-        yield from stage.feed(at, item) if isinstance(item, bytes) else stage.end(at, item)
+        if isinstance(item, bytes):
+            before = stage.acted
+            yield from stage.feed(at, item)
+            if stage.acted != before:
+                stage.acted_bytes += len(item)
+        else:
+            yield from stage.end(at, item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,10 +48,10 @@ class ToxicSpec:
     attributes: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.type not in ATTRIBUTES:
-            raise ToxicError(400, f"invalid toxic type {self.type!r}; types: {', '.join(ATTRIBUTES)}")
         if self.stream not in ("upstream", "downstream"):
             raise ToxicError(400, "stream was invalid, can be either upstream or downstream")
+        if self.type not in ATTRIBUTES:
+            raise ToxicError(400, f"invalid toxic type {self.type!r}; types: {', '.join(ATTRIBUTES)}")
         if not _is_number(self.toxicity) or not 0 <= self.toxicity <= 1:
             raise ToxicError(400, f"toxicity must be between 0 and 1, got {self.toxicity!r}")
         for key, value in self.attributes.items():
@@ -69,7 +68,7 @@ class ToxicSpec:
             raise ToxicError(400, f"unknown attribute {key!r} of toxic {self.type!r}; attributes: {', '.join(known)}")
         if not _is_number(value):
             raise ToxicError(400, f"attribute {key!r} must be a number, got {value!r}")
-        if not (math.isfinite(value) and 0 <= value < 2**53):
+        if not 0 <= value < 2**53:  # neither infinity nor what is no number
             raise ToxicError(400, f"attribute {key!r} must be a finite number of at least 0, got {value!r}")
         if key in _WHOLE and value != int(value):
             raise ToxicError(400, f"attribute {key!r} must be a whole number, got {value!r}")
@@ -78,7 +77,7 @@ class ToxicSpec:
     def from_json(cls, raw: Mapping[str, Any]) -> ToxicSpec:
         """Reads Toxiproxy's JSON form, with its defaults; raises `ToxicError`."""
         kind, stream = raw.get("type"), raw.get("stream") or "downstream"
-        given = raw.get("attributes") or {}
+        given = {} if raw.get("attributes") is None else raw["attributes"]
         name = raw.get("name") or f"{kind}_{stream}"
         if not isinstance(given, Mapping) or not isinstance(name, str):
             raise ToxicError(400, "bad request body: name must be a string and attributes an object")
