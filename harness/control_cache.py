@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from harness.targets.base import Arm
@@ -20,10 +21,11 @@ class ControlCache:
 
     def fetch(self, arm: Arm, into: Path) -> bool:
         """Copies the journal of a fault-free arm to ``into``; False if it isn't kept."""
-        kept = self._path(arm)
-        if not kept.exists():
+        try:
+            shutil.copyfile(self._path(arm), into)
+        except OSError:
+            into.unlink(missing_ok=True)
             return False
-        shutil.copyfile(kept, into)
         return True
 
     def keep(self, arm: Arm, journal: Path) -> None:
@@ -35,7 +37,8 @@ class ControlCache:
             shutil.copyfile(journal, draft)
             draft.replace(kept)
         except OSError:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
 
     def _path(self, arm: Arm) -> Path:
         key = f"{arm.arm_id} {arm.start_fields()} {arm.end_s}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -24,6 +25,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: int | None = None
 
     @classmethod
     def create(cls, results: Path, at: datetime) -> RunFolder:
@@ -37,7 +39,9 @@ class RunFolder:
                     (path / "arms").mkdir(parents=True)
                 except FileExistsError:
                     continue
-                return cls(path)
+                folder = cls(path)
+                folder._lock = folder._try_to_lock()
+                return folder
         except OSError as error:
             raise UsageError(
                 f"results cannot be written to {results} ({error.strerror or error}). "
@@ -52,6 +56,25 @@ class RunFolder:
         if not path.is_dir() or not (folder.journal.exists() or folder.unmerged()):
             raise UsageError(f"{path} is no run: it has no journal.jsonl. Give a folder such as results/latest.")
         return folder
+
+    def in_use(self) -> bool:
+        """Whether the process that made the folder still writes to it: it holds a lock, which ends with it."""
+        if not (self.path / "arms").is_dir():
+            return False
+        lock = self._try_to_lock()
+        if lock is not None:
+            os.close(lock)
+        return lock is None
+
+    def _try_to_lock(self) -> int | None:
+        """A locked descriptor of the arms' folder, closed when this process ends; None if another one has it."""
+        handle = os.open(self.path / "arms", os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        return handle
 
     @property
     def journal(self) -> Path:

@@ -46,6 +46,8 @@ def run_trunks(
     growths: Sequence[Growth], processes: int, on_done: Callable[[Done], None], interrupt: Interrupt
 ) -> None:
     """Runs everything; ``on_done`` is called for each wanted arm as it ends. An interrupt stops what runs."""
+    if interrupt.requested:
+        return
     os.environ.update(_SINGLE_THREADED)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["harness.targets.reference.simulated"])

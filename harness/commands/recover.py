@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.journal import read_journal
 from harness.publish import publish
 from harness.run_folder import RunFolder
+from harness.targets import load_target
 from harness.verdict import ExitCode
 
 __all__ = ["recover_command"]
@@ -20,8 +21,12 @@ def recover_command(results: Path) -> int:
     if not results.is_dir():
         raise UsageError(f"{results} is no folder. Give the folder of the runs with --results.")
     console = report_console()
+    load_target().clean_up()
     unfinished = [RunFolder(path) for path in sorted(results.iterdir()) if (path / "arms").is_dir()]
     for folder in unfinished:
+        if folder.in_use():
+            console.print(f"{folder.path}: still running, left alone")
+            continue
         console.print(f"{folder.path}: interrupted")
         folder.merge_unmerged()
         for entry in pending(read_journal(folder.journal)):
@@ -30,6 +35,8 @@ def recover_command(results: Path) -> int:
                 "which ended with its process: nothing is left of it"
             )
         publish(folder, console, as_json=False)
+        if not any(later.name > folder.path.name for later in results.glob("20*")):
+            folder.link_latest()
     if not unfinished:
         console.print("nothing to recover")
     return ExitCode.PASSED

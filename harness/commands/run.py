@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -12,6 +12,8 @@ from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from harness.commands.progress import Progress
 from harness.console import report_console
@@ -26,7 +28,7 @@ from harness.scenario.suggest import suggestion
 from harness.targets import load_target
 from harness.targets.base import Arm, Interrupt, Target
 from harness.verdict import ExitCode
-from harness.workers import Done, run_trunks
+from harness.workers import Done, on_signals, run_trunks
 
 __all__ = ["RunOptions", "run_command"]
 
@@ -63,14 +65,27 @@ def run_command(options: RunOptions) -> int:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder.write_manifest(manifest)
-    with Progress(console) as progress:
-        target.prepare(progress.note)
-        interrupt = Interrupt()
-        arms = _plan(options, target, scenarios)
-        done = run_into(folder, arms, target, options, progress, interrupt)
-        if options.check_determinism and not interrupt.requested:
-            _compare_with_second_run(folder, arms, target, options, progress, interrupt)
-    dirty = [d for d in done if d.reason == "dirty"]
+    interrupt = Interrupt()
+    with on_signals(interrupt.request):  # from beginning to end: what was learnt is always reported
+        with Progress(console) as progress:
+            target.prepare(progress.note)
+            arms = _plan(options, target, scenarios)
+            done = run_into(folder, arms, target, options, progress, interrupt)
+            if options.check_determinism and not interrupt.requested:
+                _compare_with_second_run(folder, arms, target, options, progress, interrupt)
+        return _conclude(folder, console, options, manifest, arms, done, interrupt)
+
+
+def _conclude(
+    folder: RunFolder,
+    console: Console,
+    options: RunOptions,
+    manifest: Mapping[str, Any],
+    arms: Sequence[Arm],
+    done: Sequence[Done],
+    interrupt: Interrupt,
+) -> int:
+    """Reports what came of the arms; the exit code."""
     code = publish(folder, console, as_json=options.as_json)
     for failed in (d for d in done if d.error):
         console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
@@ -79,14 +94,14 @@ def run_command(options: RunOptions) -> int:
             f"interrupted: every fault was reverted; {len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
         )
         code = ExitCode.INCONCLUSIVE
-    if dirty:
+    if any(d.reason == "dirty" for d in done):
         code = ExitCode.DIRTY
-    manifest |= {
+    ended = {
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "exit_code": int(code),
         "interrupted": interrupt.requested,
     }
-    folder.write_manifest(manifest)
+    folder.write_manifest({**manifest, **ended})
     folder.link_latest()
     return code
 
@@ -137,6 +152,8 @@ def _compare_with_second_run(
         again = RunFolder.create(Path(scratch), datetime.now(UTC))
         progress.note("running everything a second time")
         run_into(again, arms, target, replace(options, no_cache=True), progress, interrupt)
+        if interrupt.requested:
+            return
         with folder.journal.open() as first, again.journal.open() as second:
             for number, (one, other) in enumerate(zip_longest(first, second, fillvalue=""), start=1):
                 if one != other:

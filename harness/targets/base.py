@@ -178,6 +178,10 @@ class Target(Protocol):
         """Where what can be made again is kept between runs."""
         ...
 
+    def clean_up(self) -> None:
+        """Removes what processes that were killed have left outside of the runs' folders."""
+        ...
+
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
         """Where an arm can be run; ``log`` is the file for what the target itself logs."""
         ...

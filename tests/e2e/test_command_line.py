@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-LIBRARY = ROOT / "scenarios" / "core"
-
-QUICK = """\
-name: quick
-warmup: 3h
-horizon: 4h
-faults:
-  - fault: data.null_spike
-    point: feed:weather
-    with: {column: visib, rate: 1.0}
-    at: 30m
-    for: 1h
-expect: [{detect_within: 45m}]
-"""
-
-
-def pipequake(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command, with the checkout's packages."""
-    return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def journal(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+from commands import (
+    LIBRARY,
+    QUICK,
+    ROOT,
+    journal,
+    pipequake,
+    processes_in_session,
+    scratch_folders,
+    start,
+    wait_for_an_applied_fault,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,46 +91,13 @@ def test_check_determinism_says_so(tmp_path: Path) -> None:
     assert "deterministic: both journals are the same to the byte" in done.stdout
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    (folder / "quick.yaml").write_text(QUICK.replace("horizon: 4h", "horizon: 20d").replace("for: 1h", "for: 19d"))
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", "quick.yaml", "--no-cache", "--jobs", "2"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for_an_applied_fault(folder: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        parts = list(folder.glob("results/*/arms/quick_mature_seed-1.jsonl"))
-        if parts and '"fault.applied"' in parts[0].read_text():
-            return
-        time.sleep(0.1)
-    pytest.fail("no fault was applied in two minutes")
-
-
-def processes_in_session(session: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_reverts_everything_and_keeps_the_journal(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path)
     wait_for_an_applied_fault(tmp_path)
+    pids = processes_in_session(process.pid)
+    assert scratch_folders(pids)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 3, errors
@@ -166,6 +109,7 @@ def test_an_interrupt_reverts_everything_and_keeps_the_journal(tmp_path: Path, n
     assert intents == reverted != []
     assert {r["reason"] for r in lines if r["kind"] == "arm.end"} >= {"interrupted"}
     assert processes_in_session(process.pid) == []
+    assert scratch_folders(pids) == []
 
 
 @pytest.mark.slow
@@ -174,10 +118,7 @@ def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path
     wait_for_an_applied_fault(tmp_path)
     process.kill()
     process.communicate(timeout=60)
-    deadline = time.monotonic() + 10
-    while processes_in_session(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert processes_in_session(process.pid) == []
+    wait_until(lambda: not processes_in_session(process.pid), "the end of every process", seconds=15)
     done = pipequake("recover", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "data.null_spike at feed:weather) was in effect in a simulated world" in " ".join(done.stdout.split())
@@ -186,13 +127,6 @@ def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path
     card = json.loads((run / "scorecard.json").read_text())
     assert card["verdict"] == "inconclusive"
     assert pipequake("recover", cwd=tmp_path).stdout.strip() == "nothing to recover"
-
-
-def cpu_seconds(*arguments: str) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    pipequake(*arguments, cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_help_and_validation_load_nothing_heavy() -> None:
@@ -222,6 +156,18 @@ BAD_INPUT = {
     "outside the horizon": (["validate", "late.yaml"], "but the horizon is 4h"),
     "too large": (["validate", "huge.yaml"], "larger than 1 MiB"),
     "malformed": (["validate", "malformed.yaml"], "malformed.yaml:2:"),
+    "a bomb": (["validate", "bomb.yaml"], "bomb.yaml:"),
+    "contradictory": (["validate", "both.yaml"], "`at` and `after` both say when the fault begins. Keep one of them."),
+    "many mistakes": (["validate", "many.yaml"], "more problems. Mend these first."),
+    "too deep": (["validate", "deep.yaml"], "deep.yaml:"),
+    "not text": (["validate", "binary.yaml"], "binary.yaml"),
+    "not a number": (["run", "quick.yaml", "--seed", "x"], "'x' is not a valid integer range"),
+    "no jobs": (["run", "quick.yaml", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
+    "unknown option": (["run", "quick.yaml", "--fast"], "No such option"),
+    "unknown command": (["rum"], "No such command 'rum'"),
+    "copy over": (["scenarios", "--copy", "empty"], "empty exists. Give a folder that doesn't"),
+    "damaged journal": (["score", "damaged"], "journal.jsonl:2: not a journal record: 'garbage'"),
+    "nothing to recover in": (["recover", "--results", "missing"], "missing is no folder"),
 }
 
 
@@ -236,6 +182,15 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "late.yaml").write_text(QUICK.replace("at: 30m", "at: 9h"))
     (folder / "huge.yaml").write_text("#" * (1 << 20) + "\n" + QUICK)
     (folder / "malformed.yaml").write_text("name: x\nfaults: [}\n")
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9) if n else 'x'}]" for n in range(12)]
+    (folder / "bomb.yaml").write_text("\n".join(levels) + "\n" + QUICK)
+    both = QUICK.replace("at: 30m", "at: 30m\n    after: {fault: data.null_spike}")
+    (folder / "both.yaml").write_text(both)
+    (folder / "many.yaml").write_text(QUICK + "".join(f"slip{n}: 1\n" for n in range(60)))
+    (folder / "deep.yaml").write_text("name: " + "[" * 5000)
+    (folder / "binary.yaml").write_bytes(b"\x00\xff\xfe" * 100)
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "journal.jsonl").write_text('{"arm":"a","kind":"arm.start","t":0}\ngarbage\n{}\n')
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chaos.engine import Evidence
@@ -13,6 +13,9 @@ from chaos.points import Point
 from harness.scenario import parse_scenario
 from harness.targets.base import Arm
 from harness.targets.reference.layout import DEFAULT_START
+
+#: What a probe says: always the same, or one after another.
+Reading = float | None | Iterator[float | None]
 
 
 class Records:
@@ -30,14 +33,20 @@ class Records:
 
 
 class EmptyStage:
-    """Signals are what ``signals`` says; a fault acts ``acts_after_s`` after it was applied."""
+    """Signals are what ``signals`` says; a fault acts ``acts_after_s`` after it was applied.
 
-    def __init__(self, clock: Callable[[], float], *, acts_after_s: float = 0.0, stuck: str = "") -> None:
+    Each action takes ``takes_s``; the verb ``stuck`` fails.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], *, acts_after_s: float = 0.0, takes_s: float = 0.0, stuck: str = ""
+    ) -> None:
         self._clock = clock
         self._acts_after_s = acts_after_s
+        self._takes_s = takes_s
         self._stuck = stuck
         self._listener: Callable[[str, str, int], None] = lambda *_: None
-        self.signals: dict[str, float | None] = {"availability": 1.0}
+        self.signals: dict[str, Reading] = {"availability": 1.0}
         self.done: list[tuple[float, str, str]] = []
 
     @property
@@ -51,7 +60,8 @@ class EmptyStage:
         await asyncio.sleep(1)
 
     def probe(self, signal: str, window_s: float) -> float | None:
-        return self.signals.get(signal)
+        reading = self.signals.get(signal)
+        return next(reading) if isinstance(reading, Iterator) else reading
 
     def on_touched(self, listener: Callable[[str, str, int], None]) -> None:
         self._listener = listener
@@ -60,6 +70,7 @@ class EmptyStage:
         return {}
 
     async def perform(self, fault_id: str, point: Point, action: Action) -> None:
+        await asyncio.sleep(self._takes_s)
         if action.verb == self._stuck:
             raise InjectionError(f"{action.verb} is stuck")
         self.done.append((self.now(), action.verb, fault_id))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaos.undo import pending
 from harness.runner import Conductor
 from harness.sim import World
 from harness.targets.base import Arm, Interrupt
 
-from .stages import EmptyStage, Records, treatment
+from .stages import EmptyStage, Reading, Records, treatment
 
 HOUR = 3600.0
 TWO = """\
@@ -22,7 +25,7 @@ def conduct(
     arm: Arm,
     *,
     interrupt_at: float | None = None,
-    signals: dict[str, float | None] | None = None,
+    signals: Mapping[str, Reading] | None = None,
     **stage_options: object,
 ) -> tuple[str, Records, EmptyStage]:
     world = World(epoch=0.0, seed=1)
@@ -103,11 +106,41 @@ def test_what_cannot_be_undone_leaves_the_target_dirty() -> None:
     assert "resume" in [verb for _, verb, _ in stage.done] or "pause" not in [verb for _, verb, _ in stage.done]
 
 
-@settings(deadline=None, max_examples=60)
-@given(at=st.floats(0.5, 3 * HOUR - 1))
-def test_whenever_it_is_interrupted_everything_applied_is_reverted(at: float) -> None:
-    reason, records, _ = conduct(treatment(TWO), interrupt_at=at)
+def test_a_fault_that_cannot_be_applied_ends_the_arm_and_the_others_are_reverted() -> None:
+    reason, records, stage = conduct(treatment(TWO), stuck="pause")
+    assert reason == "error"
+    assert "fault 'b' (process.pause at service:features): pause is stuck" in records.lines[-1]["error"]
+    assert [verb for _, verb, _ in stage.done] == ["kill", "resume", "start"]
+    assert pending(records.lines) == []
+
+
+def test_what_lasts_until_the_horizon_is_reverted_last_in_first_out() -> None:
+    arm = treatment(
+        '  - {id: a, fault: process.kill, point: "service:serving", at: 10m}\n'
+        '  - {id: b, fault: process.pause, point: "service:features", at: 20m}\n'
+        '  - {id: c, fault: process.kill, point: "service:training", at: 90m, for: 30m}\n'
+    )
+    reason, _, stage = conduct(arm)
+    assert reason == "horizon"
+    assert stage.done[3:] == [(3 * HOUR, "start", "c"), (3 * HOUR, "resume", "b"), (3 * HOUR, "start", "a")]
+
+
+def test_a_breach_that_passes_before_its_time_stops_nothing() -> None:
+    arm = treatment(TWO, extra="stop: [{probe: quality, below: 0.5, for: 10m}]\n")
+    for bad, expected in ((9, "horizon"), (11, "stopped")):
+        readings = iter([*[0.2] * bad, 0.9, *[0.2] * 5, None, *[0.2] * 5, *[0.9] * 500])
+        reason, _, _ = conduct(arm, signals={"quality": readings})
+        assert reason == expected
+
+
+@settings(deadline=None, max_examples=80)
+@given(at=st.floats(0.5, 3 * HOUR - 1) | st.floats(HOUR + 590, HOUR + 620), takes_s=st.sampled_from([0.0, 7.0]))
+def test_whenever_it_is_interrupted_everything_applied_is_reverted(at: float, takes_s: float) -> None:
+    reason, records, stage = conduct(treatment(TWO), interrupt_at=at, takes_s=takes_s)
     assert reason == "interrupted"
-    assert records.lines[-1]["t"] <= at + 1.0
-    intents = [line["fault_id"] for line in records.of("fault.intent")]
-    assert sorted(intents) == sorted(line["fault_id"] for line in records.of("fault.reverted"))
+    assert records.lines[-1]["t"] <= at + 1.0 + 3 * takes_s  # one that is being applied, and two to revert
+    assert pending(records.lines) == []
+    undone = {"kill": "start", "pause": "resume"}
+    for verb, undo in undone.items():
+        verbs = [done for _, done, _ in stage.done if done in (verb, undo)]
+        assert verbs in ([], [verb, undo])

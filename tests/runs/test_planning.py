@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,3 +117,38 @@ def test_a_control_is_kept_by_what_it_depends_on(tmp_path: Path) -> None:
     assert into.read_text() == "content\n"
     assert not cache.fetch(q, into)
     assert not ControlCache(tmp_path, "other code").fetch(p, into)
+
+
+def test_a_run_is_in_use_until_the_process_that_made_it_ends(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    write_arm(folder, "a")
+    assert RunFolder(folder.path).in_use()
+    script = (
+        "from datetime import UTC, datetime; from pathlib import Path; from harness.run_folder import RunFolder;"
+        f"print(RunFolder.create(Path({str(tmp_path)!r}), datetime(2026, 1, 1, tzinfo=UTC)).path)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    other = RunFolder(Path(done.stdout.strip()))
+    assert other.path != folder.path
+    assert not other.in_use()
+    folder.merge(["a"])
+    assert not folder.in_use()
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_written_file(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    folder.write("scorecard.json", "old")
+    (folder.path / ".scorecard.json.tmp").symlink_to("/dev/full")
+    with pytest.raises(UsageError, match=r"No space left on device.*The journal is safe: free some space, then"):
+        folder.write("scorecard.json", "new" * 10_000)
+    assert (folder.path / "scorecard.json").read_text() == "old"
+    assert not (folder.path / ".scorecard.json.tmp").exists()
+
+
+def test_a_cache_on_a_full_disk_is_no_failure(tmp_path: Path) -> None:
+    arm = plan_arms([scenario("a")], ["p"], backend="sim", default_start=DEFAULT_START)[0]
+    (tmp_path / "controls").write_text("a file where a folder should be")
+    (tmp_path / "journal.jsonl").write_text("content\n")
+    cache = ControlCache(tmp_path, "one")
+    cache.keep(arm, tmp_path / "journal.jsonl")
+    assert not cache.fetch(arm, tmp_path / "copy.jsonl")

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Scratch"]
+__all__ = ["Scratch", "clean_up"]
 
 _IN_MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 1 << 30
@@ -24,7 +24,7 @@ class Scratch:
     """
 
     def __enter__(self) -> Self:
-        _clean_up()
+        clean_up()
         self._home = Path.cwd()
         self.path = _new_folder()
         os.chdir(self.path)
@@ -48,7 +48,7 @@ def _new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_root()))
 
 
-def _clean_up() -> None:
+def clean_up() -> None:
     """Removes the folders of processes that were killed."""
     for left in _root().glob(f"{_PREFIX}*"):
         owner = left.name.removeprefix(_PREFIX).partition("-")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from reference_pipeline.data.prepared import TimeTable
 from reference_pipeline.profiles import PROFILES
 from reference_pipeline.sources import FEEDS
 
+_log = logging.getLogger("reference_pipeline.supervisor")
+
 _CONTROL_PORT = 8001
 _STORE_PORT = 6379
 #: A supervisor starts a dead process again after this long, in seconds.
@@ -47,6 +50,7 @@ class SimulatedStage:
         self._world = world
         self._touches = Touches()
         profile = PROFILES[arm.profile]
+        self._supervisor = _Supervisor(world)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
         addresses = {name: f"http://{name}:8000" for name in (*SERVICES, "gateway")}
         self._deployment = assembly.Deployment(
@@ -59,7 +63,7 @@ class SimulatedStage:
             store_address=(STORE, _STORE_PORT),
             seed=arm.seed,
             phase=lambda purpose, period_s: round(period_s * uniform(arm.seed, "phase", purpose), 3),
-            platform=_SimPlatform(world) if profile.supervised else None,
+            platform=self._supervisor if profile.supervised else None,
             load_library=self._libraries.load,
         )
         self._store = StoreServer()
@@ -123,7 +127,7 @@ class SimulatedStage:
             for work in service.background:
                 self._world.spawn(name, work())
             if self._deployment.profile.supervised:
-                self._supervise(name)
+                self._supervisor.watch(name)
 
         return boot
 
@@ -146,30 +150,36 @@ class SimulatedStage:
     async def _boot_users(self) -> None:
         self._world.spawn("users", self._users.run())
 
-    def _supervise(self, name: str) -> None:
-        """Starts a service that died again a little later, as an orchestrator of processes does."""
-        life = self._world.network.hosts[name].life
-        assert life is not None
 
-        def died() -> None:
-            self._world.loop.call_later(_RESTART_S, restart, context=outside)
-
-        def restart() -> None:
-            if self._world.network.hosts[name].state == "down":
-                self._world.spawn(_OPERATOR, self._world.start(name))
-
-        outside = self._world.network.context
-        life.on_death.append(died)
-
-
-class _SimPlatform:
-    """`reference_pipeline.orchestration.runbook.Platform` on a world."""
+class _Supervisor:
+    """Starts services that died again; also `reference_pipeline.orchestration.runbook.Platform`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def watch(self, name: str) -> None:
+        """Starts the service again a little after the process that runs now has died."""
+        life = self._world.network.hosts[name].life
+        assert life is not None
+        life.on_death.append(lambda: self._start_later(name))
 
     async def restart(self, service: str) -> None:
         """Kills a service's process and starts it again."""
         if service in self._world.network.hosts:
             self._world.kill(service)
-            await self._world.start(service)
+            await self._start(service)
+
+    def _start_later(self, name: str) -> None:
+        def start() -> None:
+            if self._world.network.hosts[name].state == "down":
+                self._world.spawn(_OPERATOR, self._start(name))
+
+        self._world.loop.call_later(_RESTART_S, start, context=self._world.network.context)
+
+    async def _start(self, name: str) -> None:
+        try:
+            await self._world.start(name)
+        except Exception:  # the boundary of another process: whatever it died of as it started, it is tried again
+            _log.exception("%s died while it started", name)
+            self._world.kill(name)
+            self._start_later(name)

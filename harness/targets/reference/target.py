@@ -14,6 +14,7 @@ from harness.errors import TargetError, UsageError
 from harness.scenario import TargetFacts
 from harness.targets.base import Arm, Theatre
 from harness.targets.reference import layout
+from harness.targets.reference.scratch import clean_up
 from reference_pipeline.columns import COLUMNS
 
 #: What computes something that ends up in a journal.
@@ -83,6 +84,10 @@ class ReferenceTarget:
         from reference_pipeline.data.cache import default_cache_dir
 
         return default_cache_dir()
+
+    def clean_up(self) -> None:
+        """Removes the volumes of deployments whose process was killed."""
+        clean_up()
 
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
         """A simulated world of the arm's own."""

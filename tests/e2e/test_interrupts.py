@@ -1,0 +1,97 @@
+"""Interrupts at awkward moments: before anything runs, as it begins, in the second run of a comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import QUICK, ROOT, journal, pipequake, processes_in_session, start, wait_until
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+def begin(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    (folder / "quick.yaml").write_text(QUICK)
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness.cli", "run", "quick.yaml", "--no-cache", *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"the run ended without saying {text!r}")
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 3, output + errors
+    assert "Traceback" not in output + errors
+    wait_until(lambda: not processes_in_session(process.pid), "the end of every process", seconds=10)
+    return " ".join((output + errors).split())
+
+
+@pytest.mark.slow
+def test_while_the_data_is_prepared(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    process = begin(tmp_path, PIPEQUAKE_CACHE=str(cache))
+    wait_until(lambda: list(cache.glob(".preparing-*")), "the preparation of the data")
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted: every fault was reverted; 0 of 3 arms ended" in end(process)
+    assert list(cache.glob(".preparing-*")) == []
+    assert "nothing to recover" in pipequake("recover", cwd=tmp_path).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", SIGNALS)
+def test_before_any_arm_has_begun(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(tmp_path)
+    wait_for_line(process, "computing the features of the year")
+    wait_until(lambda: len(processes_in_session(process.pid)) >= 3, "the first of the other processes")
+    process.send_signal(number)
+    output = end(process)
+    assert "interrupted" in output
+    assert "its process died" not in output
+    run = tmp_path / "results" / "latest"
+    assert json.loads((run / "run.json").read_text())["exit_code"] == 3
+    assert json.loads((run / "scorecard.json").read_text())["verdict"] == "inconclusive"
+    assert [r for r in journal(run) if r["kind"] == "fault.intent"] == []
+
+
+@pytest.mark.slow
+def test_in_the_second_run_of_a_comparison(tmp_path: Path) -> None:
+    process = begin(tmp_path, "--check-determinism")
+    wait_for_line(process, "running everything a second time")
+    process.send_signal(signal.SIGINT)
+    output = end(process)
+    assert "not deterministic" not in output
+    assert "interrupted" in output
+    run = tmp_path / "results" / "latest"
+    assert {r["reason"] for r in journal(run) if r["kind"] == "arm.end"} == {"horizon"}
+    assert (run / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_more_than_once_and_in_a_hurry(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    wait_until(lambda: list(tmp_path.glob("results/*/arms/*.jsonl")), "the first arm's journal")
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+    assert "interrupted" in end(process)
+    lines = journal(tmp_path / "results" / "latest")
+    intents = [r["fault_id"] for r in lines if r["kind"] == "fault.intent"]
+    assert intents == [r["fault_id"] for r in lines if r["kind"] == "fault.reverted"]
