@@ -123,6 +123,26 @@ def recover(results: Path) -> None:
 
 
 @cli.command()
+@click.option("--reason", default="", help="Shown to everybody whose run is stopped or refused.")
+@click.option("--clear", is_flag=True, help="Allow runs again.")
+def stop(reason: str, clear: bool) -> None:
+    """Stop every run on this machine, and refuse new ones, until cleared.
+
+    The stop file is $PIPEQUAKE_STOP_FILE, or ~/.pipequake.stop; runs look at it every second and revert at once.
+    """
+    from harness.safety.stop_file import StopFile, default_stop_file
+
+    file = StopFile(default_stop_file())
+    if not clear:
+        file.put(reason)
+        click.echo(f"{file.path}: every run stops; `pipequake stop --clear` allows them again")
+    elif file.clear():
+        click.echo(f"{file.path} removed: runs may start")
+    else:
+        click.echo("there was no stop file: runs may start")
+
+
+@cli.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors to complete and check."""
     from harness.scenario.schema import schema as scenario_schema

@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,23 @@ class RunFolder:
             os.close(handle)
             return None
         return handle
+
+    @contextmanager
+    def locked(self, *, within_s: float) -> Iterator[None]:
+        """Makes this process the one that may write to the run, once the one that had it has ended.
+
+        Raises `UsageError` if that takes longer than ``within_s`` seconds.
+        """
+        deadline = time.monotonic() + within_s
+        (self.path / "arms").mkdir(parents=True, exist_ok=True)
+        while (lock := self._try_to_lock()) is None:
+            if time.monotonic() >= deadline:
+                raise UsageError(f"{self.path} is in use by another process. Wait for its end, then try again.")
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            os.close(lock)
 
     @property
     def journal(self) -> Path:

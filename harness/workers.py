@@ -43,9 +43,16 @@ class Done:
 
 
 def run_trunks(
-    growths: Sequence[Growth], processes: int, on_done: Callable[[Done], None], interrupt: Interrupt
+    growths: Sequence[Growth],
+    processes: int,
+    on_done: Callable[[Done], None],
+    interrupt: Interrupt,
+    pulse: Callable[[], None],
 ) -> None:
-    """Runs everything; ``on_done`` is called for each wanted arm as it ends. An interrupt stops what runs."""
+    """Runs everything; ``on_done`` is called for each wanted arm as it ends. An interrupt stops what runs.
+
+    ``pulse`` is called a few times a second meanwhile.
+    """
     if interrupt.requested:
         return
     os.environ.update(_SINGLE_THREADED)
@@ -77,6 +84,7 @@ def run_trunks(
         with on_signals(interrupt.request):
             pending = set(futures)
             while pending or not ended.empty():
+                pulse()
                 if interrupt.requested:
                     stop()  # again and again: a trunk that has just begun may have missed the first signal
                 done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)

@@ -4,39 +4,66 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Console
+
 from chaos.undo import pending
 from harness.console import report_console
 from harness.errors import UsageError
 from harness.journal import read_journal
 from harness.publish import publish
 from harness.run_folder import RunFolder
+from harness.safety.rescue import rescue, stranded_arms
 from harness.targets import load_target
+from harness.targets.base import Target
 from harness.verdict import ExitCode
 
-__all__ = ["recover_command"]
+__all__ = ["recover_command", "recover_run"]
+
+#: How long a watchdog that is at work on a run may take, in seconds.
+_WATCHDOG_S = 30.0
 
 
 def recover_command(results: Path) -> int:
-    """Finishes what interrupted runs left under ``results``: tells which faults were in effect, writes the reports."""
+    """Finishes what interrupted runs left under ``results``: reverts what is still in effect, writes the reports."""
     if not results.is_dir():
         raise UsageError(f"{results} is no folder. Give the folder of the runs with --results.")
     console = report_console()
-    load_target().clean_up()
+    target = load_target()
+    target.clean_up()
     unfinished = [RunFolder(path) for path in sorted(results.iterdir()) if (path / "arms").is_dir()]
+    clean = True
     for folder in unfinished:
         if folder.in_use():
             console.print(f"{folder.path}: still running, left alone")
             continue
         console.print(f"{folder.path}: interrupted")
-        folder.merge_unmerged()
-        for entry in pending(read_journal(folder.journal)):
-            console.print(
-                f"  {entry.fault_id} ({entry.fault} at {entry.point}) was in effect in a simulated world, "
-                "which ended with its process: nothing is left of it"
-            )
+        if not recover_run(folder, target, console):
+            clean = False
+            continue
         publish(folder, console, as_json=False)
         if not any(later.name > folder.path.name for later in results.glob("20*")):
             folder.link_latest()
     if not unfinished:
         console.print("nothing to recover")
-    return ExitCode.PASSED
+    return ExitCode.PASSED if clean else ExitCode.DIRTY
+
+
+def recover_run(folder: RunFolder, target: Target, console: Console) -> bool:
+    """Takes back everything that one dead run left, and puts its journal together; False if something stays."""
+    with folder.locked(within_s=_WATCHDOG_S):
+        live = bool(stranded_arms(folder.path))
+        outcome = rescue(folder.path, target, by="recover", say=lambda text: console.print(f"  {text}", markup=False))
+        dirty = [rescued for rescued in outcome if not rescued.clean]
+        if dirty:
+            console.print(
+                "  [bold red]The target is left dirty.[/] End what is named above by hand, then "
+                "`pipequake recover` again."
+            )
+            return False
+        folder.merge_unmerged()
+        for entry in [] if live else pending(read_journal(folder.journal)):
+            console.print(
+                f"  {entry.fault_id} ({entry.fault} at {entry.point}) was in effect in a simulated world, "
+                "which ended with its process: nothing is left of it"
+            )
+    return True

@@ -23,6 +23,8 @@ from harness.experiment import grow, plan_arms
 from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
+from harness.safety.guard import Pulse
+from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
 from harness.scenario.suggest import suggestion
 from harness.targets import load_target
@@ -53,6 +55,8 @@ class RunOptions:
 
 def run_command(options: RunOptions) -> int:
     """Runs the scenarios; the exit code."""
+    stop_file = StopFile(default_stop_file())
+    stop_file.refuse_start()
     target = load_target()
     _check(options, target)
     scenarios = chosen(load_scenarios(options.paths, backend=options.backend), options.only)
@@ -66,14 +70,15 @@ def run_command(options: RunOptions) -> int:
     }
     folder.write_manifest(manifest)
     interrupt = Interrupt()
+    pulse = Pulse(stop_file, interrupt)
     with on_signals(interrupt.request):  # from beginning to end: what was learnt is always reported
         with Progress(console) as progress:
             target.prepare(progress.note)
             arms = _plan(options, target, scenarios)
-            done = run_into(folder, arms, target, options, progress, interrupt)
+            done = run_into(folder, arms, target, options, progress, interrupt, pulse)
             if options.check_determinism and not interrupt.requested:
-                _compare_with_second_run(folder, arms, target, options, progress, interrupt)
-        return _conclude(folder, console, options, manifest, arms, done, interrupt)
+                _compare_with_second_run(folder, arms, target, options, progress, interrupt, pulse)
+        return _conclude(folder, console, options, manifest, arms, done, interrupt, pulse.stopped)
 
 
 def _conclude(
@@ -84,6 +89,7 @@ def _conclude(
     arms: Sequence[Arm],
     done: Sequence[Done],
     interrupt: Interrupt,
+    stopped: str | None,
 ) -> int:
     """Reports what came of the arms; the exit code."""
     code = publish(folder, console, as_json=options.as_json)
@@ -91,7 +97,8 @@ def _conclude(
         console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
     if interrupt.requested:
         console.print(
-            f"interrupted: every fault was reverted; {len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
+            f"{f'stopped: {stopped}' if stopped else 'interrupted'}: every fault was reverted; "
+            f"{len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
         )
         code = ExitCode.INCONCLUSIVE
     if any(d.reason == "dirty" for d in done):
@@ -113,6 +120,7 @@ def run_into(
     options: RunOptions,
     progress: Progress,
     interrupt: Interrupt,
+    pulse: Pulse,
 ) -> list[Done]:
     """Runs the arms into a folder and merges their journals; what became of each."""
     cache = _cache(target)
@@ -131,7 +139,7 @@ def run_into(
             cache.keep(controls[one.arm_id], folder.arm_journal(one.arm_id))
         progress.ended(one)
 
-    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs, ended, interrupt)
+    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs, ended, interrupt, pulse)
     folder.merge([arm.arm_id for arm in arms])
     return done
 
@@ -143,6 +151,7 @@ def _compare_with_second_run(
     options: RunOptions,
     progress: Progress,
     interrupt: Interrupt,
+    pulse: Pulse,
 ) -> None:
     """Runs everything again, without kept controls; raises `UsageError` naming the first event that differs."""
     import tempfile
@@ -151,7 +160,7 @@ def _compare_with_second_run(
     with tempfile.TemporaryDirectory() as scratch:
         again = RunFolder.create(Path(scratch), datetime.now(UTC))
         progress.note("running everything a second time")
-        run_into(again, arms, target, replace(options, no_cache=True), progress, interrupt)
+        run_into(again, arms, target, replace(options, no_cache=True), progress, interrupt, pulse)
         if interrupt.requested:
             return
         with folder.journal.open() as first, again.journal.open() as second:

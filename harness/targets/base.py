@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,9 @@ from chaos.engine import Driver
 from harness.scenario import Scenario, TargetFacts
 
 T = TypeVar("T")
+
+#: How the file is called that describes a real deployment beside the journal of its arm, while it exists.
+DESCRIPTION = ".live.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,19 @@ class Theatre(Protocol):
         ...
 
 
+class Stranded(Protocol):
+    """A deployment of real processes whose harness died: enough of it to take faults back, and to end it."""
+
+    @property
+    def driver(self) -> Driver:
+        """Carries out undo actions, as far as what they act on still lives; each is idempotent."""
+        ...
+
+    async def tear_down(self) -> list[str]:
+        """Ends every process and removes every volume of the deployment; what is still there, in words."""
+        ...
+
+
 class Target(Protocol):
     """Something that scenarios can be run against."""
 
@@ -180,6 +196,10 @@ class Target(Protocol):
 
     def clean_up(self) -> None:
         """Removes what processes that were killed have left outside of the runs' folders."""
+        ...
+
+    def attach(self, description: Mapping[str, Any]) -> AbstractAsyncContextManager[Stranded]:
+        """What a run that died left of a deployment, by the description that it kept of it (`DESCRIPTION`)."""
         ...
 
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:

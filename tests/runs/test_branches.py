@@ -32,7 +32,7 @@ def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> 
     arms = plan_arms(scenarios, ["mature"], backend="sim", default_start=target.default_start())
     names = {arm.arm_id: f"{number}.jsonl" for number, arm in enumerate(arms)}
     done: list[Done] = []
-    run_trunks(grow(arms, lambda arm_id: tmp_path / names[arm_id]), 2, done.append, Interrupt())
+    run_trunks(grow(arms, lambda arm_id: tmp_path / names[arm_id]), 2, done.append, Interrupt(), lambda: None)
     reasons = {one.arm_id.partition("/")[0]: (one.reason, one.error) for one in done}
     assert reasons == {
         "control": ("horizon", None),

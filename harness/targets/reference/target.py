@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from harness.errors import TargetError, UsageError
 from harness.scenario import TargetFacts
-from harness.targets.base import Arm, Theatre
+from harness.targets.base import Arm, Stranded, Theatre
 from harness.targets.reference import layout
 from harness.targets.reference.scratch import clean_up
 from reference_pipeline.columns import COLUMNS
@@ -88,6 +89,10 @@ class ReferenceTarget:
     def clean_up(self) -> None:
         """Removes the volumes of deployments whose process was killed."""
         clean_up()
+
+    def attach(self, description: Mapping[str, Any]) -> AbstractAsyncContextManager[Stranded]:
+        """What a dead run left of real processes."""
+        raise TargetError(f"a deployment of the unknown backend {description.get('backend')!r} was left behind")
 
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
         """A simulated world of the arm's own."""
