@@ -63,8 +63,9 @@ def test_a_worker_that_is_killed_ends_the_run_also_while_another_one_is_idle(tmp
     output, kinds = ended(process, tmp_path)
     assert "its process died (killed, or out of memory)" in output
     assert "interrupted" not in output
-    assert "arm.end" not in kinds["control/mature/seed-1"]
-    assert "arm.end" in kinds["control/mature/seed-2"]
+    ends = [arm for arm in kinds if "arm.end" in kinds[arm]]
+    assert any(arm.startswith("control/mature/seed-2") for arm in ends)
+    assert not any(arm.startswith("control/mature/seed-1") for arm in ends)
     folder = tmp_path / "results" / "latest"
     assert not (folder / "arms").exists()
     assert pipequake("score", str(folder), cwd=tmp_path).returncode == 3
