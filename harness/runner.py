@@ -56,6 +56,7 @@ class Conductor:
         self._planned: dict[str, _Planned] = {}
         self._breached_since: dict[int, float] = {}
         self._engine: Engine | None = None
+        self._last_revert: float | None = None
 
     async def run(self) -> str:
         """Runs the arm; the reason of its end, which is also the last thing in its journal."""
@@ -103,6 +104,7 @@ class Conductor:
         self._schedule(scenario)
         while await self._until(self._arm.end_s):
             if not self._due or self._due[0][0] > self._stage.now():
+                self._verify_after_revert(scenario, engine)
                 return HORIZON
             _, _, what, fault_id = heapq.heappop(self._due)
             if what == "inject":
@@ -112,6 +114,15 @@ class Conductor:
             elif self._must_stop(scenario):
                 return STOPPED
         return INTERRUPTED
+
+    def _verify_after_revert(self, scenario: Scenario, engine: Engine) -> None:
+        """Whether the steady state holds again at the horizon, if every fault was taken back before it."""
+        if engine.applied or self._last_revert is None:
+            return
+        window = min(STEADY_WINDOW_S, self._stage.now() - self._last_revert)
+        if window > 0:
+            records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
+            self._recorder.write(*records[-1])
 
     async def _to_horizon(self) -> str:
         return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
@@ -155,6 +166,7 @@ class Conductor:
 
     async def _revert(self, engine: Engine, fault_id: str) -> None:
         await engine.revert(fault_id)
+        self._last_revert = self._stage.now()
         self._planned[fault_id].state = "reverted"
         self._follow(fault_id, "reverted")
 
@@ -193,12 +205,14 @@ class Conductor:
         return False
 
 
-def steady_state(scenario: Scenario, stage: Stage) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
-    """The journal's records of the steady state as it is now, and whether it holds."""
+def steady_state(
+    scenario: Scenario, stage: Stage, window_s: float = STEADY_WINDOW_S, *, kind: str = "steady_state"
+) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
+    """The journal's records of the steady state over the last seconds, and whether it holds."""
     records: list[tuple[str, dict[str, Any]]] = []
     reasons = []
     for condition in scenario.steady_state:
-        value = stage.probe(condition.probe, STEADY_WINDOW_S)
+        value = stage.probe(condition.probe, window_s)
         low, high = condition.at_least, condition.at_most
         ok = value is not None and (low is None or value >= low) and (high is None or value <= high)
         records.append(("probe", {"name": condition.probe, "value": value, "ok": ok}))
@@ -208,7 +222,7 @@ def steady_state(scenario: Scenario, stage: Stage) -> tuple[list[tuple[str, dict
             ]
             shown = "no data" if value is None else f"{value:.4g}"
             reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
-    records.append(("steady_state", {"ok": not reasons, "reasons": reasons}))
+    records.append((kind, {"ok": not reasons, "reasons": reasons}))
     return records, not reasons
 
 

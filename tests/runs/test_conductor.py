@@ -125,6 +125,18 @@ def test_what_lasts_until_the_horizon_is_reverted_last_in_first_out() -> None:
     assert stage.done[3:] == [(3 * HOUR, "start", "c"), (3 * HOUR, "resume", "b"), (3 * HOUR, "start", "a")]
 
 
+def test_the_steady_state_is_verified_after_the_last_revert() -> None:
+    _, records, _ = conduct(treatment(TWO), signals={"availability": iter([1.0, 0.4])})
+    after = records.of("steady_state.after")
+    assert [(line["ok"], line["t"]) for line in after] == [(False, 3 * HOUR)]
+    assert "availability: 0.4" in after[0]["reasons"][0]
+
+
+def test_what_was_never_reverted_is_not_verified() -> None:
+    _, records, _ = conduct(treatment('  - {fault: process.kill, point: "service:serving", at: 10m}\n'))
+    assert records.of("steady_state.after") == []
+
+
 def test_a_breach_that_passes_before_its_time_stops_nothing() -> None:
     arm = treatment(TWO, extra="stop: [{probe: quality, below: 0.5, for: 10m}]\n")
     for bad, expected in ((9, "horizon"), (11, "stopped")):
