@@ -18,7 +18,7 @@ from reference_pipeline.data.prepared import TimeTable
 from reference_pipeline.features.app import FeatureService, create_features
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import Client
-from reference_pipeline.ingestion import HttpSettings, Manifest, create_ingestion, load_baseline
+from reference_pipeline.ingestion import JUDGES_VALUES, HttpSettings, Manifest, create_ingestion, load_baseline
 from reference_pipeline.monitoring.app import Monitor, MonitorConfig, create_monitoring
 from reference_pipeline.monitoring.charts import load_charts
 from reference_pipeline.orchestration.app import OrchestrationConfig, Orchestrator, create_orchestration
@@ -43,8 +43,10 @@ _TRAINING_TIMEOUT_S = 600.0
 #: How many periods of its own a feed may miss before it counts as silent, beyond what history's gaps explain.
 _MISSED_PERIODS = 2
 
-#: How long an idle connection between two services stays open, in seconds: longer than any of their periods.
+#: How long a service keeps an idle connection open, in seconds: longer than any of their periods.
 KEEP_ALIVE_S = 1800
+#: A client lets go of one earlier: a request on a connection that the server is just closing is lost.
+_CLIENT_KEEP_ALIVE_S = KEEP_ALIVE_S - 60
 
 #: How far back a provider's batches reach when a deployment starts, at least: what its features need to be warm.
 _SOURCE_HISTORY_S = 15 * 3600
@@ -120,7 +122,7 @@ async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
 
 def _session() -> aiohttp.ClientSession:
     """Keeps connections open between looks that are minutes apart."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=_CLIENT_KEEP_ALIVE_S))
 
 
 def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float) -> Client:
@@ -151,7 +153,7 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         await features.post("/partitions", {"feed": feed, "path": where})
 
     careful = profile.validation != "none"
-    baseline = load_baseline(deployment.prepared, deployment.start) if profile.validation == "statistical" else None
+    baseline = load_baseline(deployment.prepared, deployment.start) if profile.validation in JUDGES_VALUES else None
     ingestion = create_ingestion(
         session=session,
         feed_urls={feed: f"{deployment.addresses['gateway']}/{feed}" for feed in FEEDS},

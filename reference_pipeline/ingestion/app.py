@@ -18,7 +18,7 @@ from reference_pipeline.ingestion.client import FeedClient, FetchError, HttpSett
 from reference_pipeline.ingestion.contract import CONTRACTS
 from reference_pipeline.ingestion.ingestor import FeedIngestor, OnPartition
 from reference_pipeline.ingestion.status import prometheus
-from reference_pipeline.ingestion.violation import Level
+from reference_pipeline.ingestion.violation import JUDGES_VALUES, Level
 from reference_pipeline.rhythm import Rhythm
 
 
@@ -61,12 +61,13 @@ def create_ingestion(
 ) -> Ingestion:
     """The service for the feeds of ``feed_urls`` (name to the URL that ``/batches`` is appended to).
 
-    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Level
-    ``statistical`` compares batches
-    with ``baseline`` and raises ``ValueError`` without one; an unknown feed is a ``KeyError``.
+    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Levels
+    ``statistical`` and ``learned`` compare batches with ``baseline`` and raise ``ValueError`` without one; an unknown
+    feed is a ``KeyError``.
     """
-    if level == "statistical" and baseline is None:
-        raise ValueError("level 'statistical' needs a baseline: pass load_baseline(prepared, start)")
+    if level in JUDGES_VALUES and baseline is None:
+        raise ValueError(f"level {level!r} needs a baseline: pass load_baseline(prepared, start)")
+    registers: dict[str, frozenset[str]] = {}
     feeds = {
         name: FeedIngestor(
             CONTRACTS[name],
@@ -76,6 +77,7 @@ def create_ingestion(
             level,
             on_partition,
             baseline=None if baseline is None else baseline.feeds[name],
+            registers=registers,
             http=http,
         )
         for name, url in feed_urls.items()

@@ -23,7 +23,7 @@ from reference_pipeline.ingestion.manifest import Manifest
 from reference_pipeline.ingestion.quarantine import Quarantine
 from reference_pipeline.ingestion.statistics import Recent, arrays
 from reference_pipeline.ingestion.status import FeedStatus
-from reference_pipeline.ingestion.validation import Validated, few, validate, validate_or_mask
+from reference_pipeline.ingestion.validation import Validated, validate, validate_or_mask
 from reference_pipeline.ingestion.violation import Level, Severity, Violation
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class FeedIngestor:
         on_partition: OnPartition,
         *,
         baseline: FeedBaseline | None = None,
+        registers: dict[str, frozenset[str]],
         http: HttpSettings,
     ) -> None:
         self.contract = contract
@@ -73,6 +74,7 @@ class FeedIngestor:
         self._level: Level = level
         self._on_partition = on_partition
         self._baseline = baseline
+        self._registers = registers
         self._http = http
         self._lock = asyncio.Lock()
         self._keys = KeyMemory(contract)
@@ -179,7 +181,7 @@ class FeedIngestor:
             self._missing[manifest.sequence] = self._clock.now()
             self.status.gaps = len(self._missing)
             return False
-        outcome = validate_or_mask(payload, manifest, self.contract, self._level, self._recent, self._baseline)
+        outcome = self._judge(payload, manifest)
         if outcome.ok and self._level != "none":
             self._drop_duplicates(outcome, revision)
         self.status.saw(manifest, outcome.violations, self._clock.now())
@@ -193,6 +195,11 @@ class FeedIngestor:
             self._set_aside(manifest, payload, outcome)
         return True
 
+    def _judge(self, payload: bytes, manifest: Manifest) -> Validated:
+        return validate_or_mask(
+            payload, manifest, self.contract, self._level, self._recent, self._baseline, self._registers
+        )
+
     async def _download(self, manifest: Manifest) -> bytes | None:
         """The payload; fetched once more if it differs from the manifest, as a transfer may have gone wrong."""
         payload = await self._client.payload(manifest.batch_id)
@@ -204,10 +211,10 @@ class FeedIngestor:
         fresh = self._keys.fresh(outcome.table, revision=revision)
         duplicates = len(fresh) - int(fresh.sum())
         if duplicates:
-            outcome.ok = few(duplicates, len(fresh))
+            outcome.ok = duplicates < len(fresh)  # one with nothing new is not the batch that it says it is
             detail = f"{duplicates} of {len(fresh)} rows have been seen before"
             severity: Severity = "warning" if outcome.ok else "error"
-            outcome.violations.append(Violation("duplicate", self.contract.keys[0], detail, severity))
+            outcome.violations.append(Violation("duplicate", None, detail, severity))
             outcome.table = outcome.table.filter(pa.array(fresh))
             self.status.duplicate_rows += duplicates
 
@@ -237,6 +244,7 @@ class FeedIngestor:
         path = write_partition(self._lake, manifest, outcome.table, lineage)
         self._ledger.record(manifest, "stored", path.relative_to(self._lake).as_posix(), digest, outcome.masked)
         self._keys.remember(outcome.table)
+        self._register(outcome.table)
         if outcome.recent is not None:
             self._recent = outcome.recent
             self.status.null_rates = self._recent.null_rates()
@@ -249,6 +257,12 @@ class FeedIngestor:
         self.status.accepted(manifest, len(outcome.table), now)
         self._pending.append(_Pending(manifest, path, outcome.table))
         await self._deliver()
+
+    def _register(self, table: pa.Table) -> None:
+        """Keeps the keys of a snapshot, for the feeds that refer to it."""
+        if self.contract.mode == "snapshot":
+            keys = table[self.contract.keys[0]].to_pylist()
+            self._registers[self.contract.feed] = frozenset(key for key in keys if key is not None)
 
     # -- handing over
 
@@ -294,8 +308,10 @@ class FeedIngestor:
                 log.warning("%s: the latest rows stay unknown: %s", self.contract.feed, error)
                 continue
             self._keys.remember(table)
+            self._register(table)
             columns = {name: table[name].to_pylist() for name in self.contract.names}
-            self._recent = self._recent.with_rows(arrays(self.contract, columns))
+            rows = arrays(self.contract, columns)
+            self._recent = self._recent.with_rows(rows, (float(str(entry.manifest["window_start"])), table.num_rows))
         if stored:
             newest = max(stored, key=lambda entry: entry.sequence)
             manifest = Manifest.from_json(newest.manifest)

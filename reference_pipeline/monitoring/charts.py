@@ -33,7 +33,8 @@ LABEL_LAG_S = 6 * 3600
 QUALITY_ROWS = 200
 #: How far beyond history's range a statistic may go, as a share of that range.
 MARGIN = 0.5
-#: Weeks of history: the first half trains the judge's model, the second half sets the limits.
+#: Weeks of history: they set the limits of the features; the first half trains the judge's model, and the second half
+#: sets the limits of what it predicts.
 CALIBRATION_WEEKS = 8
 _STEP_S = 3600
 _AGES = tuple(f"age.{kind}" for kind in LIVE_VIEWS)
@@ -128,30 +129,36 @@ def quality(window: Window) -> dict[str, float]:
 
 def calibrate(history: pa.Table, library: ModuleType) -> Charts:
     """Limits from fault-free examples (sorted by time), as a live monitor would have seen them."""
+    history = history.sort_by("t_pred")
     moments = history["t_pred"].to_numpy()
     middle = float(moments.min() + moments.max()) / 2
-    past, recent = history.filter(pa.array(moments < middle)), history.filter(pa.array(moments >= middle))
-    recent = recent.sort_by("t_pred")
+    past = history.filter(pa.array(moments < middle))
     codes = codes_of(past)
     model = fit(library, matrix(past, codes), past["late"].to_numpy().astype(float), codes)
-    rows = matrix(recent, codes)
+    rows = matrix(history, codes)
     whole = Window(
         features=rows,
-        ages_s=np.column_stack([recent[name].to_numpy() for name in _AGES]),
+        ages_s=np.column_stack([history[name].to_numpy() for name in _AGES]),
         p=model.predict(rows),
-        late=recent["late"].to_numpy().astype(float),
-        origin=np.asarray(recent["origin"].to_pylist()),
+        late=history["late"].to_numpy().astype(float),
+        origin=np.asarray(history["origin"].to_pylist()),
     )
-    return Charts(_ranges(whole, recent["t_pred"].to_numpy(), recent["known_at"].to_numpy()))
+    return Charts(_ranges(whole, moments, history["known_at"].to_numpy(), middle))
 
 
-def _ranges(whole: Window, moments: NDArray[np.float64], known_at: NDArray[np.int64]) -> dict[str, tuple[float, float]]:
+def _ranges(
+    whole: Window, moments: NDArray[np.float64], known_at: NDArray[np.int64], middle: float
+) -> dict[str, tuple[float, float]]:
+    """Limits by statistic; what the model predicts counts from the middle on, as it has seen the rows before that."""
     seen: dict[str, list[float]] = {}
     for now in np.arange(moments[0] + WINDOW_S + LABEL_LAG_S, moments[-1], _STEP_S):
-        latest = window_rows(moments, now, WINDOW_ROWS)
-        older = window_rows(moments, now - LABEL_LAG_S, QUALITY_ROWS)
-        labelled = whole.rows(older).rows(known_at[older] <= now)
-        for name, value in (statistics(whole.rows(latest)) | quality(labelled)).items():
+        found = statistics(whole.rows(window_rows(moments, now, WINDOW_ROWS)))
+        if now >= middle + WINDOW_S + LABEL_LAG_S:
+            older = window_rows(moments, now - LABEL_LAG_S, QUALITY_ROWS)
+            found |= quality(whole.rows(older).rows(known_at[older] <= now))
+        else:
+            found = {name: value for name, value in found.items() if not name.startswith("prediction.")}
+        for name, value in found.items():
             seen.setdefault(name, []).append(value)
     return {name: _widened(min(values), max(values)) for name, values in seen.items()}
 

@@ -35,10 +35,12 @@ def train_candidate(
     model = fit(library, _with_dropout(rows[:cut], view_dropout), late[:cut], codes)
     segments = examples["origin"].to_pylist()[cut:]
     p = model.predict(rows[cut:])
-    measured = gate.metrics(p, late[cut:], segments)
+    prior = float(late[:cut].mean())
+    measured = gate.metrics(p, late[cut:], segments, prior)
     before = None
     if production is not None:
-        before = gate.metrics(production.predict(matrix(examples.slice(cut), production.codes)), late[cut:], segments)
+        rows_before = matrix(examples.slice(cut), production.codes)
+        before = gate.metrics(production.predict(rows_before), late[cut:], segments, prior)
     return model, {
         "version": datetime.fromtimestamp(trained_at, UTC).strftime("m%Y%m%d-%H%M%S"),
         "trained_at": trained_at,

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: How much worse than the prior a candidate may be: in calm days there is little to be better at.
+WORSE_THAN_PRIOR_AT_MOST = 1.05
 #: How much worse than production a candidate may be on the same rows, overall and in a segment.
 WORSE_AT_MOST = 1.05
 SEGMENT_WORSE_AT_MOST = 1.15
@@ -23,13 +25,13 @@ def brier(p: NDArray[np.float64], late: NDArray[np.float64]) -> float:
     return float(np.mean((p - late) ** 2))
 
 
-def metrics(p: NDArray[np.float64], late: NDArray[np.float64], segments: Sequence[str]) -> dict[str, Any]:
-    """Brier score overall, of the prior, and by segment."""
+def metrics(p: NDArray[np.float64], late: NDArray[np.float64], segments: Sequence[str], prior: float) -> dict[str, Any]:
+    """Brier score overall, by segment, and of the prior: the share of late flights among the rows trained on."""
     names = np.asarray(segments)
     return {
         "rows": len(late),
         "brier": round(brier(p, late), 6),
-        "brier_prior": round(brier(np.full(len(late), late.mean()), late), 6),
+        "brier_prior": round(brier(np.full(len(late), prior), late), 6),
         "p_mean": round(float(p.mean()), 6),
         "segments": {
             str(name): {
@@ -46,8 +48,8 @@ def judge(p: NDArray[np.float64], candidate: Mapping[str, Any], production: Mapp
     reasons: list[str] = []
     if not np.isfinite(p).all() or p.min() < 0 or p.max() > 1:
         reasons.append(f"predictions are no probabilities (from {p.min():.3g} to {p.max():.3g})")
-    if candidate["brier"] >= candidate["brier_prior"]:
-        reasons.append(f"no better than the prior ({candidate['brier']:.4f} against {candidate['brier_prior']:.4f})")
+    if candidate["brier"] > WORSE_THAN_PRIOR_AT_MOST * candidate["brier_prior"]:
+        reasons.append(f"worse than the prior ({candidate['brier']:.4f} against {candidate['brier_prior']:.4f})")
     if production is None:
         return reasons
     if candidate["brier"] > WORSE_AT_MOST * production["brier"]:

@@ -108,8 +108,8 @@ SEGMENTS = ["JFK", "EWR", "LGA"] * 1000
 
 
 def judged(p: np.ndarray[Any, Any], production: np.ndarray[Any, Any] | None = GOOD) -> list[str]:
-    before = None if production is None else gate.metrics(production, LATE, SEGMENTS)
-    return gate.judge(p, gate.metrics(p, LATE, SEGMENTS), before)
+    before = None if production is None else gate.metrics(production, LATE, SEGMENTS, 0.2)
+    return gate.judge(p, gate.metrics(p, LATE, SEGMENTS, 0.2), before)
 
 
 def test_the_gate_lets_a_good_candidate_pass() -> None:
@@ -123,7 +123,7 @@ def test_the_gate_rejects_raw_scores_and_what_is_no_better_than_nothing(producti
     raw = np.log(np.clip(GOOD, 1e-6, 1 - 1e-6) / (1 - np.clip(GOOD, 1e-6, 1 - 1e-6)))
     assert "no probabilities" in judged(raw, production)[0]
     assert "no probabilities" in judged(np.where(np.arange(3000) == 5, np.nan, GOOD), production)[0]
-    assert "no better than the prior" in judged(np.full(3000, 0.5), production)[0]
+    assert "worse than the prior" in judged(np.full(3000, 0.5), production)[0]
 
 
 def test_the_gate_rejects_what_is_worse_overall_or_for_a_segment() -> None:

@@ -25,7 +25,8 @@ class Fallback(Runbook):
         for labels, _ in incident.named("FeatureDrift"):
             self._until[labels["view"]] = now + PROBATION_S
         wanted = sorted(view for view, until in self._until.items() if until > now)
-        if wanted != self._told:
+        restarted = any(labels["component"] == "serving" for labels, _ in incident.named("ServiceRestarted"))
+        if wanted != self._told or (wanted and restarted):  # a new process of serving knows nothing of it
             await self.tools.services["serving"].post("/suspect", {"views": wanted})
-            self._told = wanted
-            self.actions += 1
+        self.actions += wanted != self._told
+        self._told = wanted
