@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -19,20 +19,28 @@ from reference_pipeline.features.app import FeatureService, create_features
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import Client
 from reference_pipeline.ingestion import JUDGES_VALUES, HttpSettings, Manifest, create_ingestion, load_baseline
+from reference_pipeline.lockfile import checked
 from reference_pipeline.monitoring.app import Monitor, MonitorConfig, create_monitoring
-from reference_pipeline.monitoring.charts import load_charts
+from reference_pipeline.monitoring.calibration import CALIBRATION_WEEKS, SHADOW, load_charts
+from reference_pipeline.monitoring.charts import Charts
+from reference_pipeline.monitoring.checks import DAILY
+from reference_pipeline.monitoring.days import DAY_S
+from reference_pipeline.monitoring.earlier import Asked, asked_before
 from reference_pipeline.orchestration.app import OrchestrationConfig, Orchestrator, create_orchestration
-from reference_pipeline.orchestration.runbook import Platform
+from reference_pipeline.orchestration.runbook import Images, Platform
 from reference_pipeline.profiles import Profile
 from reference_pipeline.registry.app import create_registry
 from reference_pipeline.registry.storage import ModelStorage
 from reference_pipeline.serving.app import Predictor, create_serving
 from reference_pipeline.serving.models import ModelShelf
+from reference_pipeline.serving.requests import KnownRoutes, RateLimit
 from reference_pipeline.serving.views import ViewReader
-from reference_pipeline.sources import FEEDS, create_source
-from reference_pipeline.store.online import OnlineStore
+from reference_pipeline.sources import FEEDS, create_mirror, create_source
+from reference_pipeline.store.online import FeatureStore, OnlineStore
+from reference_pipeline.store.replicated import ReplicatedStore
 from reference_pipeline.training.app import Trainer, TrainingConfig, create_training
 from reference_pipeline.training.history import first_model
+from reference_pipeline.training.model import load
 
 #: The nightly retrain, in seconds after midnight UTC: three in the morning in New York.
 RETRAIN_AT_S = 7 * 3600
@@ -52,7 +60,7 @@ _CLIENT_KEEP_ALIVE_S = KEEP_ALIVE_S - 60
 _SOURCE_HISTORY_S = 15 * 3600
 
 #: The services, in the order in which a deployment starts them.
-SERVICES = (*FEEDS, "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")
+SERVICES = (*FEEDS, "mirror", "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,8 @@ class Deployment:
     """What the services of one deployment share.
 
     ``addresses`` maps services (and ``gateway``, ``alerts``) to base URLs; ``folder`` holds their volumes; ``seed``
-    sets the phases of periodic work; ``load_library`` imports a dependency by name.
+    sets the phases of periodic work; ``load_library`` imports a dependency by name. The address of a second store is
+    used where the profile has one.
     """
 
     profile: Profile
@@ -74,6 +83,8 @@ class Deployment:
     phase: Callable[[str, float], float]
     key: bytes = b"reference-pipeline"
     platform: Platform | None = None
+    images: Images | None = None
+    second_store_address: tuple[str, int] | None = None
     load_library: Callable[[str, str], ModuleType] = field(default=lambda service, name: __import__(name))
 
     @property
@@ -92,6 +103,11 @@ class Service:
 
     app: Any
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+
+
+def services_of(profile: Profile) -> tuple[str, ...]:
+    """The services that a deployment with this profile has, in the order in which they start."""
+    return tuple(name for name in SERVICES if name != "mirror" or profile.second_provider)
 
 
 def seed_registry(deployment: Deployment) -> None:
@@ -117,6 +133,9 @@ async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
                 seed=deployment.seed,
             )
         )
+    if name == "mirror":
+        history_s, seed = _SOURCE_HISTORY_S, deployment.seed
+        return Service(create_mirror(deployment.prepared, clock, history_s=history_s, seed=seed))
     return await _BUILDERS[name](deployment, clock)
 
 
@@ -133,13 +152,29 @@ async def _registry(deployment: Deployment, clock: Clock) -> Service:
     return Service(create_registry(ModelStorage(deployment.folder / "registry")))
 
 
-def _store(deployment: Deployment, timeout_s: float | None) -> OnlineStore:
-    host, port = deployment.store_address
-    return OnlineStore(host, port, timeout_s=timeout_s)
+def _store(deployment: Deployment, clock: Clock) -> FeatureStore:
+    """The feature store, or both of them."""
+    timeout_s, second = deployment.profile.store_timeout_s, deployment.second_store_address
+    if not deployment.profile.second_store or second is None:
+        return OnlineStore(*deployment.store_address, timeout_s=timeout_s)
+    first, other = (
+        OnlineStore(*address, timeout_s=timeout_s, marks=True) for address in (deployment.store_address, second)
+    )
+    return ReplicatedStore(first, other, clock.now)
+
+
+def _library(deployment: Deployment, service: str) -> Callable[[str], ModuleType]:
+    """How a service imports a dependency: with a lock file, no other than the one that the deployment was made with."""
+
+    def load(name: str) -> ModuleType:
+        module = deployment.load_library(service, name)
+        return checked(module) if deployment.profile.locked_libraries else module
+
+    return load
 
 
 async def _features(deployment: Deployment, clock: Clock) -> Service:
-    service = FeatureService(_store(deployment, deployment.profile.store_timeout_s), deployment.log(), clock)
+    service = FeatureService(_store(deployment, clock), deployment.log(), clock)
     return Service(create_features(service, deployment.lake))
 
 
@@ -164,6 +199,9 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         on_partition=hand_over,
         baseline=baseline,
         http=HttpSettings() if careful else HttpSettings(timeout_s=None, attempts=1),
+        standby_urls=(
+            {feed: f"{deployment.addresses['mirror']}/{feed}" for feed in FEEDS} if profile.second_provider else {}
+        ),
     )
     return Service(ingestion.app, (ingestion.run,))
 
@@ -177,7 +215,7 @@ async def _training(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
     session = _session()
     trainer = Trainer(
-        TrainingConfig(gated=profile.validation_gate, view_dropout=profile.view_dropout, key=deployment.key),
+        TrainingConfig(gate_segments=profile.gate_segments, view_dropout=profile.view_dropout, key=deployment.key),
         history=deployment.examples.slice,
         lake=deployment.lake,
         log=deployment.log(),
@@ -185,19 +223,19 @@ async def _training(deployment: Deployment, clock: Clock) -> Service:
         clock=clock,
         started_at=deployment.start,
         experiments=deployment.folder / "experiments",
-        load_library=lambda name: deployment.load_library("training", name),
+        load_library=_library(deployment, "training"),
     )
     return Service(create_training(trainer))
 
 
 async def _serving(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
-    store = _store(deployment, profile.store_timeout_s)
+    store = _store(deployment, clock)
     shelf = ModelShelf(
         _client(deployment, _session(), "registry", _CALL_TIMEOUT_S),
         deployment.folder / "serving",
         key=deployment.key if profile.verify_artifacts else None,
-        load_library=lambda name: deployment.load_library("serving", name),
+        load_library=_library(deployment, "serving"),
     )
     reader = ViewReader(
         store,
@@ -207,7 +245,16 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         cached_s=profile.cached_features_s,
     )
     loop = asyncio.get_running_loop()
-    predictor = Predictor(shelf, reader, clock, simplified=profile.simplified_model, timer=loop.time)
+    predictor = Predictor(
+        shelf,
+        reader,
+        clock,
+        simplified=profile.simplified_model,
+        timer=loop.time,
+        routes=_routes(deployment) if profile.checks_requests else None,
+        shift_limit=_charts(deployment).limits.get(SHADOW) if profile.shadow else None,
+    )
+    limit = None if profile.requests_a_minute is None else RateLimit(profile.requests_a_minute, loop.time)
 
     async def follow_registry() -> None:
         while True:
@@ -215,7 +262,18 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
             await shelf.refresh()
 
     await shelf.refresh()
-    return Service(create_serving(predictor, shelf, store.ping), (follow_registry,))
+    return Service(create_serving(predictor, shelf, store.ping, limit), (follow_registry,))
+
+
+def _routes(deployment: Deployment) -> KnownRoutes:
+    """The routes of the weeks before the start."""
+    history = deployment.examples.slice(deployment.start - CALIBRATION_WEEKS * 7 * 86400, deployment.start)
+    columns = (history[name].to_pylist() for name in ("origin", "dest", "distance"))
+    return KnownRoutes({f"{origin}>{dest}": miles for origin, dest, miles in zip(*columns, strict=True)})
+
+
+def _charts(deployment: Deployment) -> Charts:
+    return load_charts(deployment.examples, deployment.start, deployment.load_library("monitoring", "lightgbm"))
 
 
 async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
@@ -231,14 +289,25 @@ async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
             scrape_s=profile.scrape_s,
             review_s=profile.review_s,
             phase_s=deployment.phase("monitoring", profile.watch_s),
+            unattended=profile.unattended,
         ),
         services={name: _client(deployment, session, name, 2.0) for name in profile.watched},
         receivers=receivers,
-        charts=load_charts(deployment.examples, deployment.start, deployment.load_library("monitoring", "lightgbm")),
+        charts=_charts(deployment),
+        earlier=_earlier(deployment) if not set(DAILY).isdisjoint(profile.checks) else (),
         expected_gap_s=expected_gaps(deployment),
         clock=clock,
     )
     return Service(create_monitoring(monitor), (monitor.run,))
+
+
+def _earlier(deployment: Deployment) -> Sequence[Asked]:
+    """What was asked in the last hours before the start, as a deployment that has been running knows it."""
+    past = deployment.examples.slice(deployment.start - 2 * DAY_S, deployment.start + DAY_S / 2)
+    storage = ModelStorage(deployment.folder / "registry")
+    artifact = storage.artifact(str(storage.stages()["production"]))
+    model = load(deployment.load_library("monitoring", "lightgbm"), artifact)
+    return asked_before(past, model, deployment.start)
 
 
 def expected_gaps(deployment: Deployment) -> dict[str, float]:
@@ -262,9 +331,11 @@ async def _orchestration(deployment: Deployment, clock: Clock) -> Service:
             retry_s=_RETRY_S,
             canary_s=profile.canary_s,
             runbooks=profile.runbooks,
+            shadow=profile.shadow,
         ),
         services={n: _client(deployment, session, n, timeouts.get(n, _CALL_TIMEOUT_S)) for n in names},
         platform=deployment.platform,
+        images=deployment.images,
         clock=clock,
     )
     return Service(create_orchestration(orchestrator), (orchestrator.run,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,6 +37,12 @@ PAGE = 100
 GAP_PATIENCE_S = 6 * 3600.0
 #: Skipped sequences that are remembered.
 GAPS_MAX = 500
+#: So many good batches in a row make a provider that was left worth going back to.
+WELL_BATCHES: Mapping[str, int] = {"append": 2, "snapshot": 1}
+#: A batch of such a provider is late when it comes more than its own length and this after its end, in seconds.
+LATE_S = 1800.0
+#: How far back a failover looks for batches that were bad in hindsight, in seconds.
+SUSPECT_S = 3 * 3600.0
 #: Partitions that a restart reads to know the latest rows again.
 WARM_PARTITIONS = 40
 
@@ -64,11 +70,16 @@ class FeedIngestor:
         *,
         baseline: FeedBaseline | None = None,
         registers: dict[str, frozenset[str]],
+        standby: FeedClient | None = None,
         http: HttpSettings,
     ) -> None:
         self.contract = contract
         self.status = FeedStatus()
+        self._primary = client
+        self._standby = standby
         self._client = client
+        self._well_batches = 0
+        self._rehearsed: int | None = None
         self._lake = lake
         self._clock = clock
         self._level: Level = level
@@ -94,11 +105,16 @@ class FeedIngestor:
                 await self._deliver()
                 await self._take_new()
             except (FetchError, OSError) as error:
-                self.status.poll_errors += 1
-                self.status.last_error = str(error)
-                log.warning("%s: %s", self.contract.feed, error)
+                self._failed(error)
             else:
                 self.status.last_success_at = self._clock.now()
+            if self._client is not self._primary:
+                await self._rehearse()
+
+    def _failed(self, error: Exception) -> None:
+        self.status.poll_errors += 1
+        self.status.last_error = str(error)
+        log.warning("%s: %s", self.contract.feed, error)
 
     async def backfill(self, after: int | None = None) -> int:
         """Takes again what was quarantined, changed since or never came, after a sequence; how many were accepted.
@@ -114,10 +130,54 @@ class FeedIngestor:
                     return 0
             for manifest in await self._listing(after):
                 entry = self._ledger.entries.get(manifest.batch_id)
-                if entry is None or entry.sha256 != manifest.sha256:
+                if entry is None or entry.sha256 != manifest.sha256 or entry.masked:
                     revision = entry is not None and entry.state != "quarantined"
                     accepted += await self._take(manifest, revision=revision)
         return accepted
+
+    async def fail_over(self) -> int | None:
+        """Reads from the second provider from now on, also what the first one left bad or missing; how many batches
+        that mended. None without a second provider, 0 if it is in use already.
+
+        Once the first one has brought `WELL_BATCHES` good batches in a row, it is read from again.
+        """
+        if self._standby is None:
+            return None
+        async with self._lock:
+            if self._client is self._standby:
+                return 0
+            self._client = self._standby
+            self.status.standby = True
+            self._well_batches, self._rehearsed = 0, self._ledger.cursor
+        try:
+            return await self.backfill(self._before_oldest_suspect())
+        except FetchError as error:
+            self._failed(error)
+            return 0
+
+    async def _rehearse(self) -> None:
+        """Judges what the first provider publishes meanwhile, without taking it; goes back to it when it is well."""
+        try:
+            for manifest in await self._primary.manifests(self._rehearsed, PAGE):
+                if self._rehearsed is not None and manifest.sequence <= self._rehearsed:
+                    continue
+                payload = await self._primary.payload(manifest.batch_id)
+                violations = [] if payload is None else self._judge(payload, manifest).violations
+                well = payload is not None and not violations and not self._is_old(manifest)
+                self._well_batches = self._well_batches + 1 if well else 0
+                self._rehearsed = manifest.sequence
+                self.status.saw(manifest, violations, self._clock.now())
+        except FetchError as error:
+            self._well_batches = 0
+            self._failed(error)
+        if self._well_batches >= WELL_BATCHES[self.contract.mode]:
+            self._client = self._primary
+            self.status.standby = False
+
+    def _is_old(self, manifest: Manifest) -> bool:
+        """Whether a batch comes so late that its provider can't be called well."""
+        length = manifest.window_end - manifest.window_start
+        return self._clock.now() - manifest.window_end > length + LATE_S
 
     async def release(self, batch_id: str) -> list[Violation] | None:
         """Accepts a quarantined batch as far as it can be read; None if no such batch waits, else what is still wrong.
@@ -154,6 +214,14 @@ class FeedIngestor:
         lacking = [*(e.sequence for e in self._ledger.entries.values() if e.lacking), *self._missing]
         return min(lacking) - 1 if lacking else None
 
+    def _before_oldest_suspect(self) -> int | None:
+        """The sequence before what a failover asks for again: what lacks, and what the last hours brought."""
+        oldest = self._clock.now() - SUSPECT_S
+        late = [e.sequence for e in self._ledger.entries.values() if float(str(e.manifest["window_end"])) > oldest]
+        lack = self._before_oldest_lack()
+        starts = [*([lack] if lack is not None else []), *([min(late) - 1] if late else [])]
+        return min(starts) if starts else self._ledger.cursor
+
     async def _listing(self, after: int | None) -> list[Manifest]:
         """All manifests after a sequence, page by page."""
         manifests: list[Manifest] = []
@@ -184,7 +252,8 @@ class FeedIngestor:
         outcome = self._judge(payload, manifest)
         if outcome.ok and self._level != "none":
             self._drop_duplicates(outcome, revision)
-        self.status.saw(manifest, outcome.violations, self._clock.now())
+        standby = self._client is not self._primary
+        self.status.saw(manifest, outcome.violations, self._clock.now(), standby=standby)
         digest = sha256(payload).hexdigest()
         if not outcome.ok:
             self._set_aside(manifest, payload, outcome)

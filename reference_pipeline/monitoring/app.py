@@ -16,7 +16,9 @@ from reference_pipeline.clock import Clock
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
 from reference_pipeline.monitoring.alerts import AlertBook
 from reference_pipeline.monitoring.charts import EMPTY, LABEL_LAG_S, QUALITY_ROWS, WINDOW_ROWS, Charts
-from reference_pipeline.monitoring.checks import CHECKS, QUICK, REVIEWS
+from reference_pipeline.monitoring.checks import CHECKS, DAILY, QUICK, REVIEWS
+from reference_pipeline.monitoring.days import DAY_S
+from reference_pipeline.monitoring.earlier import Asked
 from reference_pipeline.monitoring.recent import RecentPredictions
 from reference_pipeline.monitoring.snapshot import Snapshot
 from reference_pipeline.rhythm import Rhythm
@@ -38,7 +40,10 @@ _LOOKED_AT: Mapping[Depth, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class MonitorConfig:
-    """Which checks run and how often (seconds) at each depth; ``phase_s`` delays the first look."""
+    """Which checks run and how often (seconds) at each depth; ``phase_s`` delays the first look.
+
+    Alerts of the names in ``unattended`` are sent as information, which nobody is woken for.
+    """
 
     checks: tuple[str, ...]
     watch_s: float
@@ -46,10 +51,14 @@ class MonitorConfig:
     review_s: float
     phase_s: float = 0.0
     resolve_after_s: float = 600.0
+    unattended: tuple[str, ...] = ()
 
 
 class Monitor:
-    """``services`` are looked at by name; ``receivers`` get each change of an alert at least once."""
+    """``services`` are looked at by name; ``receivers`` get each change of an alert at least once.
+
+    ``earlier`` is what was asked before the start.
+    """
 
     def __init__(
         self,
@@ -60,6 +69,7 @@ class Monitor:
         charts: Charts,
         expected_gap_s: Mapping[str, float],
         clock: Clock,
+        earlier: Sequence[Asked] = (),
     ) -> None:
         self._config = config
         self._services = services
@@ -67,9 +77,12 @@ class Monitor:
         self._charts = charts
         self._expected_gap_s = expected_gap_s
         self._clock = clock
-        self._book = AlertBook(resolve_after_s=config.resolve_after_s)
+        self._book = AlertBook(resolve_after_s=config.resolve_after_s, unattended=config.unattended)
         self._unsent: list[deque[dict[str, Any]]] = [deque() for _ in receivers]
-        self._recent = RecentPredictions()
+        self._daily = not set(DAILY).isdisjoint(config.checks)
+        self._follows = not set(REVIEWS).isdisjoint(config.checks)
+        self._recent = RecentPredictions(DAY_S + 2 * LABEL_LAG_S) if self._daily else RecentPredictions()
+        self._recent.begin_with(earlier)
         self._before: dict[Depth, Snapshot] = {}
         self._statuses: dict[str, Mapping[str, Any] | None] = {}
         self._looks = 0
@@ -80,7 +93,7 @@ class Monitor:
         watch, scrape, review = (
             Rhythm(period_s) for period_s in (self._config.watch_s, self._config.scrape_s, self._config.review_s)
         )
-        reviews = not set(REVIEWS).isdisjoint(self._config.checks)
+        reviews = self._follows or bool(set(self._services) - set(_LOOKED_AT[Depth.SCRAPE]))
         scraped = reviewed = -1
         while True:
             depth = Depth.WATCH
@@ -97,12 +110,16 @@ class Monitor:
             if depth == Depth.REVIEW or name in _LOOKED_AT[depth] or name not in self._statuses:
                 self._statuses[name] = await self._status(name)
         at = self._clock.now()
-        recent = older = EMPTY
-        if depth == Depth.REVIEW:
+        recent = older = day = older_day = EMPTY
+        if depth == Depth.REVIEW and self._follows:
             await self._follow_logs()
             recent = self._recent.window(at, WINDOW_ROWS)
             older = self._recent.window(at - LABEL_LAG_S, QUALITY_ROWS)
-        now = Snapshot(at, dict(self._statuses), recent, older, self._charts, self._expected_gap_s)
+            if self._daily and self._recent.since <= at - DAY_S:
+                day = self._recent.day(at)
+            if self._daily and self._recent.since <= at - LABEL_LAG_S - DAY_S:
+                older_day = self._recent.day(at - LABEL_LAG_S)
+        now = Snapshot(at, dict(self._statuses), recent, older, self._charts, self._expected_gap_s, day, older_day)
         found = {name: list(CHECKS[name](now, self._before.get(_depth_of(name)))) for name in self._due(depth)}
         self._before |= {level: now for level in Depth if level <= depth}
         self._looks += 1

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
-from reference_pipeline.orchestration.runbook import Incident, Platform, Toolbox
+from reference_pipeline.orchestration.runbook import Images, Incident, Platform, Toolbox
 from reference_pipeline.orchestration.runbooks import RUNBOOKS
 
 _RUNBOOKS_EVERY_S = 60
@@ -25,13 +25,18 @@ _FAILED = (*UNREACHABLE, ServiceError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class OrchestrationConfig:
-    """``retrain_at_s`` is the time of day (seconds after midnight UTC) of the nightly retrain."""
+    """``retrain_at_s`` is the time of day (seconds after midnight UTC) of the nightly retrain.
+
+    ``runbooks`` says how long each waits before it acts on an alert, in seconds; with ``shadow``, a new model is first
+    compared with production on the requests of the last day.
+    """
 
     retrain_at_s: float
     job_retries: int
     retry_s: float
     canary_s: float
-    runbooks: tuple[str, ...]
+    runbooks: Mapping[str, float]
+    shadow: bool = False
 
 
 class Orchestrator:
@@ -44,12 +49,14 @@ class Orchestrator:
         services: Mapping[str, Client],
         platform: Platform | None,
         clock: Clock,
+        images: Images | None = None,
     ) -> None:
         self._config = config
         self._services = services
         self._clock = clock
         self._incident = Incident()
         self._promoted_at: float | None = None
+        self._last_rejection: str | None = None
         self._changed = asyncio.Event()
         self._retraining = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -60,8 +67,8 @@ class Orchestrator:
             "deployment_failures": 0,
             "runbook_errors": 0,
         }
-        tools = Toolbox(services, platform, clock, lambda: self._promoted_at, self.start_retrain)
-        self._runbooks = {name: RUNBOOKS[name](tools) for name in config.runbooks}
+        tools = Toolbox(services, platform, images, clock, lambda: self._promoted_at, self.start_retrain)
+        self._runbooks = {name: RUNBOOKS[name](tools, respond_s) for name, respond_s in config.runbooks.items()}
 
     async def run(self) -> None:
         """Schedule and runbooks, for ever."""
@@ -104,13 +111,20 @@ class Orchestrator:
         """Promotes a version: at once, or after it stood as a canary."""
         self._counts["deployments"] += 1
         try:
-            if self._config.canary_s and not await self._canary_holds(version):
+            held = not self._config.shadow or await self._shadow_agrees(version)
+            if not held or (self._config.canary_s and not await self._canary_holds(version)):
                 self._counts["deployment_failures"] += 1
                 return
             await self._stage("production", version)
             self._promoted_at = self._clock.now()
         except _FAILED:
             self._counts["deployment_failures"] += 1
+
+    async def _shadow_agrees(self, version: str) -> bool:
+        """Whether a version would have answered the last day's requests much as production did, in every segment."""
+        verdict = await self._services["serving"].post("/shadow", {"version": version})
+        self._last_rejection = "; ".join(verdict["apart"]) or None
+        return not verdict["apart"]
 
     async def _canary_holds(self, version: str) -> bool:
         """Whether nothing new fires about predictions while a tenth of the traffic has the new model."""
@@ -125,7 +139,9 @@ class Orchestrator:
         return self._alerts_of_models() <= before
 
     def _alerts_of_models(self) -> set[tuple[tuple[str, str], ...]]:
-        firing = self._incident.named("PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality")
+        firing = self._incident.named(
+            "PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality", "SegmentBias"
+        )
         return {tuple(sorted(labels.items())) for labels, _ in firing}
 
     async def _end_canary(self) -> None:
@@ -164,6 +180,7 @@ class Orchestrator:
         """Counters of jobs, releases and runbooks."""
         return {
             **self._counts,
+            "rejected": self._last_rejection,
             "runbooks": {name: runbook.actions for name, runbook in self._runbooks.items()},
         }
 

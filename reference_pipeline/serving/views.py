@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from reference_pipeline.clock import Clock
 from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS, as_number
-from reference_pipeline.store.online import STAMP, OnlineStore
+from reference_pipeline.store.online import STAMP, FeatureStore
 
 Views = dict[str, dict[str, Any] | None]
 
@@ -47,7 +47,7 @@ class ViewReader:
     ``cached_s`` is how long a copy may stand in for a view that can't be read.
     """
 
-    def __init__(self, store: OnlineStore, clock: Clock, *, breaker: bool, checks_age: bool, cached_s: float) -> None:
+    def __init__(self, store: FeatureStore, clock: Clock, *, breaker: bool, checks_age: bool, cached_s: float) -> None:
         self._store = store
         self._clock = clock
         self._checks_age = checks_age
@@ -56,6 +56,11 @@ class ViewReader:
         self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, OPEN_FOR_S) if breaker else None
         self.suspect: frozenset[str] = frozenset()
         self.errors = 0
+
+    @property
+    def failovers(self) -> int:
+        """Reads that a second store had to answer."""
+        return self._store.failovers
 
     async def read(self, keys: Mapping[str, str]) -> Read:
         """The views of the keys; raises `StoreUnavailable`."""

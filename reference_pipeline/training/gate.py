@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,22 +25,30 @@ def brier(p: NDArray[np.float64], late: NDArray[np.float64]) -> float:
     return float(np.mean((p - late) ** 2))
 
 
-def metrics(p: NDArray[np.float64], late: NDArray[np.float64], segments: Sequence[str], prior: float) -> dict[str, Any]:
-    """Brier score overall, by segment, and of the prior: the share of late flights among the rows trained on."""
-    names = np.asarray(segments)
+def metrics(
+    p: NDArray[np.float64], late: NDArray[np.float64], segments: Mapping[str, Sequence[str]], prior: float
+) -> dict[str, Any]:
+    """Brier score overall, by segment, and of the prior: the share of late flights among the rows trained on.
+
+    ``segments`` gives, for each column that divides the rows, its values.
+    """
     return {
         "rows": len(late),
         "brier": round(brier(p, late), 6),
         "brier_prior": round(brier(np.full(len(late), prior), late), 6),
         "p_mean": round(float(p.mean()), 6),
         "segments": {
-            str(name): {
-                "rows": int((names == name).sum()),
-                "brier": round(brier(p[names == name], late[names == name]), 6),
-            }
-            for name in sorted(set(segments))
+            f"{column} {name}": {"rows": int(rows.sum()), "brier": round(brier(p[rows], late[rows]), 6)}
+            for column, values in segments.items()
+            for name, rows in _by_value(values)
         },
     }
+
+
+def _by_value(values: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    names = np.asarray(values)
+    for name in sorted(set(values)):
+        yield name, names == name
 
 
 def judge(p: NDArray[np.float64], candidate: Mapping[str, Any], production: Mapping[str, Any] | None) -> list[str]:

@@ -30,9 +30,12 @@ class TrainingFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it."""
+    """``gate_segments`` are the columns by which the gate compares besides overall, None for no gate.
 
-    gated: bool
+    ``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it.
+    """
+
+    gate_segments: tuple[str, ...] | None
     view_dropout: float
     key: bytes
 
@@ -68,10 +71,16 @@ class Trainer:
         self._counts = {"attempts": 0, "successes": 0, "failures": 0, "rejections": 0}
         self._last_success_at: float | None = None
         self._last_error: str | None = None
+        self._refused_libraries: list[str] = []
 
     def status(self) -> dict[str, Any]:
         """Attempts, outcomes, the last success (epoch seconds), and why the last attempt failed, if it did."""
-        return {**self._counts, "last_success_at": self._last_success_at, "last_error": self._last_error}
+        return {
+            **self._counts,
+            "last_success_at": self._last_success_at,
+            "last_error": self._last_error,
+            "refused_libraries": self._refused_libraries,
+        }
 
     async def train(self) -> dict[str, Any]:
         """Trains and publishes; the signed manifest. Raises `TrainingFailed`."""
@@ -89,11 +98,17 @@ class Trainer:
 
     async def _train(self) -> dict[str, Any]:
         now = self._clock.now()
+        gated = self._config.gate_segments is not None
         try:
-            library = self._load_library("lightgbm")
-            before, uncompared = await self._production(library) if self._config.gated else (None, None)
+            library = self._library()
+            before, uncompared = await self._production(library) if gated else (None, None)
             model, record = train_candidate(
-                library, self.examples(now), before, trained_at=now, view_dropout=self._config.view_dropout
+                library,
+                self.examples(now),
+                before,
+                trained_at=now,
+                view_dropout=self._config.view_dropout,
+                segments=self._config.gate_segments or (),
             )
             record["uncompared"] = uncompared
             artifact = dump(model)
@@ -104,12 +119,21 @@ class Trainer:
             raise TrainingFailed(f"model: {error}") from error
         except (OSError, pa.ArrowException) as error:
             raise TrainingFailed(f"data: {type(error).__name__}: {error}") from error
-        if self._config.gated and record["rejected"]:
+        if gated and record["rejected"]:
             self._counts["rejections"] += 1
             raise TrainingFailed("validation gate: " + "; ".join(record["rejected"]))
         manifest = sign(record, artifact, self._config.key)
         await self._publish(manifest, artifact)
         return manifest
+
+    def _library(self) -> ModuleType:
+        try:
+            library = self._load_library("lightgbm")
+        except ImportError as error:
+            self._refused_libraries = [str(error)]
+            raise
+        self._refused_libraries = []
+        return library
 
     def examples(self, now: float) -> pa.Table:
         """Every usable example of the window that ends now, oldest first. Raises `TrainingFailed` if they are too few.

@@ -21,6 +21,8 @@ SERVICES = (
     "orchestration",
 )
 STORE = "store"
+#: What only some profiles have: a second provider of every feed, and a second feature store.
+MIRROR, REPLICA = "mirror", "replica"
 #: Who calls whom.
 LINKS = (
     "users->serving",
@@ -29,6 +31,9 @@ LINKS = (
     "features->store",
     "ingestion->gateway",
     "ingestion->features",
+    "serving->replica",
+    "features->replica",
+    "ingestion->mirror",
     "gateway->flights",
     "gateway->weather",
     "gateway->planes",
@@ -46,7 +51,7 @@ LINKS = (
     "orchestration->ingestion",
 )
 #: Every host of the pipeline and its surroundings.
-HOSTS = ("users", "gateway", "alerts", STORE, *SERVICES)
+HOSTS = ("users", "gateway", "alerts", STORE, REPLICA, MIRROR, *SERVICES)
 
 #: Five in the morning in New York, in a week of summer thunderstorms, with eight weeks of history before it.
 DEFAULT_START = datetime(2013, 6, 10, 9, tzinfo=UTC)
@@ -57,10 +62,10 @@ def facts(feeds: Mapping[str, Mapping[str, str]]) -> TargetFacts:
     """What there is to be broken; ``feeds`` maps each feed to its columns and their types."""
     return TargetFacts(
         feeds=feeds,
-        services=SERVICES,
-        stores=(STORE,),
+        services=(*SERVICES, MIRROR),
+        stores=(STORE, REPLICA),
         links=LINKS,
         envs=("training", "serving", "monitoring"),
-        components=(*SERVICES, STORE, "model"),
+        components=(*SERVICES, STORE, "model", "predictions"),
         replay=REPLAY,
     )

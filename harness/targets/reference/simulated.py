@@ -18,7 +18,7 @@ from harness.sim.http import serve
 from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
 from harness.targets.reference.driver import SimDriver, Touches
-from harness.targets.reference.layout import SERVICES, STORE
+from harness.targets.reference.layout import MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
@@ -50,9 +50,9 @@ class SimulatedStage:
         self._world = world
         self._touches = Touches()
         profile = PROFILES[arm.profile]
-        self._supervisor = _Supervisor(world)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
-        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, "gateway")}
+        self._supervisor = _Supervisor(world, self._libraries)
+        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, "gateway")}
         self._deployment = assembly.Deployment(
             profile=profile,
             prepared=prepared,
@@ -64,9 +64,12 @@ class SimulatedStage:
             seed=arm.seed,
             phase=lambda purpose, period_s: round(period_s * uniform(arm.seed, "phase", purpose), 3),
             platform=self._supervisor if profile.supervised else None,
+            images=self._supervisor if profile.supervised else None,
+            second_store_address=(REPLICA, _STORE_PORT) if profile.second_store else None,
             load_library=self._libraries.load,
         )
-        self._store = StoreServer()
+        self._store, self._replica = StoreServer(), StoreServer()
+        self._services = assembly.services_of(profile)
         self._recorder = recorder
         asks = plan_asks(
             prepared.flights(arm.start.timestamp(), arm.start.timestamp() + arm.end_s + 4 * 3600),
@@ -97,9 +100,10 @@ class SimulatedStage:
     async def deploy(self) -> None:
         """Boots every host, in the order in which they need each other."""
         assembly.seed_registry(self._deployment)
-        for name in (STORE, "alerts", *FEEDS, "gateway"):
+        stores = (STORE, REPLICA) if self._deployment.second_store_address else (STORE,)
+        for name in (*stores, "alerts", *FEEDS, "gateway"):
             await self._world.start(name)
-        for name in assembly.SERVICES:
+        for name in self._services:
             if name not in FEEDS:
                 await self._world.start(name)
         await self._world.start("users")
@@ -115,6 +119,7 @@ class SimulatedStage:
         for name in assembly.SERVICES:
             world.add_host(name, self._boot(name))
         world.add_host(STORE, self._store.start)
+        world.add_host(REPLICA, self._replica.start)
         world.add_host("gateway", self._boot_gateway)
         world.add_host("alerts", self._boot_alerts)
         world.add_host("users", self._boot_users)
@@ -152,10 +157,11 @@ class SimulatedStage:
 
 
 class _Supervisor:
-    """Starts services that died again; also `reference_pipeline.orchestration.runbook.Platform`."""
+    """Starts services that died again; `reference_pipeline.orchestration.runbook.Platform` and ``Images`` too."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, libraries: Libraries) -> None:
         self._world = world
+        self._libraries = libraries
 
     def watch(self, name: str) -> None:
         """Starts the service again a little after the process that runs now has died."""
@@ -168,6 +174,11 @@ class _Supervisor:
         if service in self._world.network.hosts:
             self._world.kill(service)
             await self._start(service)
+
+    async def pin(self, service: str) -> None:
+        """Starts a service again from the image that it had before its dependencies changed."""
+        self._libraries.pin(service)
+        await self.restart(service)
 
     def _start_later(self, name: str) -> None:
         def start() -> None:

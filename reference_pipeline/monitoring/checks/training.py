@@ -11,4 +11,6 @@ def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
     """``TrainingFailed`` from a failed attempt until the next success."""
     status = now.status("training")
     if status.get("last_error"):
-        yield Finding("TrainingFailed", "training", "critical", str(status["last_error"]))
+        error = str(status["last_error"])
+        cause = error.partition(":")[0]
+        yield Finding("TrainingFailed", "training", "critical", error, {"cause": cause})
