@@ -20,7 +20,7 @@ def checked(module: ModuleType) -> ModuleType:
     True
     """
     if _digest(str(module.__file__)) != _locked(module.__name__):
-        raise ImportError(f"{module.__name__}: not the release of the lock file ({module.__file__})")
+        raise ImportError(f"{module.__name__}: not the release of the lock file")
     return module
 
 

@@ -114,7 +114,7 @@ _TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
     #
     "gate_segments": (None, (), ("origin",), ("origin", "carrier", "dest")),
     "shadow": (False, False, False, True),
-    "canary_s": (0, 0, 2 * _HOUR, 4 * _HOUR),
+    "canary_s": (0, 0, 2 * _HOUR, 1 * _HOUR),
     "verify_artifacts": (False, False, True, True),
     "locked_libraries": (False, False, False, True),
     #

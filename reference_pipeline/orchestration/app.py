@@ -108,17 +108,25 @@ class Orchestrator:
         await self._release(version)
 
     async def _release(self, version: str) -> None:
-        """Promotes a version: at once, or after it stood as a canary."""
+        """Promotes a version, at once or after what the profile wants of it; tried again while something is down."""
         self._counts["deployments"] += 1
-        try:
-            held = not self._config.shadow or await self._shadow_agrees(version)
-            if not held or (self._config.canary_s and not await self._canary_holds(version)):
-                self._counts["deployment_failures"] += 1
+        for attempt in range(self._config.job_retries + 1):
+            try:
+                if not await self._accepted(version):
+                    break
+                await self._stage("production", version)
+                self._promoted_at = self._clock.now()
                 return
-            await self._stage("production", version)
-            self._promoted_at = self._clock.now()
-        except _FAILED:
-            self._counts["deployment_failures"] += 1
+            except _FAILED:
+                if attempt < self._config.job_retries:
+                    await asyncio.sleep(self._config.retry_s * 2**attempt)
+        self._counts["deployment_failures"] += 1
+
+    async def _accepted(self, version: str) -> bool:
+        """Whether a version may take all of the traffic."""
+        if self._config.shadow and not await self._shadow_agrees(version):
+            return False
+        return not self._config.canary_s or await self._canary_holds(version)
 
     async def _shadow_agrees(self, version: str) -> bool:
         """Whether a version would have answered the last day's requests much as production did, in every segment."""
