@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.scenario import ResolvedScenario, Scenario, resolve
-from harness.targets.base import Arm, Growth
+from harness.targets.base import Arm, Growth, Pace
 
 __all__ = ["grow", "plan_arms"]
 
@@ -23,7 +23,7 @@ def plan_arms(
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles and scenarios.
 
-    Scenarios that share profile, seed and start share their controls, which are as long as the longest of them.
+    Scenarios that share profile, seed, start and pace share their controls, which are as long as the longest of them.
     ``seed`` wins over the scenarios' own.
     """
     resolved = [resolve(scenario, seed, start=default_start) for scenario in scenarios]
@@ -61,6 +61,11 @@ def _treatment(resolved: ResolvedScenario, profile: str, backend: str) -> Arm:
         warmup_s=scenario.warmup_s,
         end_s=scenario.warmup_s + scenario.horizon_s,
         scenario=scenario,
+        pace=Pace(
+            grain_s=scenario.grain_s or 0.0,
+            users=1.0 if scenario.users is None else scenario.users,
+            through=scenario.through or "",
+        ),
     )
     (control, _), *others = _controls_of(arm)
     return replace(arm, control=control, reference=tuple(other for other, _ in others))
@@ -70,7 +75,8 @@ def _controls_of(arm: Arm) -> Iterable[tuple[str, int]]:
     """(id, seed) of the control of an arm, and of the fault-free arm that tells how much seeds differ."""
     for seed in (arm.seed, arm.seed + 1):
         start = arm.start.strftime("%Y%m%dT%H%M%S")
-        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}", seed
+        pace = "".join(f"/{name.removesuffix('_s')}-{value}" for name, value in arm.pace.fields().items())
+        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}{pace}", seed
 
 
 def _longer(one: Arm, other: Arm) -> Arm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 from reference_pipeline.clock import Clock
 from reference_pipeline.data import Prepared
 from reference_pipeline.data.prepared import TimeTable
+from reference_pipeline.dispatch.app import Dispatch, create_dispatch
 from reference_pipeline.features.app import FeatureService, create_features
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import Client
@@ -35,7 +36,7 @@ from reference_pipeline.serving.app import Predictor, create_serving
 from reference_pipeline.serving.models import ModelShelf
 from reference_pipeline.serving.requests import KnownRoutes, RateLimit
 from reference_pipeline.serving.views import ViewReader
-from reference_pipeline.sources import FEEDS, create_mirror, create_source
+from reference_pipeline.sources import FEEDS, Feed, create_mirror, create_source, feeds
 from reference_pipeline.store.online import FeatureStore, OnlineStore
 from reference_pipeline.store.replicated import ReplicatedStore
 from reference_pipeline.training.app import Trainer, TrainingConfig, create_training
@@ -68,8 +69,8 @@ class Deployment:
     """What the services of one deployment share.
 
     ``addresses`` maps services (and ``gateway``, ``alerts``) to base URLs; ``folder`` holds their volumes; ``seed``
-    sets the phases of periodic work; ``load_library`` imports a dependency by name. The address of a second store is
-    used where the profile has one.
+    sets the phases of periodic work, and ``grain_s`` how often batches come at most; ``load_library`` imports a
+    dependency by name. The address of a second store is used where the profile has one.
     """
 
     profile: Profile
@@ -82,10 +83,16 @@ class Deployment:
     seed: int
     phase: Callable[[str, float], float]
     key: bytes = b"reference-pipeline"
+    grain_s: float = 0.0
     platform: Platform | None = None
     images: Images | None = None
     second_store_address: tuple[str, int] | None = None
     load_library: Callable[[str, str], ModuleType] = field(default=lambda service, name: __import__(name))
+
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """The feeds as this deployment's providers publish them."""
+        return feeds(self.grain_s)
 
     @property
     def lake(self) -> Path:
@@ -126,16 +133,17 @@ async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
     if name in FEEDS:
         return Service(
             create_source(
-                name,
+                deployment.feeds[name],
                 deployment.prepared,
                 clock,
-                history_s=max(_SOURCE_HISTORY_S, 1.1 * FEEDS[name].period_s),
+                history_s=max(_SOURCE_HISTORY_S, 1.1 * deployment.feeds[name].period_s),
                 seed=deployment.seed,
             )
         )
     if name == "mirror":
         history_s, seed = _SOURCE_HISTORY_S, deployment.seed
-        return Service(create_mirror(deployment.prepared, clock, history_s=history_s, seed=seed))
+        mirror = create_mirror(deployment.prepared, clock, deployment.feeds, history_s=history_s, seed=seed)
+        return Service(mirror)
     return await _BUILDERS[name](deployment, clock)
 
 
@@ -144,7 +152,7 @@ def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=_CLIENT_KEEP_ALIVE_S))
 
 
-def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float) -> Client:
+def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float | None) -> Client:
     return Client(session, deployment.addresses[name], timeout_s=timeout_s)
 
 
@@ -188,14 +196,16 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         await features.post("/partitions", {"feed": feed, "path": where})
 
     careful = profile.validation != "none"
-    baseline = load_baseline(deployment.prepared, deployment.start) if profile.validation in JUDGES_VALUES else None
+    baseline = None
+    if profile.validation in JUDGES_VALUES:
+        baseline = load_baseline(deployment.prepared, deployment.start, feeds=deployment.feeds)
     ingestion = create_ingestion(
         session=session,
         feed_urls={feed: f"{deployment.addresses['gateway']}/{feed}" for feed in FEEDS},
         lake=deployment.lake,
         clock=clock,
         level=profile.validation,
-        poll_s=poll_intervals(profile),
+        poll_s=poll_intervals(profile, deployment.feeds),
         on_partition=hand_over,
         baseline=baseline,
         http=HttpSettings() if careful else HttpSettings(timeout_s=None, attempts=1),
@@ -206,9 +216,9 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
     return Service(ingestion.app, (ingestion.run,))
 
 
-def poll_intervals(profile: Profile) -> dict[str, float]:
+def poll_intervals(profile: Profile, feeds: Mapping[str, Feed] = FEEDS) -> dict[str, float]:
     """How often each feed is polled, in seconds: as the profile says, but at most six times a period or half-hourly."""
-    return {name: max(profile.poll_s, min(feed.period_s / 6, 1800)) for name, feed in FEEDS.items()}
+    return {name: max(profile.poll_s, min(feed.period_s / 6, 1800)) for name, feed in feeds.items()}
 
 
 async def _training(deployment: Deployment, clock: Clock) -> Service:
@@ -273,7 +283,8 @@ def _routes(deployment: Deployment) -> KnownRoutes:
 
 
 def _charts(deployment: Deployment) -> Charts:
-    return load_charts(deployment.examples, deployment.start, deployment.load_library("monitoring", "lightgbm"))
+    charts = load_charts(deployment.examples, deployment.start, deployment.load_library("monitoring", "lightgbm"))
+    return charts.aged(deployment.grain_s)
 
 
 async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
@@ -312,10 +323,10 @@ def _earlier(deployment: Deployment) -> Sequence[Asked]:
 
 def expected_gaps(deployment: Deployment) -> dict[str, float]:
     """How long each feed may stay silent, in seconds: two of its periods, its lag, and the polls of this profile."""
-    polls = poll_intervals(deployment.profile)
+    polls = poll_intervals(deployment.profile, deployment.feeds)
     return {
         name: _MISSED_PERIODS * feed.period_s + feed.lag_s + feed.jitter_s + 2 * polls[name]
-        for name, feed in FEEDS.items()
+        for name, feed in deployment.feeds.items()
     }
 
 
@@ -341,6 +352,17 @@ async def _orchestration(deployment: Deployment, clock: Clock) -> Service:
     return Service(create_orchestration(orchestrator), (orchestrator.run,))
 
 
+async def _dispatch(deployment: Deployment, clock: Clock) -> Service:
+    serving = _client(deployment, _session(), "serving", _CALL_TIMEOUT_S if deployment.profile.breaker else None)
+    return Service(create_dispatch(Dispatch(serving, clock, isolated=deployment.profile.breaker)))
+
+
+def paced(profile: Profile, grain_s: float) -> Profile:
+    """The profile with periodic work at most so often; what it has stays."""
+    slower = {name: max(getattr(profile, name), grain_s / 4) for name in ("poll_s", "watch_s", "scrape_s")}
+    return replace(profile, **slower, review_s=max(profile.review_s, grain_s))
+
+
 _BUILDERS: Mapping[str, Callable[[Deployment, Clock], Awaitable[Service]]] = {
     "registry": _registry,
     "features": _features,
@@ -349,4 +371,5 @@ _BUILDERS: Mapping[str, Callable[[Deployment, Clock], Awaitable[Service]]] = {
     "serving": _serving,
     "monitoring": _monitoring,
     "orchestration": _orchestration,
+    "dispatch": _dispatch,
 }

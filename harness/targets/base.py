@@ -19,6 +19,22 @@ DESCRIPTION = ".live.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How densely an arm is played: no periodic work more often than each ``grain_s`` seconds (0: the target's own
+    rhythm), by which share of its ``users``, and ``through`` which service they ask."""
+
+    grain_s: float = 0.0
+    users: float = 1.0
+    through: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """What is out of the ordinary."""
+        found = {"grain_s": self.grain_s, "users": self.users, "through": self.through}
+        ordinary = {"grain_s": 0.0, "users": 1.0, "through": ""}
+        return {name: value for name, value in found.items() if value != ordinary[name]}
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """One run of the target: a control (``scenario`` None) or a treatment.
 
@@ -37,6 +53,7 @@ class Arm:
     scenario: Scenario | None = None
     control: str | None = None
     reference: tuple[str, ...] = ()
+    pace: Pace = Pace()
 
     def start_fields(self) -> dict[str, Any]:
         """The fields of the journal's ``arm.start``."""
@@ -49,6 +66,7 @@ class Arm:
             "start": self.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "warmup_s": self.warmup_s,
             "horizon_s": self.end_s - self.warmup_s,
+            **self.pace.fields(),
         }
         if self.scenario is not None:
             fields |= {

@@ -24,7 +24,7 @@ from reference_pipeline.ingestion.contract import CONTRACTS, Contract
 from reference_pipeline.ingestion.relations import Relations, learn_relations, relations_of
 from reference_pipeline.ingestion.statistics import Recent, Reference, Registers, arrays, statistics_of
 from reference_pipeline.ingestion.volumes import hour_of_week, volume_ratio
-from reference_pipeline.sources import FEEDS, Schedule
+from reference_pipeline.sources import FEEDS, Feed, Schedule
 from reference_pipeline.sources.feeds import rows_of
 
 #: How far limits lie outside of what history holds, as a share of what history spans.
@@ -83,18 +83,20 @@ class Baseline:
         return cls(raw["start"], raw["weeks"], {name: _feed(feed) for name, feed in raw["feeds"].items()})
 
 
-def load_baseline(prepared: Prepared, start: float, weeks: int = 8) -> Baseline:
+def load_baseline(prepared: Prepared, start: float, weeks: int = 8, feeds: Mapping[str, Feed] = FEEDS) -> Baseline:
     """The baseline for a replay that starts then, from the cache beside the data if it is there.
+
+    ``feeds`` are as their providers publish them.
 
     Raises ``ValueError`` if the data hold less than a week before ``start``.
     """
-    digest = hashlib.blake2b(f"{start}/{weeks}/{np.__version__}".encode(), digest_size=8)
+    digest = hashlib.blake2b(f"{start}/{weeks}/{_periods(feeds)}/{np.__version__}".encode(), digest_size=8)
     for name in DERIVED_BY:
         digest.update((Path(__file__).parent / name).read_bytes())
     path = prepared.directory / "baselines" / f"{digest.hexdigest()}.json"
     if path.exists():
         return Baseline.from_json(path.read_text())
-    baseline = compute_baseline(prepared, start, weeks)
+    baseline = compute_baseline(prepared, start, weeks, feeds)
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(baseline.to_json())
@@ -102,13 +104,17 @@ def load_baseline(prepared: Prepared, start: float, weeks: int = 8) -> Baseline:
     return baseline
 
 
-def compute_baseline(prepared: Prepared, start: float, weeks: int = 8) -> Baseline:
+def _periods(feeds: Mapping[str, Feed]) -> str:
+    return ",".join(f"{name}={feed.period_s}" for name, feed in feeds.items())
+
+
+def compute_baseline(prepared: Prepared, start: float, weeks: int = 8, feeds: Mapping[str, Feed] = FEEDS) -> Baseline:
     """Learns from up to ``weeks`` weeks that end at ``start``; raises ``ValueError`` for less than one."""
     first = max(start - weeks * WEEK_S, prepared.span[0])
     if start - first < WEEK_S:
         raise ValueError("the data hold less than a week before the start; start the replay on 2013-01-09 or later")
-    feeds = {name: _learn(contract, prepared, first, start) for name, contract in CONTRACTS.items()}
-    return Baseline(start, weeks, feeds)
+    learnt = {name: _learn(contract, feeds[name], prepared, first, start) for name, contract in CONTRACTS.items()}
+    return Baseline(start, weeks, learnt)
 
 
 @dataclass(slots=True)
@@ -193,16 +199,17 @@ class _Learner:
         )
 
 
-def _learn(contract: Contract, prepared: Prepared, first: float, start: float) -> FeedBaseline:
+def _learn(contract: Contract, feed: Feed, prepared: Prepared, first: float, start: float) -> FeedBaseline:
     learner = _Learner(contract, first, {"planes": frozenset(prepared.planes["tailnum"].to_pylist())})
-    for at, table in _windows(contract, prepared, first, start):
+    for at, table in _windows(contract, feed, prepared, first, start):
         learner.add(at, table)
     return learner.result()
 
 
-def _windows(contract: Contract, prepared: Prepared, first: float, start: float) -> Iterator[tuple[float, pa.Table]]:
+def _windows(
+    contract: Contract, feed: Feed, prepared: Prepared, first: float, start: float
+) -> Iterator[tuple[float, pa.Table]]:
     """Start and rows of each whole window of history, in order. A snapshot is the same every day: one is enough."""
-    feed = FEEDS[contract.feed]
     schedule = Schedule(feed)
     begin = schedule.newest(first + feed.lag_s + feed.jitter_s) + 1
     end = schedule.newest(start) + 1

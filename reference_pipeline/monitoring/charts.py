@@ -64,6 +64,11 @@ class Charts:
 
     limits: Mapping[str, tuple[float, float]]
 
+    def aged(self, by_s: float) -> Charts:
+        """The charts of a deployment whose data comes so much later."""
+        limits = {name: (low, high + by_s * name.startswith("age.")) for name, (low, high) in self.limits.items()}
+        return Charts(limits)
+
     def outside(self, statistics: Mapping[str, float], prefix: str) -> list[tuple[str, float, float, float]]:
         """(statistic, value, lowest, highest) of the statistics under a prefix that are out of bounds."""
         found = []

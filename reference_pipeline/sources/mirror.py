@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.applications import Starlette
@@ -12,19 +13,21 @@ from starlette.routing import Mount, Route
 from reference_pipeline.clock import Clock
 from reference_pipeline.data import Prepared
 from reference_pipeline.sources.app import create_source
-from reference_pipeline.sources.feeds import FEEDS
+from reference_pipeline.sources.feeds import FEEDS, Feed
 
 #: How much later than the first provider it publishes a batch, in seconds.
 BEHIND_S = 240
 
 
-def create_mirror(prepared: Prepared, clock: Clock, *, history_s: float, seed: int = 0) -> Starlette:
+def create_mirror(
+    prepared: Prepared, clock: Clock, feeds: Mapping[str, Feed] = FEEDS, *, history_s: float, seed: int = 0
+) -> Starlette:
     """``/<feed>/batches`` of each feed, as the providers have it, under the same batch ids, and ``/health``."""
 
     async def health(_: Request) -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    feeds = [
+    mounts = [
         Mount(
             f"/{name}",
             create_source(
@@ -35,6 +38,6 @@ def create_mirror(prepared: Prepared, clock: Clock, *, history_s: float, seed: i
                 seed=seed + 1,
             ),
         )
-        for name, feed in FEEDS.items()
+        for name, feed in feeds.items()
     ]
-    return Starlette(routes=[Route("/health", health), *feeds])
+    return Starlette(routes=[Route("/health", health), *mounts])

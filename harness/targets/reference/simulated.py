@@ -18,7 +18,7 @@ from harness.sim.http import serve
 from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
 from harness.targets.reference.driver import SimDriver, Touches
-from harness.targets.reference.layout import MIRROR, REPLICA, SERVICES, STORE
+from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
@@ -49,10 +49,10 @@ class SimulatedStage:
         self._arm = arm
         self._world = world
         self._touches = Touches()
-        profile = PROFILES[arm.profile]
+        profile = assembly.paced(PROFILES[arm.profile], arm.pace.grain_s)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
         self._supervisor = _Supervisor(world, self._libraries)
-        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, "gateway")}
+        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, CONSUMER, "gateway")}
         self._deployment = assembly.Deployment(
             profile=profile,
             prepared=prepared,
@@ -62,6 +62,7 @@ class SimulatedStage:
             addresses={**addresses, "alerts": f"http://alerts:{ALERTS_PORT}"},
             store_address=(STORE, _STORE_PORT),
             seed=arm.seed,
+            grain_s=arm.pace.grain_s,
             phase=lambda purpose, period_s: round(period_s * uniform(arm.seed, "phase", purpose), 3),
             platform=self._supervisor if profile.supervised else None,
             images=self._supervisor if profile.supervised else None,
@@ -69,15 +70,17 @@ class SimulatedStage:
             load_library=self._libraries.load,
         )
         self._store, self._replica = StoreServer(), StoreServer()
-        self._services = assembly.services_of(profile)
+        self._entry = arm.pace.through or "serving"
+        self._services = (*assembly.services_of(profile), *((CONSUMER,) if self._entry == CONSUMER else ()))
         self._recorder = recorder
         asks = plan_asks(
             prepared.flights(arm.start.timestamp(), arm.start.timestamp() + arm.end_s + 4 * 3600),
             arm.start.timestamp(),
             arm.end_s,
             arm.seed,
+            arm.pace.users,
         )
-        self._users = Users(asks, "http://serving:8000/predict", recorder, self.now)
+        self._users = Users(asks, f"http://{self._entry}:8000/predict", recorder, self.now)
         self._add_hosts()
 
     @property
@@ -116,7 +119,7 @@ class SimulatedStage:
 
     def _add_hosts(self) -> None:
         world = self._world
-        for name in assembly.SERVICES:
+        for name in (*assembly.SERVICES, CONSUMER):
             world.add_host(name, self._boot(name))
         world.add_host(STORE, self._store.start)
         world.add_host(REPLICA, self._replica.start)

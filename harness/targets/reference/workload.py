@@ -37,14 +37,16 @@ class Ask:
     flight: dict[str, Any]
 
 
-def plan_asks(flights: Any, start: float, end_s: float, seed: int) -> list[Ask]:
-    """Every request of a run in the order of time.
+def plan_asks(flights: Any, start: float, end_s: float, seed: int, share: float = 1.0) -> list[Ask]:
+    """Every request of a run in the order of time, or those of a ``share`` of the flights, the same for every seed.
 
     ``flights`` is a table with the flights' columns and ``late``; ``start`` epoch seconds. When a flight is asked
     about depends on (seed, flight) alone.
     """
     asks = []
     for row in flights.select([*_ROW, "late"]).to_pylist():
+        if share < 1 and uniform(0, "sample", row["flight_id"]) >= share:
+            continue
         lead = LEAD_S[0] + (LEAD_S[1] - LEAD_S[0]) * uniform(seed, "users", row["flight_id"])
         at = round(row["sched_dep"] - lead - start, 3)
         if 0 <= at < end_s:
