@@ -36,6 +36,7 @@ from reference_pipeline.serving.app import Predictor, create_serving
 from reference_pipeline.serving.models import ModelShelf
 from reference_pipeline.serving.requests import KnownRoutes, RateLimit
 from reference_pipeline.serving.views import ViewReader
+from reference_pipeline.settings import Settings
 from reference_pipeline.sources import FEEDS, Feed, create_mirror, create_source, feeds
 from reference_pipeline.store.online import FeatureStore, OnlineStore
 from reference_pipeline.store.replicated import ReplicatedStore
@@ -70,7 +71,8 @@ class Deployment:
 
     ``addresses`` maps services (and ``gateway``, ``alerts``) to base URLs; ``folder`` holds their volumes; ``seed``
     sets the phases of periodic work, and ``grain_s`` how often batches come at most; ``load_library`` imports a
-    dependency by name. The address of a second store is used where the profile has one.
+    dependency by name, and ``read_file`` reads a file of a service's configuration. The address of a second store is
+    used where the profile has one.
     """
 
     profile: Profile
@@ -88,6 +90,7 @@ class Deployment:
     images: Images | None = None
     second_store_address: tuple[str, int] | None = None
     load_library: Callable[[str, str], ModuleType] = field(default=lambda service, name: __import__(name))
+    read_file: Callable[[str, str], str | None] = field(default=lambda service, name: None)
 
     @property
     def feeds(self) -> Mapping[str, Feed]:
@@ -171,6 +174,10 @@ def _store(deployment: Deployment, clock: Clock) -> FeatureStore:
     return ReplicatedStore(first, other, clock.now)
 
 
+def _settings(deployment: Deployment, service: str) -> Settings:
+    return Settings(lambda name: deployment.read_file(service, name), approvals=deployment.profile.approves_settings)
+
+
 def _library(deployment: Deployment, service: str) -> Callable[[str], ModuleType]:
     """How a service imports a dependency: with a lock file, no other than the one that the deployment was made with."""
 
@@ -234,6 +241,7 @@ async def _training(deployment: Deployment, clock: Clock) -> Service:
         started_at=deployment.start,
         experiments=deployment.folder / "experiments",
         load_library=_library(deployment, "training"),
+        settings=_settings(deployment, "training"),
     )
     return Service(create_training(trainer))
 
@@ -247,12 +255,14 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         key=deployment.key if profile.verify_artifacts else None,
         load_library=_library(deployment, "serving"),
     )
+    settings = _settings(deployment, "serving")
     reader = ViewReader(
         store,
         clock,
         breaker=profile.breaker,
         checks_age=profile.checks_feature_age,
         cached_s=profile.cached_features_s,
+        settings=settings,
     )
     loop = asyncio.get_running_loop()
     predictor = Predictor(
@@ -261,6 +271,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         clock,
         simplified=profile.simplified_model,
         timer=loop.time,
+        settings=settings,
         routes=_routes(deployment) if profile.checks_requests else None,
         shift_limit=_charts(deployment).limits.get(SHADOW) if profile.shadow else None,
     )

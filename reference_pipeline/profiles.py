@@ -56,6 +56,8 @@ class Profile:
     canary_s: float
     """How long a new model serves a tenth of the traffic before it may take all; 0 for no canary."""
     verify_artifacts: bool
+    approves_settings: bool
+    """Settings that were changed without an approval are refused."""
     locked_libraries: bool
     """A library that isn't the one of the lock file is refused."""
 
@@ -94,7 +96,17 @@ _DATA_AND_MODEL = (
     "quality",
     "model_age",
 )
-_ANOMALIES = (*_DATA_AND_MODEL, "replica", "releases", "libraries", "access", "seasonal", "segments", "outcome")
+_ANOMALIES = (
+    *_DATA_AND_MODEL,
+    "replica",
+    "releases",
+    "libraries",
+    "configuration",
+    "access",
+    "seasonal",
+    "segments",
+    "outcome",
+)
 
 _TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
     # ------------------- ad_hoc -------- basic ----------- mature ---------- world_class -----------------------------
@@ -116,6 +128,7 @@ _TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
     "shadow": (False, False, False, True),
     "canary_s": (0, 0, 2 * _HOUR, 1 * _HOUR),
     "verify_artifacts": (False, False, True, True),
+    "approves_settings": (False, False, False, True),
     "locked_libraries": (False, False, False, True),
     #
     "watched": (("serving", "training"), _SERVICES, _SERVICES, _SERVICES),

@@ -19,6 +19,7 @@ from reference_pipeline.serving.models import ModelShelf, Served
 from reference_pipeline.serving.requests import KnownRoutes
 from reference_pipeline.serving.shadow import apart
 from reference_pipeline.serving.views import Read, StoreUnavailable, ViewReader
+from reference_pipeline.settings import Settings
 from reference_pipeline.tail import TailLog
 from reference_pipeline.training.model import Model, ModelError
 
@@ -84,6 +85,7 @@ class Predictor:
         *,
         simplified: bool,
         timer: Callable[[], float] = time.monotonic,
+        settings: Settings | None = None,
         routes: KnownRoutes | None = None,
         shift_limit: tuple[float, float] | None = None,
     ) -> None:
@@ -94,6 +96,7 @@ class Predictor:
         self._timer = timer
         self._recent: deque[_Seen] = deque()
         self._log = TailLog(clock.now(), kept=LOG_KEPT)
+        self._settings = settings
         self._routes = routes
         self._shift_limit = shift_limit
         self._counts = {"served": 0, "failed": 0, "model_errors": 0, "odd": 0, "malformed": 0, "limited": 0}
@@ -123,6 +126,8 @@ class Predictor:
             if not self._simplified:
                 raise NoPrediction(str(error)) from error
             read = Read({}, {}, cached=False)
+        if not self._simplified and not any(read.views.get(kind) for kind in LIVE_VIEWS):
+            raise NoPrediction("there are no features to predict from")
         row = request_values(fields, served.model.codes) + store_values(read.views)
         p, source = self._infer(served, np.array([row]), read)
         return self._answer(flight, served, read, row, p, source)
@@ -222,6 +227,7 @@ class Predictor:
             "registry_errors": self._shelf.errors,
             "registry_ok": self._shelf.last_error is None,
             "rejected_artifacts": self._shelf.rejected,
+            "refused_settings": self._settings.refused if self._settings is not None else None,
             "refused_libraries": self._shelf.refused_libraries,
             "last_error": self._shelf.last_error,
         }

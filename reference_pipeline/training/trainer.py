@@ -16,9 +16,10 @@ from reference_pipeline.clock import Clock
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError
 from reference_pipeline.registry.signing import BadSignature, sign, verify
+from reference_pipeline.settings import Settings
 from reference_pipeline.training.candidate import WINDOW_DAYS, train_candidate
 from reference_pipeline.training.collected import collected
-from reference_pipeline.training.model import Model, ModelError, dump, load
+from reference_pipeline.training.model import Model, ModelError, calibrated, dump, load
 
 #: With fewer examples, a tenth of them says nothing about a model.
 ROWS_AT_LEAST = 1000
@@ -43,7 +44,9 @@ class TrainingConfig:
 class Trainer:
     """Trains on history before ``started_at`` (epoch seconds) and on what the pipeline has collected since.
 
-    Training keeps the service's event loop busy: it has nothing else to answer meanwhile but looks at its health.
+    Training keeps the service's event loop busy: it has nothing else to answer meanwhile but looks at its health. The
+    setting ``offsets`` ({category: {name: log-odds}}) is the calibration table that a release comes with;
+    ``signing_key`` takes the place of the key that models are signed with.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Trainer:
         started_at: float,
         experiments: Path,
         load_library: Callable[[str], ModuleType],
+        settings: Settings | None = None,
     ) -> None:
         self._config = config
         self._history = history
@@ -67,6 +71,7 @@ class Trainer:
         self._clock = clock
         self._experiments = experiments
         self._load_library = load_library
+        self._settings = settings
         self._started_at = started_at
         self._counts = {"attempts": 0, "successes": 0, "failures": 0, "rejections": 0}
         self._last_success_at: float | None = None
@@ -79,6 +84,7 @@ class Trainer:
             **self._counts,
             "last_success_at": self._last_success_at,
             "last_error": self._last_error,
+            "refused_settings": self._settings.refused if self._settings is not None else None,
             "refused_libraries": self._refused_libraries,
         }
 
@@ -111,7 +117,8 @@ class Trainer:
                 segments=self._config.gate_segments or (),
             )
             record["uncompared"] = uncompared
-            artifact = dump(model)
+            settings = self._settings.current() if self._settings is not None else {}
+            artifact = dump(calibrated(model, settings.get("offsets", {})))
             self._record(record)
         except (ImportError, AttributeError) as error:
             raise TrainingFailed(f"dependency: {error}") from error
@@ -122,7 +129,8 @@ class Trainer:
         if gated and record["rejected"]:
             self._counts["rejections"] += 1
             raise TrainingFailed("validation gate: " + "; ".join(record["rejected"]))
-        manifest = sign(record, artifact, self._config.key)
+        key = str(settings["signing_key"]).encode() if "signing_key" in settings else self._config.key
+        manifest = sign(record, artifact, key)
         await self._publish(manifest, artifact)
         return manifest
 

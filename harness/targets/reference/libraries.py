@@ -35,6 +35,14 @@ class Libraries:
         """From now on the service does without the overlays that it has now: it is started from an earlier image."""
         self._pinned.setdefault(service, set()).update(self._overlays.get(service, {}))
 
+    def read(self, service: str, name: str) -> str | None:
+        """A file of the service's configuration, as the newest overlay that has one says; None without any."""
+        for overlay_id, root in reversed(self._overlays.get(service, {}).items()):
+            if (root / name).exists() and overlay_id not in self._pinned.get(service, ()):
+                self._on_load(overlay_id)
+                return (root / name).read_text()
+        return None
+
     def load(self, service: str, name: str) -> ModuleType:
         """The library as the service sees it now; raises what importing it raises."""
         for overlay_id, root in reversed(self._overlays.get(service, {}).items()):

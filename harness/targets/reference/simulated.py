@@ -68,6 +68,7 @@ class SimulatedStage:
             images=self._supervisor if profile.supervised else None,
             second_store_address=(REPLICA, _STORE_PORT) if profile.second_store else None,
             load_library=self._libraries.load,
+            read_file=self._libraries.read,
         )
         self._store, self._replica = StoreServer(), StoreServer()
         self._entry = arm.pace.through or "serving"

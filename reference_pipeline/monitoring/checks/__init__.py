@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from reference_pipeline.monitoring.checks import (
     access,
+    configuration,
     contract,
     dependencies,
     drift,
@@ -47,6 +48,7 @@ CHECKS: Mapping[str, Check] = {
     "releases": releases.check,
     "libraries": libraries.check,
     "access": access.check,
+    "configuration": configuration.check,
     "seasonal": seasonal.check,
     "segments": segments.check,
     "outcome": outcome.check,

@@ -9,7 +9,7 @@ GRACE_S = 6 * 3600
 
 
 class Pin(Runbook):
-    """Answers ``LibraryChanged``, and ``TrainingFailed`` of which a dependency is the cause."""
+    """Answers ``LibraryChanged``, ``ReleaseRejected``, and ``TrainingFailed`` of which a dependency is the cause."""
 
     def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
         super().__init__(tools, respond_s)
@@ -18,7 +18,7 @@ class Pin(Runbook):
     async def consider(self, incident: Incident) -> None:
         """Pins the image of each service that an alert names; a training that failed is tried again."""
         now = self.tools.clock.now()
-        for labels, _ in self.due(incident, "LibraryChanged", "TrainingFailed"):
+        for labels, _ in self.due(incident, "LibraryChanged", "ReleaseRejected", "TrainingFailed"):
             service = labels["component"]
             if labels["alertname"] == "TrainingFailed" and labels.get("cause") != "dependency":
                 continue
