@@ -49,6 +49,8 @@ RETRAIN_AT_S = 7 * 3600
 _RETRY_S = 600
 _REGISTRY_POLL_S = 1800
 _CALL_TIMEOUT_S = 5.0
+#: How many connections serving has at a time.
+SERVING_CONNECTIONS = 64
 _TRAINING_TIMEOUT_S = 600.0
 #: How many periods of its own a feed may miss before it counts as silent, beyond what history's gaps explain.
 _MISSED_PERIODS = 2
@@ -109,10 +111,11 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An ASGI app and the work that goes on beside it."""
+    """An ASGI app and the work that goes on beside it; beyond so many ``connections`` it turns requests away."""
 
     app: Any
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+    connections: int | None = None
 
 
 def services_of(profile: Profile) -> tuple[str, ...]:
@@ -232,7 +235,12 @@ async def _training(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
     session = _session()
     trainer = Trainer(
-        TrainingConfig(gate_segments=profile.gate_segments, view_dropout=profile.view_dropout, key=deployment.key),
+        TrainingConfig(
+            gate_segments=profile.gate_segments,
+            view_dropout=profile.view_dropout,
+            key=deployment.key,
+            needs_tracker=not profile.breaker,
+        ),
         history=deployment.examples.slice,
         lake=deployment.lake,
         log=deployment.log(),
@@ -283,7 +291,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
             await shelf.refresh()
 
     await shelf.refresh()
-    return Service(create_serving(predictor, shelf, store.ping, limit), (follow_registry,))
+    return Service(create_serving(predictor, shelf, store.ping, limit), (follow_registry,), SERVING_CONNECTIONS)
 
 
 def _routes(deployment: Deployment) -> KnownRoutes:
@@ -316,6 +324,8 @@ async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
         services={name: _client(deployment, session, name, 2.0) for name in profile.watched},
         receivers=receivers,
         charts=_charts(deployment),
+        platform=deployment.platform if "restart" in profile.runbooks else None,
+        restart_s=profile.runbooks.get("restart", 0.0),
         earlier=_earlier(deployment) if not set(DAILY).isdisjoint(profile.checks) else (),
         expected_gap_s=expected_gaps(deployment),
         clock=clock,
@@ -359,6 +369,8 @@ async def _orchestration(deployment: Deployment, clock: Clock) -> Service:
         platform=deployment.platform,
         images=deployment.images,
         clock=clock,
+        monitor=_client(deployment, session, "monitoring", _CALL_TIMEOUT_S) if profile.guards_monitor else None,
+        alerts=_client(deployment, session, "alerts", _CALL_TIMEOUT_S) if profile.guards_monitor else None,
     )
     return Service(create_orchestration(orchestrator), (orchestrator.run,))
 

@@ -75,6 +75,8 @@ class Profile:
     """How often every service, and the predictions of the last hours (drift, quality), are looked at."""
 
     # Incident response and recovery
+    guards_monitor: bool
+    """Orchestration looks after monitoring, as monitoring does after everything else."""
     supervised: bool
     """A supervisor restarts a process that died."""
     job_retries: int
@@ -95,6 +97,7 @@ _DATA_AND_MODEL = (
     "predictions",
     "quality",
     "model_age",
+    "jobs",
 )
 _ANOMALIES = (
     *_DATA_AND_MODEL,
@@ -138,6 +141,7 @@ _TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
     "scrape_s": (15 * _MIN, 15 * _MIN, 5 * _MIN, 2 * _MIN),
     "review_s": (15 * _MIN, 15 * _MIN, 15 * _MIN, 10 * _MIN),
     #
+    "guards_monitor": (False, False, False, True),
     "supervised": (False, True, True, True),
     "job_retries": (0, 1, 3, 3),
     "runbooks": (

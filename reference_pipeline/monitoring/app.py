@@ -21,6 +21,7 @@ from reference_pipeline.monitoring.days import DAY_S
 from reference_pipeline.monitoring.earlier import Asked
 from reference_pipeline.monitoring.recent import RecentPredictions
 from reference_pipeline.monitoring.snapshot import Snapshot
+from reference_pipeline.orchestration.runbook import Platform
 from reference_pipeline.rhythm import Rhythm
 
 
@@ -57,7 +58,8 @@ class MonitorConfig:
 class Monitor:
     """``services`` are looked at by name; ``receivers`` get each change of an alert at least once.
 
-    ``earlier`` is what was asked before the start.
+    ``earlier`` is what was asked before the start. With a ``platform``, orchestration is started again when it has been
+    silent for ``restart_s`` seconds.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class Monitor:
         expected_gap_s: Mapping[str, float],
         clock: Clock,
         earlier: Sequence[Asked] = (),
+        platform: Platform | None = None,
+        restart_s: float = 0.0,
     ) -> None:
         self._config = config
         self._services = services
@@ -86,6 +90,8 @@ class Monitor:
         self._before: dict[Depth, Snapshot] = {}
         self._statuses: dict[str, Mapping[str, Any] | None] = {}
         self._looks = 0
+        self._platform, self._restart_s = platform, restart_s
+        self._silent_since: float | None = None
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -127,6 +133,17 @@ class Monitor:
             for queue in self._unsent:
                 queue.append(alert)
         await self._send()
+        await self._care_for_orchestration(at)
+
+    async def _care_for_orchestration(self, at: float) -> None:
+        """Has orchestration started again: it restarts every other service, and can't do that for itself."""
+        if self._platform is None or self._statuses.get("orchestration", {}) is not None:
+            self._silent_since = None
+            return
+        self._silent_since = at if self._silent_since is None else self._silent_since
+        if at - self._silent_since >= self._restart_s:
+            self._silent_since = None
+            await self._platform.restart("orchestration")
 
     def _due(self, depth: Depth) -> list[str]:
         return [name for name in self._config.checks if _depth_of(name) <= depth]

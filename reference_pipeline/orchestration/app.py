@@ -19,6 +19,9 @@ from reference_pipeline.orchestration.runbook import Images, Incident, Platform,
 from reference_pipeline.orchestration.runbooks import RUNBOOKS
 
 _RUNBOOKS_EVERY_S = 60
+#: How often monitoring is looked at, in seconds, and how often it may miss.
+_GUARD_EVERY_S = 120
+_GUARD_PATIENCE = 2
 #: What a call that came to nothing raises.
 _FAILED = (*UNREACHABLE, ServiceError, ValueError)
 
@@ -40,7 +43,10 @@ class OrchestrationConfig:
 
 
 class Orchestrator:
-    """Runs jobs and runbooks. Its clients' time-outs bound every call."""
+    """Runs jobs and runbooks. Its clients' time-outs bound every call.
+
+    With ``monitor`` and ``alerts`` it looks after monitoring itself, and tells ``alerts`` when that is silent.
+    """
 
     def __init__(
         self,
@@ -50,13 +56,18 @@ class Orchestrator:
         platform: Platform | None,
         clock: Clock,
         images: Images | None = None,
+        monitor: Client | None = None,
+        alerts: Client | None = None,
     ) -> None:
         self._config = config
         self._services = services
+        self._platform = platform
+        self._monitor, self._alerts = monitor, alerts
         self._clock = clock
         self._incident = Incident()
         self._promoted_at: float | None = None
         self._last_rejection: str | None = None
+        self._failed_job: str | None = None
         self._changed = asyncio.Event()
         self._retraining = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -72,7 +83,7 @@ class Orchestrator:
 
     async def run(self) -> None:
         """Schedule and runbooks, for ever."""
-        await asyncio.gather(self._nightly(), self._watch())
+        await asyncio.gather(self._nightly(), self._watch(), self._guard_monitor())
 
     async def _nightly(self) -> None:
         while True:
@@ -103,6 +114,7 @@ class Orchestrator:
             except (*_FAILED, KeyError, TypeError):
                 self._counts["job_failures"] += 1
                 if attempt == self._config.job_retries:
+                    self._failed_job = "training"
                     return
                 await asyncio.sleep(self._config.retry_s * 2**attempt)
         await self._release(version)
@@ -112,14 +124,17 @@ class Orchestrator:
         self._counts["deployments"] += 1
         for attempt in range(self._config.job_retries + 1):
             try:
-                if not await self._accepted(version):
-                    break
-                await self._stage("production", version)
-                self._promoted_at = self._clock.now()
+                accepted = await self._accepted(version)
+                if accepted:
+                    await self._stage("production", version)
+                    self._promoted_at = self._clock.now()
+                self._failed_job = None
+                self._counts["deployment_failures"] += not accepted
                 return
             except _FAILED:
                 if attempt < self._config.job_retries:
                     await asyncio.sleep(self._config.retry_s * 2**attempt)
+        self._failed_job = "release"
         self._counts["deployment_failures"] += 1
 
     async def _accepted(self, version: str) -> bool:
@@ -178,6 +193,25 @@ class Orchestrator:
                 except _FAILED:
                     self._counts["runbook_errors"] += 1  # considered again within a minute
 
+    async def _guard_monitor(self) -> None:
+        """Tells whoever gets the alerts, and has it started again, when monitoring itself no longer answers."""
+        if self._monitor is None or self._alerts is None:
+            return
+        missed = 0
+        while True:
+            await asyncio.sleep(_GUARD_EVERY_S)
+            try:
+                await self._monitor.get("/health")
+                missed = 0
+            except _FAILED:
+                missed += 1
+            if missed == _GUARD_PATIENCE:
+                with suppress(*_FAILED):
+                    await self._alerts.post("/api/v2/alerts", [_monitor_down()])
+                if self._platform is not None:
+                    await self._platform.restart("monitoring")
+                missed = 0
+
     def alert(self, alerts: list[Mapping[str, Any]]) -> None:
         """Takes alerts of Alertmanager's v2 API."""
         for alert in alerts:
@@ -189,8 +223,16 @@ class Orchestrator:
         return {
             **self._counts,
             "rejected": self._last_rejection,
+            "failed_job": self._failed_job,
             "runbooks": {name: runbook.actions for name, runbook in self._runbooks.items()},
         }
+
+
+def _monitor_down() -> dict[str, Any]:
+    return {
+        "labels": {"alertname": "MonitoringDown", "component": "monitoring", "severity": "critical"},
+        "annotations": {"summary": "monitoring does not answer"},
+    }
 
 
 def create_orchestration(orchestrator: Orchestrator) -> Starlette:

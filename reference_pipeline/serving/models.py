@@ -73,7 +73,11 @@ class ModelShelf:
 
     async def open(self, version: str) -> Served:
         """A version of the registry, loaded and checked, but not put to use; raises what `refresh` survives."""
-        return self._open(*await self._fetch(version))
+        try:
+            return self._open(*await self._fetch(version))
+        except UNUSABLE:
+            self.rejected += 1
+            raise
 
     def choose(self, flight_id: str) -> Served | None:
         """The model for a request: the canary for a fixed tenth of the flights, else production."""

@@ -73,7 +73,7 @@ class _Seen:
 class Predictor:
     """Answers requests. With ``simplified``, what fails is replaced: the model by its simpler parts.
 
-    Requests that are odd by ``routes`` are answered from the prior, as nothing is known of such flights.
+    Where a request's distance isn't its route's by ``routes``, the route's is taken.
     ``shift_limit`` is how far a segment's mean may move from one model to the next.
     """
 
@@ -117,9 +117,10 @@ class Predictor:
         if served is None:
             raise NoPrediction(f"no model is loaded ({self._shelf.last_error})")
         fields = vars(flight)
-        if self._routes is not None and self._routes.oddity(flight.origin, flight.dest, flight.distance):
-            self._counts["odd"] += 1
-            return self._prediction(served, served.model.prior, "prior", None)
+        if self._routes is not None:
+            distance = self._routes.repaired(flight.origin, flight.dest, flight.distance)
+            self._counts["odd"] += distance != flight.distance
+            fields = {**fields, "distance": distance}
         try:
             read = await self._reader.read(entity_keys(fields))
         except StoreUnavailable as error:

@@ -49,14 +49,12 @@ class KnownRoutes:
 
     miles: Mapping[str, float]
 
-    def oddity(self, origin: str, dest: str, distance: float) -> str | None:
-        """What is odd about a request; None if nothing is. A route that history doesn't have may be new.
+    def repaired(self, origin: str, dest: str, distance: float) -> float:
+        """The distance of the route, if the request's isn't that; a route that history doesn't have may be new.
 
         >>> routes = KnownRoutes({"JFK>LAX": 2475.0})
-        >>> routes.oddity("JFK", "LAX", 2475.0), routes.oddity("JFK", "LAX", 12.0)
-        (None, 'JFK>LAX is 2475 miles long, not 12')
+        >>> routes.repaired("JFK", "LAX", 2475.0), routes.repaired("JFK", "LAX", 12.0), routes.repaired("JFK", "XYZ", 7)
+        (2475.0, 2475.0, 7)
         """
         known = self.miles.get(f"{origin}>{dest}")
-        if known is not None and abs(known - distance) > MILES_OFF:
-            return f"{origin}>{dest} is {known:.0f} miles long, not {distance:.0f}"
-        return None
+        return distance if known is None or abs(known - distance) <= MILES_OFF else known

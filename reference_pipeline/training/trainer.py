@@ -33,12 +33,14 @@ class TrainingFailed(Exception):
 class TrainingConfig:
     """``gate_segments`` are the columns by which the gate compares besides overall, None for no gate.
 
-    ``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it.
+    ``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it. With
+    ``needs_tracker``, a training whose experiment can't be recorded has failed.
     """
 
     gate_segments: tuple[str, ...] | None
     view_dropout: float
     key: bytes
+    needs_tracker: bool = True
 
 
 class Trainer:
@@ -46,7 +48,7 @@ class Trainer:
 
     Training keeps the service's event loop busy: it has nothing else to answer meanwhile but looks at its health. The
     setting ``offsets`` ({category: {name: log-odds}}) is the calibration table that a release comes with;
-    ``signing_key`` takes the place of the key that models are signed with.
+    ``signing_key`` takes the place of the key that models are signed with, ``experiments`` of the tracker's folder.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Trainer:
         self._last_success_at: float | None = None
         self._last_error: str | None = None
         self._refused_libraries: list[str] = []
+        self._untracked: str | None = None
 
     def status(self) -> dict[str, Any]:
         """Attempts, outcomes, the last success (epoch seconds), and why the last attempt failed, if it did."""
@@ -86,6 +89,7 @@ class Trainer:
             "last_error": self._last_error,
             "refused_settings": self._settings.refused if self._settings is not None else None,
             "refused_libraries": self._refused_libraries,
+            "untracked": self._untracked,
         }
 
     async def train(self) -> dict[str, Any]:
@@ -119,7 +123,7 @@ class Trainer:
             record["uncompared"] = uncompared
             settings = self._settings.current() if self._settings is not None else {}
             artifact = dump(calibrated(model, settings.get("offsets", {})))
-            self._record(record)
+            self._track(record, settings.get("experiments"))
         except (ImportError, AttributeError) as error:
             raise TrainingFailed(f"dependency: {error}") from error
         except ModelError as error:
@@ -182,7 +186,18 @@ class Trainer:
         except (*UNREACHABLE, ServiceError) as error:
             raise TrainingFailed(f"registry: {error or type(error).__name__}") from error
 
-    def _record(self, record: Mapping[str, Any]) -> None:
-        self._experiments.mkdir(parents=True, exist_ok=True)
-        with (self._experiments / "experiments.jsonl").open("a") as file:
+    def _track(self, record: Mapping[str, Any], elsewhere: str | None) -> None:
+        """Records the experiment; a tracker that can't be written stops only those who need it."""
+        try:
+            self._record(record, elsewhere)
+            self._untracked = None
+        except OSError as error:
+            if self._config.needs_tracker:
+                raise
+            self._untracked = str(error)
+
+    def _record(self, record: Mapping[str, Any], elsewhere: str | None) -> None:
+        folder = self._experiments if elsewhere is None else Path(elsewhere)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "experiments.jsonl").open("a") as file:
             file.write(json.dumps(record, sort_keys=True) + "\n")

@@ -55,7 +55,7 @@ LINKS = (
     "orchestration->ingestion",
 )
 #: Every host of the pipeline and its surroundings.
-HOSTS = ("users", "gateway", "alerts", STORE, REPLICA, MIRROR, CONSUMER, *SERVICES)
+HOSTS = ("users", "crowd", "gateway", "alerts", STORE, REPLICA, MIRROR, CONSUMER, *SERVICES)
 
 #: Five in the morning in New York, in a week of summer thunderstorms, with eight weeks of history before it.
 DEFAULT_START = datetime(2013, 6, 10, 9, tzinfo=UTC)
@@ -70,6 +70,8 @@ def facts(feeds: Mapping[str, Mapping[str, str]]) -> TargetFacts:
         stores=(STORE, REPLICA),
         links=LINKS,
         envs=("training", "serving", "monitoring"),
+        artifacts=("model",),
+        traffic=("users",),
         components=(*SERVICES, STORE, "model", "predictions"),
         replay=REPLAY,
     )

@@ -17,6 +17,8 @@ from harness.sim import World
 from harness.sim.http import serve
 from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
+from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.crowd import CROWD, Crowd
 from harness.targets.reference.driver import SimDriver, Touches
 from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
@@ -81,7 +83,9 @@ class SimulatedStage:
             arm.seed,
             arm.pace.users,
         )
-        self._users = Users(asks, f"http://{self._entry}:8000/predict", recorder, self.now)
+        url = f"http://{self._entry}:8000/predict"
+        self._crowd = Crowd(world, url, [ask.flight for ask in asks], self._touches.note)
+        self._users = Users(asks, url, recorder, self.now, self._crowd.altered)
         self._add_hosts()
 
     @property
@@ -111,11 +115,19 @@ class SimulatedStage:
             if name not in FEEDS:
                 await self._world.start(name)
         await self._world.start("users")
+        await self._world.start(CROWD)
         await self._world.start(_OPERATOR)
         redis = Redis(host=STORE, port=_STORE_PORT)
         agent = StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys))
         self._driver = SimDriver(
-            self._world, self._touches, self._libraries, agent, f"http://gateway:{_CONTROL_PORT}", self._store.forget
+            self._world,
+            self._touches,
+            self._libraries,
+            agent,
+            f"http://gateway:{_CONTROL_PORT}",
+            self._store.forget,
+            self._crowd,
+            Artifacts(self._deployment.folder / "registry", self._deployment.key),
         )
 
     def _add_hosts(self) -> None:
@@ -127,12 +139,13 @@ class SimulatedStage:
         world.add_host("gateway", self._boot_gateway)
         world.add_host("alerts", self._boot_alerts)
         world.add_host("users", self._boot_users)
+        world.add_host(CROWD)
         world.add_host(_OPERATOR)
 
     def _boot(self, name: str) -> Callable[[], Any]:
         async def boot() -> None:
             service = await assembly.build(name, self._deployment, self._world.clock(name))
-            await serve(service.app, keep_alive_s=assembly.KEEP_ALIVE_S)
+            await serve(service.app, keep_alive_s=assembly.KEEP_ALIVE_S, connections=service.connections)
             for work in service.background:
                 self._world.spawn(name, work())
             if self._deployment.profile.supervised:

@@ -97,9 +97,20 @@ def _share(seen: Sequence[_Seen], good: Callable[[_Seen], bool]) -> float | None
 
 
 class Users:
-    """Sends the requests, open-loop: latency counts from the intended moment, and a slow answer delays nobody else."""
+    """Sends the requests, open-loop: latency counts from the intended moment, and a slow answer delays nobody else.
 
-    def __init__(self, asks: Sequence[Ask], url: str, recorder: Recorder, clock: Callable[[], float]) -> None:
+    ``altered`` is what becomes of a request on its way.
+    """
+
+    def __init__(
+        self,
+        asks: Sequence[Ask],
+        url: str,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        altered: Callable[[dict[str, Any]], dict[str, Any]] = lambda flight: flight,
+    ) -> None:
+        self._altered = altered
         self._asks = asks
         self._url = url
         self._recorder = recorder
@@ -125,7 +136,7 @@ class Users:
     async def _ask(self, session: aiohttp.ClientSession, ask: Ask) -> None:
         status, answer = 0, {}
         try:
-            body = json.dumps(ask.flight).encode()
+            body = json.dumps(self._altered(ask.flight)).encode()
             async with session.post(self._url, data=body, headers={"content-type": "application/json"}) as response:
                 content = await response.read()
                 status = response.status
