@@ -58,7 +58,7 @@ _MISSED_PERIODS = 2
 #: How long a service keeps an idle connection open, in seconds: longer than any of their periods.
 KEEP_ALIVE_S = 1800
 #: A client lets go of one earlier: a request on a connection that the server is just closing is lost.
-_CLIENT_KEEP_ALIVE_S = KEEP_ALIVE_S - 60
+CLIENT_KEEP_ALIVE_S = KEEP_ALIVE_S - 60
 
 #: How far back a provider's batches reach when a deployment starts, at least: what its features need to be warm.
 _SOURCE_HISTORY_S = 15 * 3600
@@ -155,7 +155,7 @@ async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
 
 def _session() -> aiohttp.ClientSession:
     """Keeps connections open between looks that are minutes apart."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=_CLIENT_KEEP_ALIVE_S))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=CLIENT_KEEP_ALIVE_S))
 
 
 def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float | None) -> Client:

@@ -158,7 +158,7 @@ class SimulatedStage:
         gateway = create_gateway(
             {feed: f"http://{feed}:8000" for feed in FEEDS},
             SessionFetcher(
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.KEEP_ALIVE_S))
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.CLIENT_KEEP_ALIVE_S))
             ),
             clock,
             on_touched=self._touches.note,
