@@ -34,7 +34,8 @@ def test_hosts_talk_over_the_links_that_scenarios_can_name(night: Played) -> Non
     used = {"->".join(ends) for ends in night.world.network.links if "operator" not in ends}
     assert used - set(layout.LINKS) == set()
     by_incident = {"orchestration->ingestion", "monitoring->alerts", "ingestion->mirror"}  # what trouble sets off
-    not_here = {"serving->replica", "features->replica"}  # another profile's second store
+    # another profile's second store, and the consumer that users may ask instead
+    not_here = {"serving->replica", "features->replica", "users->dispatch", "dispatch->serving"}
     assert set(layout.LINKS) - used == by_incident | not_here
 
 
