@@ -193,7 +193,7 @@ class _Learner:
             categories={name: tuple(sorted(seen)) for name, seen in self._categories.items()},
             rows_by_hour=tuple(_around(self._rows_by_hour, hour) for hour in range(168)),
             rows_mean=rows_mean,
-            volume=_volume_limits(self._windows, rows_mean, self._contract.recent_windows),
+            volume=_volume_limits(self._windows, rows_mean, self._contract),
             gap_s_max=self._gap_s_max,
             relations=learn_relations(self._contract, self._recents, widened),
         )
@@ -229,10 +229,11 @@ def _mean(counts: list[float]) -> float:
     return round(sum(counts) / len(counts), 3) if counts else 0.0
 
 
-def _volume_limits(windows: list[tuple[float, int]], rows_mean: tuple[float, ...], count: int) -> Limits:
+def _volume_limits(windows: list[tuple[float, int]], rows_mean: tuple[float, ...], contract: Contract) -> Limits:
     """Limits of the latest batches' volume."""
+    count, rows_min = contract.recent_windows, contract.recent_windows_rows_min
     ends = range(count, len(windows) + 1) if count else ()
-    ratios = [volume_ratio(windows[end - count : end], rows_mean, count) for end in ends]
+    ratios = [volume_ratio(windows[end - count : end], rows_mean, count, rows_min) for end in ends]
     known = [ratio for ratio in ratios if ratio is not None]
     return widened(known, SHARE_MARGIN_MIN) if known else (0.0, float("inf"))
 

@@ -63,7 +63,8 @@ class Contract:
     """What a feed promises. ``keys`` are unique in an append feed, within the batch in a snapshot.
 
     ``closed`` says which end of the batch's window belongs to it. Statistics are made of batches of at least
-    ``batch_rows_min`` rows, of the ``recent_rows`` latest rows, and, for the volume, of ``recent_windows`` batches.
+    ``batch_rows_min`` rows, of the ``recent_rows`` latest rows, and, for the volume, of ``recent_windows`` batches in
+    which ``recent_windows_rows_min`` rows are usual.
     """
 
     feed: str
@@ -76,6 +77,7 @@ class Contract:
     batch_rows_min: int
     recent_rows: int
     recent_windows: int
+    recent_windows_rows_min: int
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
 
@@ -107,6 +109,7 @@ FLIGHTS = Contract(
     batch_rows_min=10,
     recent_rows=400,
     recent_windows=8,
+    recent_windows_rows_min=150,
     columns=(
         Column("flight_id", "string"),
         Column("carrier", "string", learnt=True),
@@ -156,6 +159,7 @@ WEATHER = Contract(
     batch_rows_min=3,
     recent_rows=72,
     recent_windows=6,
+    recent_windows_rows_min=15,
     columns=(
         Column("origin", "string", allowed=("EWR", "JFK", "LGA")),
         Column("observed_at", "timestamp"),
@@ -183,6 +187,7 @@ PLANES = Contract(
     batch_rows_min=100,
     recent_rows=0,
     recent_windows=0,
+    recent_windows_rows_min=0,
     columns=(
         Column("tailnum", "string"),
         Column("year", "int64", required=False, low=1903, high=2014, watched=True),

@@ -316,7 +316,7 @@ def _recent_violations(
     after: Recent, contract: Contract, baseline: FeedBaseline, registers: Registers
 ) -> Iterator[Violation]:
     """Unusual latest rows and batches: what a single batch is too small to show."""
-    ratio = volume_ratio(after.windows, baseline.rows_mean, contract.recent_windows)
+    ratio = volume_ratio(after.windows, baseline.rows_mean, contract.recent_windows, contract.recent_windows_rows_min)
     if ratio is not None and not baseline.volume[0] <= ratio <= baseline.volume[1]:
         yield _unusual("volume", None, f"last {len(after.windows)} batches", ratio, baseline.volume, "warning")
     if not after.full:
