@@ -36,6 +36,8 @@ from reference_pipeline.training.model import fit
 
 #: How far beyond history's range a statistic may go, as a share of that range.
 MARGIN = 0.5
+#: A share of missing values may always exceed history by this much.
+SHARE_MARGIN_MIN = 0.03
 #: Weeks of history: they set the limits of the features; the first half trains the judge's model, and the second half
 #: sets the limits of what it predicts.
 CALIBRATION_WEEKS = 8
@@ -76,7 +78,7 @@ def calibrate(history: pa.Table, library: ModuleType) -> Charts:
     seen: Seen = {}
     _see_hours(seen, whole, moments, history["known_at"].to_numpy(), middle)
     _see_days(seen, whole, moments, before, middle)
-    return Charts({name: _widened(min(values), max(values)) for name, values in seen.items()})
+    return Charts({name: _widened(name, min(values), max(values)) for name, values in seen.items()})
 
 
 def _predictions(history: pa.Table, known: NDArray[np.bool_], library: ModuleType) -> NDArray[np.float64]:
@@ -120,6 +122,6 @@ def _add(seen: Seen, found: dict[str, float]) -> None:
         seen.setdefault(name, []).append(value)
 
 
-def _widened(low: float, high: float) -> tuple[float, float]:
-    margin = MARGIN * (high - low)
+def _widened(name: str, low: float, high: float) -> tuple[float, float]:
+    margin = max(MARGIN * (high - low), SHARE_MARGIN_MIN if "missing." in name else 0.0)
     return round(low - margin, 6), round(high + margin, 6)
