@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import Flags, joined, replaced, scattered, scattered_over, whole
+from chaos.data.columns import Flags, joined, replaced, scattered_over
 from chaos.data.rows import I64
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class CellsChanged:
 
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with the old values."""
-        array = scattered(whole(table, self.column), self.rows, self.originals)
-        field, array = in_form(self.form or table.schema.field(self.column), array)
-        return table.set_column(table.schema.get_field_index(self.column), field, array)
+        column = scattered_over(table.column(self.column), self.rows, self.originals)
+        field, column = in_form(self.form or table.schema.field(self.column), column)
+        return table.set_column(table.schema.get_field_index(self.column), field, column)
 
 
 def form_of(field: pa.Field, column: pa.ChunkedArray) -> Any:
@@ -42,14 +42,14 @@ def form_of(field: pa.Field, column: pa.ChunkedArray) -> Any:
     return (field, joined(column).dictionary) if pa.types.is_dictionary(field.type) else field
 
 
-def in_form(form: Any, array: pa.Array) -> tuple[pa.Field, pa.Array]:
+def in_form(form: Any, column: pa.ChunkedArray) -> tuple[pa.Field, pa.ChunkedArray]:
     """The values in the form that `form_of` told of: with the field, and in the words, that they had."""
     if isinstance(form, pa.Field):
-        return form, array
+        return form, column
     field, words = form
     # Words that a fault brought in stand behind the old ones, and nothing points there any more.
-    indices = array.indices.cast(field.type.index_type)
-    return field, pa.DictionaryArray.from_arrays(indices, words, ordered=field.type.ordered)
+    indices = joined(column).indices.cast(field.type.index_type)
+    return field, pa.chunked_array([pa.DictionaryArray.from_arrays(indices, words, ordered=field.type.ordered)])
 
 
 @dataclass(frozen=True, slots=True)

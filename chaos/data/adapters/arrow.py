@@ -41,10 +41,8 @@ class ArrowAdapter:
         field, old = column
         new = scattered_over(old, rows, values)
         if form is not None:
-            field, new = in_form(form, new)
-        else:
-            field = field.with_type(new.type).with_nullable(field.nullable or new.null_count > 0)
-        return field, pa.chunked_array([new])
+            return in_form(form, new)
+        return field.with_type(new.type).with_nullable(field.nullable or new.null_count > 0), new
 
     def form(self, column: ArrowColumn) -> Any:
         return form_of(*column)

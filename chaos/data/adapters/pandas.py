@@ -160,7 +160,7 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
     if isinstance(dtype, pd.CategoricalDtype):
         return _scattered_codes(series, rows, values, dtype)
     if _in_arrow(dtype):
-        changed = pa.chunked_array([scattered_over(_chunks(series), rows, values)])
+        changed = scattered_over(_chunks(series), rows, values)
         return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
     out = series.array.copy()
     out[rows] = pd.array(_from_arrow(values), dtype=dtype)
