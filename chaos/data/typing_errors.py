@@ -40,8 +40,8 @@ _NEXT = _next_keys()
 #: How many bytes a character has that begins with a byte.
 _WIDTHS = np.repeat(np.array([1, 2, 3, 4], dtype=np.int64), [0xC0, 0x20, 0x10, 0x10])
 
-#: Bytes edited at a time, about: what is made on the way stays in the L2 cache.
-_BYTES = 1 << 18
+#: Bytes edited at a time, about: what is made on the way stays in the cache, and needs no fresh memory.
+_BYTES = 1 << 17
 
 
 def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
@@ -71,7 +71,10 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
     where += starts
     chosen: NDArray[np.int8] | None = None
     if len(kinds) > 1 or kinds[0] != _NEIGHBOUR:
-        chosen = kinds[((bits & np.uint64(0xFFFF)) * np.uint64(len(kinds)) >> np.uint64(16)).view(np.int64)]
+        drawn = bits & np.uint64(0xFFFF)
+        drawn *= np.uint64(len(kinds))
+        drawn >>= np.uint64(16)
+        chosen = kinds.take(drawn.view(np.int64))
     if not lengths.all():
         filled = lengths > 0
         where, starts, lengths = where[filled], starts[filled], lengths[filled]
@@ -96,7 +99,7 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
 def _begins(data: Bytes, places: I64) -> I64:
     """Where the characters that some bytes belong to begin."""
     for _ in range(3):  # a character has three more bytes than its first, at most
-        within = (data[places] & 0xC0) == 0x80
+        within = (data.take(places) & 0xC0) == 0x80
         if not within.any():
             break
         places = places - within
@@ -105,8 +108,8 @@ def _begins(data: Bytes, places: I64) -> I64:
 
 def _neighbours(new: Bytes, at: I64) -> None:
     """Put the character that a slip of the finger gives in place of each that begins at one of these places."""
-    last = at + _WIDTHS[new[at]] - 1
-    new[last] = _NEXT[new[last]]
+    last = at + _WIDTHS.take(new.take(at)) - 1
+    new[last] = _NEXT.take(new.take(last))
 
 
 def _edited(new: Bytes, data: Bytes, starts: I64, lengths: I64, where: I64, chosen: NDArray[np.int8]) -> I64:
@@ -114,31 +117,40 @@ def _edited(new: Bytes, data: Bytes, starts: I64, lengths: I64, where: I64, chos
 
     A text's character that begins at ``where`` gets the kind of error that was chosen for it.
     """
-    wide = _WIDTHS[data[where]]
-    chosen[_WIDTHS[data[starts]] >= lengths] = _NEIGHBOUR  # there is but one character
+    wide = _WIDTHS.take(data.take(where))
+    if lengths.min() <= _WIDTHS[-1]:
+        chosen[_WIDTHS.take(data.take(starts)) >= lengths] = _NEIGHBOUR  # there is but one character
     exchange = np.flatnonzero(chosen == _EXCHANGE)
-    first = where[exchange]
-    last = first + wide[exchange] >= (starts + lengths)[exchange]
-    first[last] = _begins(data, first[last] - 1)
+    first = where.take(exchange)
+    last = np.flatnonzero(first + wide.take(exchange) >= (starts + lengths).take(exchange))
+    first[last] = _begins(data, first.take(last) - 1)
     same = _exchange(new, data, first)
     chosen[exchange[same]] = _NEIGHBOUR
-    _neighbours(new, where[chosen == _NEIGHBOUR])
-    growth: I64 = _GROWTH[chosen]
+    _neighbours(new, where.take(np.flatnonzero(chosen == _NEIGHBOUR)))
+    growth: I64 = _GROWTH.take(chosen)
     growth *= wide
     return growth
 
 
 def _exchange(new: Bytes, data: Bytes, first: I64) -> NDArray[np.bool_]:
     """Let the characters that begin at these places and those behind them change places; which are the same ones."""
-    one = _WIDTHS[data[first]]
-    both = one + _WIDTHS[data[first + one]]
-    if both.max(initial=0) <= 2:
-        before, after = data[first], data[first + 1]
-        new[first], new[first + 1] = after, before
-        return np.asarray(before == after)
+    before = data.take(first)
+    one = _WIDTHS.take(before)
+    after = data.take(first + one)
+    both = one + _WIDTHS.take(after)
+    new[first], new[first + 1] = after, before
+    same: NDArray[np.bool_] = before == after
+    longer = np.flatnonzero(both > 2)
+    if len(longer):
+        same[longer] = _exchange_longer(new, data, first.take(longer), one.take(longer), both.take(longer))
+    return same
+
+
+def _exchange_longer(new: Bytes, data: Bytes, first: I64, one: I64, both: I64) -> NDArray[np.bool_]:
+    """`_exchange` for two characters of ``both`` bytes together, of which the first has ``one``."""
     same = np.ones(len(first), dtype=bool)
     for k in range(both.max()):
-        own = np.flatnonzero(both > k) if k > 1 else slice(None)
+        own = np.flatnonzero(both > k) if k > 2 else slice(None)
         to = first[own] + k
         given = data[first[own] + (one[own] + k) % both[own]]
         new[to] = given
@@ -149,7 +161,7 @@ def _exchange(new: Bytes, data: Bytes, first: I64) -> NDArray[np.bool_]:
 def _resized(data: Bytes, at: I64, growth: I64) -> Bytes:
     """The bytes with the characters at some places, which ascend, left out or twice, as they grow."""
     moved = np.flatnonzero(growth)
-    at, growth = at[moved], growth[moved]
+    at, growth = at.take(moved), growth.take(moved)
     # Pieces: what stays as it is, and such characters, take turns.
     bounds = np.empty(2 * len(at) + 2, dtype=np.int32)
     bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = 0, at, at + np.abs(growth), len(data)
