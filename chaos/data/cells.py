@@ -28,7 +28,6 @@ from chaos.data.source import Cells
 from chaos.data.where import Where
 from chaos.rng import key64
 
-
 #: Victims worked on at a time.
 _PART = 1 << 13
 

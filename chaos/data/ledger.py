@@ -12,6 +12,7 @@ import pyarrow as pa
 from chaos.data.columns import Flags, joined, replaced, scattered_over
 from chaos.data.rows import I64
 
+
 @dataclass(frozen=True, slots=True)
 class CellsChanged:
     """Some cells of a column took other values: what they were, and what they are now.
