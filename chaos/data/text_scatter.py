@@ -79,13 +79,23 @@ def _exchanged(chunk: pa.Array, rows: I64, new: Bytes, ends: Offsets, validity: 
     """The chunk with the texts that lie between ``ends`` in ``new`` at these rows."""
     old = _offsets(chunk)
     begins, stops = old.take(rows), old.take(rows + 1)
-    growth = np.diff(ends) - (stops - begins)
+    growth = np.diff(ends)
+    growth -= stops
+    growth += begins
     # Pieces: what stays and what goes take turns, beginning and ending with what stays.
-    bounds = np.empty(2 * len(rows) + 2, dtype=old.dtype)
+    count = 2 * len(rows) + 1
+    bounds = _allocated(count + 1, old.dtype)
     bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = old[0], begins, stops, old[-1]
-    data = pc.if_else(_every_other(len(bounds) - 1), _pieces(np.repeat(ends, 2), new), _pieces(bounds, _buffer(chunk)))
-    offsets = _moved(old, rows, growth) if growth.any() else old - old[0]
+    doubled = _allocated(count + 1, ends.dtype)
+    doubled[::2] = doubled[1::2] = ends
+    data = pc.if_else(_every_other(count), _pieces(doubled, new), _pieces(bounds, _buffer(chunk)))
+    offsets = _moved(old, rows, growth) if growth.any() or old[0] else old
     return pa.Array.from_buffers(chunk.type, len(chunk), [validity, pa.py_buffer(offsets), data.buffers()[2]])
+
+
+def _allocated(count: int, dtype: np.dtype[Any]) -> Offsets:
+    """An array in memory from Arrow's pool, which keeps what was freed: fresh pages cost more than what is done here."""
+    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize), dtype=dtype)
 
 
 def _buffer(chunk: pa.Array) -> pa.Buffer:
@@ -105,7 +115,7 @@ def _every_other(count: int) -> pa.Array:
 
 def _moved(offsets: Offsets, rows: I64, growth: Offsets) -> Offsets:
     """The offsets, from 0, moved as far as the texts at these rows, ascending, have grown."""
-    out: Offsets = np.frombuffer(pa.allocate_buffer(offsets.nbytes), dtype=offsets.dtype)
+    out = _allocated(len(offsets), offsets.dtype)
     out[0], old, new = 0, offsets[1:], out[1:]
     shift = np.empty(min(_OFFSETS, len(old)), dtype=offsets.dtype)
     cuts = np.searchsorted(rows, np.arange(0, len(old) + _OFFSETS, _OFFSETS)).tolist()
