@@ -94,7 +94,7 @@ def _exchanged(chunk: pa.Array, rows: I64, new: Bytes, ends: Offsets, validity: 
 
 
 def _allocated(count: int, dtype: np.dtype[Any]) -> Offsets:
-    """An array in memory from Arrow's pool, which keeps what was freed: fresh pages cost more than what is done here."""
+    """An array in memory from Arrow's pool, which keeps what was freed: fresh pages cost more than the work on them."""
     return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize), dtype=dtype)
 
 

@@ -40,8 +40,8 @@ _NEXT = _next_keys()
 #: How many bytes a character has that begins with a byte.
 _WIDTHS = np.repeat(np.array([1, 2, 3, 4], dtype=np.int64), [0xC0, 0x20, 0x10, 0x10])
 
-#: Bytes edited at a time, about: what is made on the way stays in the cache, and needs no fresh memory.
-_BYTES = 1 << 17
+#: Bytes (about) and texts edited at a time: what is made on the way stays in the cache, and needs no fresh memory.
+_BYTES, _TEXTS = 1 << 17, 1 << 13
 
 
 def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
@@ -55,9 +55,9 @@ def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
     """
     places = np.array([KINDS.index(kind) for kind in kinds], dtype=np.int8)
     size = raw(array)[0].size
-    if size <= _BYTES:
+    if size <= _BYTES and len(array) <= _TEXTS:
         return _typo(array, bits, places)
-    texts = max(_BYTES * len(array) // size, 1)
+    texts = min(max(_BYTES * len(array) // max(size, 1), 1), _TEXTS)
     parts = [_typo(array.slice(i, texts), bits[i : i + texts], places) for i in range(0, len(array), texts)]
     return pa.concat_arrays(parts)
 
