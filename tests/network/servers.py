@@ -53,11 +53,11 @@ def embedded(seed: int = 7) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def toxiproxy(binary: str) -> Iterator[str]:
+def toxiproxy(binary: str, *options: str) -> Iterator[str]:
     """A real Toxiproxy; gives the address of its control API."""
     port = free_port()
     environment = {**os.environ, "LOG_LEVEL": "fatal"}
-    running = subprocess.Popen([binary, "-port", str(port)], env=environment, stdout=subprocess.DEVNULL)
+    running = subprocess.Popen([binary, "-port", str(port), *options], env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 20
         while True:
