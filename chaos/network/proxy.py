@@ -20,7 +20,7 @@ from chaos.rng import uniform
 #: Connections taken in one go, before others have their turn.
 _BURST = 32
 #: How long open connections are changed or closed in one go. Some hundreds fit in; what is left follows at once.
-_SWEEP_S = 0.005
+_SWEEP_S = 0.002
 #: How long a proxy that ran out of descriptors waits before it tries again.
 _RETRY_S = 0.05
 

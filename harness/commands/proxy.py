@@ -17,7 +17,7 @@ import click
 
 from chaos.network.addresses import is_loopback, join_address
 from chaos.network.board import Refused
-from chaos.network.server import CONTROL_PORT, ProxyServer, raise_descriptor_limit
+from chaos.network.server import CONTROL_PORT, ProxyServer, raise_descriptor_limit, spare_collections
 from chaos.network.toxics import ToxicError
 from harness.errors import UsageError
 from harness.verdict import ExitCode
@@ -46,6 +46,7 @@ def proxy_command(options: ProxyOptions) -> int:
         )
     proxies = _read_config(options.config) if options.config is not None else []
     raise_descriptor_limit()
+    spare_collections()
     asyncio.run(_serve(options, proxies))
     return ExitCode.PASSED
 
