@@ -223,7 +223,7 @@ def latency_errors_ms(contender: Contender, connections: int = 200, seconds: flo
 
 Measures = dict[str, tuple[str, Callable[[Any], Result]]]
 #: Measured for the processor time alone.
-QUIET = {"ping every 2 ms", "a second of 100 idle connections"}
+QUIET = {"ping every 2 ms", "100 opened, then idle for 1 s"}
 
 
 def rows(upstream: tuple[Port, Port], redis: Port | None) -> Measures:
@@ -236,7 +236,7 @@ def rows(upstream: tuple[Port, Port], redis: Port | None) -> Measures:
         "requests, 50 connections": ("/s", lambda c: requests_per_s(c.echo if c else echo)),
         "requests, 500 connections": ("/s", lambda c: requests_per_s(c.echo if c else echo, 500)),
         "ping every 2 ms": ("us", lambda c: ping_us(c.echo if c else echo, 1, 300, 0.002)),
-        "a second of 100 idle connections": ("s", lambda c: idle_s(c.echo if c else echo)),
+        "100 opened, then idle for 1 s": ("s", lambda c: idle_s(c.echo if c else echo)),
     }
     if redis is not None:
         measures["redis-benchmark -c 50"] = ("/s", lambda c: redis_per_s(c.redis if c else redis))
