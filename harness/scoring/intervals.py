@@ -48,6 +48,15 @@ def poisson_upper(events: int, exposure: float, confidence: float = 0.95) -> flo
     return _solve(lambda mean: incomplete_gamma(events + 1, mean), confidence, ceiling) / exposure
 
 
+def student_quantile(share: float, freedom: float) -> float:
+    """The quantile of Student's t for a share of at least a half.
+
+    >>> round(student_quantile(0.975, 4), 3)
+    2.776
+    """
+    return _solve(lambda t: 1 - incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2, share, 1e5)
+
+
 def restricted_mean(times: Sequence[float | None], tau: float) -> float:
     """RMST: the mean of ``min(T, tau)``, where None never happened and counts as tau.
 
