@@ -44,7 +44,7 @@ def kaplan_meier(times: Sequence[float], seen: Sequence[bool]) -> Survival:
     (60.0, 300.0, 220.0)
     """
     at, events, risk = _risk_table(np.asarray(times, dtype=np.float64), np.asarray(seen, dtype=np.bool_))
-    return Survival(at, np.cumprod(1.0 - events / risk))
+    return Survival(at, np.cumprod(1.0 - events / risk).astype(np.float64))
 
 
 def log_rank(
