@@ -29,8 +29,9 @@ class Repeat:
 
 
 def repeats_of(name: str, seed: int, count: int) -> Iterator[Repeat]:
-    """The repeats of a scenario. The first is the scenario as it stands. There are about as many seeds as phases of each,
-    because repeats of one seed share their control.
+    """The repeats of a scenario; the first is the scenario as it stands.
+
+    There are about as many seeds as phases of each: repeats of one seed share their control.
 
     >>> [(repeat.seed, repeat.shift_s) for repeat in repeats_of("weather-frozen", 1, 3)]
     [(1, 0.0), (2, 2850.0), (1, 1952.0)]

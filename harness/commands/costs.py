@@ -12,7 +12,7 @@ __all__ = ["cost_lines", "cost_text"]
 
 
 def cost_text(arms: Sequence[Arm], done: Sequence[Done]) -> str:
-    """CPU seconds of the run: the experiments of a scenario and profile on average, and the controls that they share."""
+    """CPU seconds of a run: those of a scenario and profile on average, and of the controls that they share."""
     scenarios = {arm.arm_id: (arm.scenario.name, arm.profile) for arm in arms if arm.scenario is not None}
     spent = sum(one.cpu_s for one in done if one.arm_id in scenarios)
     controls = [one for one in done if one.arm_id not in scenarios]

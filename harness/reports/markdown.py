@@ -9,8 +9,12 @@ from harness.reports.narrative import (
     BRACKETS_NOTE,
     GRADES,
     HARM_NOTE,
+    REPEATS_NOTE,
     Rerun,
     availability_text,
+    brief_metric,
+    cost_text,
+    count_text,
     detected_text,
     harm_text,
     headline,
@@ -19,9 +23,12 @@ from harness.reports.narrative import (
     plain,
     reason_text,
     recovered_text,
+    repeated,
+    repeats_text,
     setting,
     silent_ones,
     spread_text,
+    telling,
     tier_text,
     unmet,
 )
@@ -41,8 +48,10 @@ def render(scorecard: Scorecard, *, rerun: Rerun | None = None) -> str:
         f"{_text(headline(scorecard))} {_text(setting(scorecard)).capitalize()}.",
     ]
     if profiles:
-        parts += ["## Profiles", _tiers(profiles), _metrics(profiles), "## Scenarios"]
-        parts += [_scenarios(scorecard), _text(f"{HARM_NOTE} {BRACKETS_NOTE}")]
+        parts += ["## Profiles", _tiers(profiles), _metrics(profiles), "## Capabilities", _maturity(profiles)]
+        parts += [_text(f"{p.profile}: {cost_text(p.cost)}.") for p in profiles if p.cost is not None]
+        note = REPEATS_NOTE if repeated(scorecard) else BRACKETS_NOTE
+        parts += ["## Scenarios", _scenarios(scorecard), _text(f"{HARM_NOTE} {note}")]
         parts += _silent(scorecard, profiles)
         parts += _open(scorecard, rerun)
     return "\n\n".join(parts) + "\n"
@@ -65,7 +74,34 @@ def _metrics(profiles: Sequence[ProfileFinding]) -> str:
     return _table(("metric", *(_text(profile.profile) for profile in profiles)), rows)
 
 
+def _maturity(profiles: Sequence[ProfileFinding]) -> str:
+    """Measured levels, the evidence in small print."""
+    rows = []
+    for index, first in enumerate(profiles[0].maturity):
+        found = [profile.maturity[index] for profile in profiles]
+        cells = [f"**{one.name}**" + (f"<br>{_text(one.evidence)}" if one.evidence else "") for one in found]
+        rows.append((first.capability, *cells))
+    return _table(("capability", *(_text(profile.profile) for profile in profiles)), rows)
+
+
+def _repeats(scorecard: Scorecard) -> str:
+    rows = [
+        (
+            _text(s.scenario),
+            _text(s.profile),
+            repeats_text(s),
+            *(_text(brief_metric(s, name)) for name in ("mttd", "mttr", "harm", "prediction_availability")),
+            f"{count_text(s.verdicts, 'passed')} passed",
+        )
+        for s in scorecard.scenarios
+    ]
+    columns = ("scenario", "profile", "outcomes", "detected", "recovered", "harm", "availability", "verdicts")
+    return _table(columns, rows)
+
+
 def _scenarios(scorecard: Scorecard) -> str:
+    if repeated(scorecard):
+        return _repeats(scorecard)
     rows = [
         (
             _text(e.scenario),
@@ -86,14 +122,17 @@ def _scenarios(scorecard: Scorecard) -> str:
 def _silent(scorecard: Scorecard, profiles: Sequence[ProfileFinding]) -> list[str]:
     lines = []
     for profile in profiles:
-        names = [_text(experiment.scenario) for experiment in silent_ones(scorecard, profile)]
+        names = list(dict.fromkeys(_text(experiment.scenario) for experiment in silent_ones(scorecard, profile)))
         if names:
             lines.append(f"- **{_text(profile.profile)}**: {', '.join(names)}")
     return ["## Silent: users were harmed and nobody was told", "\n".join(lines)] if lines else []
 
 
 def _open(scorecard: Scorecard, rerun: Rerun | None) -> list[str]:
-    found = [_failure(e, rerun) for e in scorecard.experiments if e.verdict is not Verdict.PASSED]
+    groups: dict[tuple[str, str], list[ExperimentFinding]] = {}
+    for experiment in scorecard.experiments:
+        groups.setdefault((experiment.scenario, experiment.profile), []).append(experiment)
+    found = [_failure(worst, rerun) for worst in map(telling, groups.values()) if worst.verdict is not Verdict.PASSED]
     return ["## Claims that did not come true", *found] if found else []
 
 

@@ -106,7 +106,12 @@ def _prevention(evidence: _Evidence) -> Judged:
 
 
 def _efficiency(evidence: _Evidence) -> Judged:
-    return _by_columns(evidence.metrics["on_call_pages"], "pages without a fault, by the document's columns")
+    """Firefighting: people who are woken for nothing, and incidents that do not end without them."""
+    pages, _ = _by_columns(evidence.metrics["on_call_pages"], "")
+    alone, _ = _by_columns(evidence.metrics["automated_recovery_rate"], "")
+    if pages is None or alone is None:
+        return None, evidence.metrics["on_call_pages"].note
+    return min(pages, alone), "the worse of pages without a fault and automated recovery, by the document's columns"
 
 
 def _cost(evidence: _Evidence) -> Judged:
