@@ -143,6 +143,28 @@ def score(run_folder: Path, rates: Path | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("first", type=click.Path(path_type=Path), metavar="RUN_A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="[RUN_B]", required=False)
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Profile to compare; twice for another one on the second side. [default: all that both have]",
+)
+@click.option("--json", "form", flag_value="json", help="Print as JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print as Markdown, for a pull request.")
+def compare(first: Path, second: Path | None, profiles: tuple[str, ...], form: str | None) -> None:
+    """Compare two runs, or two profiles of one run: what got better, what got worse, what is only noise.
+
+    Exit code 1 if anything got worse beyond noise, 3 if nothing can be told.
+    """
+    from harness.commands.compare import compare_command
+
+    sys.exit(compare_command(first, second, profiles, form=form or "terminal"))
+
+
+@cli.command()
 @click.option(
     "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
 )
