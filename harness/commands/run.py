@@ -223,8 +223,7 @@ def _check(options: RunOptions, target: Target) -> None:
             f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
         )
     for profile in options.profiles:
-        if profile not in target.profiles:
-            raise UsageError(f"unknown profile {profile!r}. Profiles: {', '.join(target.profiles)}.")
+        target.check_profile(profile)
 
 
 def _cache(target: Target) -> ControlCache:

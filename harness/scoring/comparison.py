@@ -106,8 +106,9 @@ class Side:
 
 
 def compare(first: Side, second: Side, policy: Policy) -> Comparison:
-    """What changed from the first side to the second: FAILED if anything got worse beyond noise, INCONCLUSIVE if nothing
-    can be told."""
+    """What changed from the first side to the second.
+
+    FAILED if anything got worse beyond noise, INCONCLUSIVE if nothing can be told."""
     pairs, left_out = _paired(first, second)
     metrics = all_metrics()
     confidence = 1 - (1 - CONFIDENCE) / len(metrics)
