@@ -54,7 +54,9 @@ def headline(comparison: Comparison) -> str:
         return f"{sides}: nothing can be told"
     if not comparison.regressions:
         better = sum(change.change is Change.BETTER for change in comparison.metrics)
-        return f"{sides}: nothing got worse beyond noise" + (f", {better} metrics got better" if better else "")
+        return f"{sides}: nothing got worse beyond noise" + (
+            f", {better} metric{'s' * (better > 1)} got better" if better else ""
+        )
     named = [plain(name) for name in comparison.regressions[:NAMED]]
     more = len(comparison.regressions) - len(named)
     return f"{sides}: worse in {', '.join(named)}" + (f" and {more} more" if more else "")

@@ -110,7 +110,7 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
 
     FAILED if anything got worse beyond noise, INCONCLUSIVE if nothing can be told."""
     pairs, left_out = _paired(first, second)
-    metrics = all_metrics()
+    metrics = [metric for metric in all_metrics() if metric.compared]
     confidence = 1 - (1 - CONFIDENCE) / len(metrics)
     ours = Pool(tuple(a for a, _ in pairs), first.controls, policy)
     theirs = Pool(tuple(b for _, b in pairs), second.controls, policy)

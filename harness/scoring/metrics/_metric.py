@@ -117,6 +117,8 @@ class Metric:
     rank: int
     columns: Columns | None
     compute: Callable[[Pool], Measured]
+    compared: bool = True
+    """Whether a better value means a better pipeline, whatever the other metrics say."""
 
     @property
     def benchmark(self) -> bool:

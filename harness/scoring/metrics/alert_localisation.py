@@ -28,7 +28,7 @@ METRIC = Metric(
     title="Alerts at the right component",
     unit="share",
     higher_is_better=True,
-    rank=15,
+    rank=16,
     columns=None,
     compute=_compute,
 )

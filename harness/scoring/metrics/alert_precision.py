@@ -39,7 +39,7 @@ METRIC = Metric(
     title="Alerts that point at a fault",
     unit="share",
     higher_is_better=True,
-    rank=16,
+    rank=17,
     columns=None,
     compute=_compute,
 )

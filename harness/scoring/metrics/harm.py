@@ -33,7 +33,7 @@ METRIC = Metric(
     title="Harm a fault",
     unit="h",
     higher_is_better=False,
-    rank=14,
+    rank=15,
     columns=None,
     compute=_compute,
 )

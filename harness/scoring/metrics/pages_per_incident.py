@@ -33,7 +33,7 @@ METRIC = Metric(
     title="Pages an incident",
     unit="per_incident",
     higher_is_better=False,
-    rank=17,
+    rank=18,
     columns=None,
     compute=_compute,
 )
