@@ -115,7 +115,8 @@ def _always(honest: ProfileFinding, always: ProfileFinding) -> Row:
     before, after = ([profile.metric(name).value or 0.0 for name in names] for profile in (honest, always))
     shown = (
         f"false alarms a day {number_text(before[0])} -> {number_text(after[0])}; "
-        f"pages a week {number_text(before[1])} -> {number_text(after[1])}; silent failures detected {share_text(before[2])} -> {share_text(after[2])}"
+        f"pages a week {number_text(before[1])} -> {number_text(after[1])}; "
+        f"silent failures detected {share_text(before[2])} -> {share_text(after[2])}"
     )
     return "a monitor that always alerts", "all", shown, after[0] > before[0] + 10 and after[1] > 50 and after[2] == 0
 
@@ -129,7 +130,7 @@ def _never(honest: ProfileFinding, never: ProfileFinding) -> Row:
 
 
 def _aa(card: Scorecard) -> Row:
-    """Detections of nothing, against what the false-alarm rate (its upper bound) makes one expect, three errors wide."""
+    """Detections of nothing, against what the false-alarm rate (its upper bound) makes one expect, by three errors."""
     found = [e.faults[0] for e in card.experiments if e.faults]
     hits = sum(bool(fault.detection and fault.detection.first) for fault in found)
     rate = card.profiles[0].metric("false_alarm_rate")

@@ -27,12 +27,12 @@ _LOST = (*_LATER, "prediction_availability", "feature_freshness", "model_freshne
 _TRAINING = (*_LATER, "training_success", "model_freshness")
 
 CASES = (
-    Case("validation", "delays-become-text", ("mttd",), _LATER),
+    Case("validation", "delays-become-text", ("data_quality",), _LATER),
     Case("checks.contract", "delays-become-text", ("mttd",), _LATER),
-    Case("checks.source_age", "weather-frozen", ("mttd",), _LATER),
+    Case("checks.source_age", "weather-frozen", ("alert_localisation",), _LATER),
     Case("checks.feature_age", "stale-features", ("mttd",), _LATER),
     Case("checks.training", "training-cannot-import", ("mttd",), _TRAINING),
-    Case("checks_feature_age", "stale-features", ("harm",), _LOST),
+    Case("checks_feature_age", "weather-frozen", ("harm",), _LOST),
     Case("view_dropout", "delays-become-text", ("harm",), _LATER),
     Case("store_timeout_s", "feature-store-hangs", ("harm", "prediction_availability"), _LOST),
     Case("supervised", "serving-killed", ("harm", "prediction_availability"), _LOST),
@@ -83,8 +83,7 @@ def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: fl
     starts = {r["arm"]: r for r in journal if r["kind"] == "arm.start" and r["role"] == "control"}
     lines = {arm: [r for r in journal if r["arm"] == arm and r["kind"] != "arm.start"] for arm in starts}
     records = [record for arm in starts for record in (starts[arm], *lines[arm])]
-    arms = list(starts)
-    for arm, other in zip(arms, arms[1:] + arms[:1], strict=True):
+    for arm, other, references in _matched(starts):
         start = starts[arm]
         fault = {"id": "nothing", "fault": "data.null_spike", "point": "feed:weather"}
         spec = {"name": "control-against-control", "faults": [fault], "expect": [{"outcome": "absorbed"}]}
@@ -98,5 +97,17 @@ def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: fl
             {**common, "t": acts, "kind": "fault.evidence", "touched": 1, "what": "rows"},
             {**common, "t": acts + lasts_s, "kind": "fault.reverted"},
         ]
-        records += [{**start, **more, "reference": []}, *sorted(body, key=lambda record: float(record["t"]))]
+        records += [{**start, **more, "reference": references}, *sorted(body, key=lambda record: float(record["t"]))]
     return records
+
+
+def _matched(starts: Mapping[str, Record]) -> Iterator[tuple[str, str, list[str]]]:
+    """Each control with that of the next seed on the same day, and those of other seeds for the noise between them."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for arm, start in starts.items():
+        groups.setdefault((start["start"], start["warmup_s"]), []).append(arm)
+    for group in groups.values():
+        for place, arm in enumerate(group):
+            others = group[place + 1 :] + group[:place]
+            if len(others) > 1:
+                yield arm, others[0], others[1:]
