@@ -136,7 +136,7 @@ def _tail(metric: MetricFinding) -> str:
 
 
 GRADES = {
-    "world_class": "world class",
+    "world": "world class",
     "p50": "P50",
     "p95": "P95",
     "p99": "P99",

@@ -259,7 +259,7 @@ class TierFinding(Finding):
 
 
 class CapabilityFinding(Finding):
-    """One row of the comparison matrix: 1 ad hoc, 2 basic, 3 mature, 4 world class; None where nothing shows it."""
+    """One row of the comparison matrix: the column that was reached, 1 to 4; None where nothing shows it."""
 
     capability: str
     level: int | None

@@ -16,7 +16,8 @@ from harness.verdict import Outcome
 
 __all__ = ["LEVELS", "maturity_of"]
 
-LEVELS = ("ad hoc", "basic", "mature", "world class")
+#: The columns of the matrix.
+LEVELS = ("ad-hoc operations", "basic MLOps", "mature MLOps", "world-class MLOps")
 
 #: Families whose faults an operating system or a network shows; the others lie in what data and models mean.
 SYSTEM = frozenset({"network", "process", "store", "dependency", "clock", "traffic"})
@@ -41,7 +42,7 @@ class _Evidence:
 def maturity_of(
     experiments: Sequence[ExperimentFinding], metrics: Sequence[MetricFinding], cost: CostFinding | None
 ) -> tuple[CapabilityFinding, ...]:
-    """The level of each capability: 1 ad hoc, 2 basic, 3 mature, 4 world class, None where nothing shows it."""
+    """The level of each capability: its column of the matrix from 1 to 4, None where nothing shows it."""
     faults = tuple(fault for experiment in experiments for fault in experiment.faults if acted(fault))
     evidence = _Evidence(faults, tuple(experiments), {metric.name: metric for metric in metrics}, cost)
     found = []
@@ -139,7 +140,7 @@ def _by_columns(metric: MetricFinding, why: str) -> Judged:
     """A capability that a benchmark measures: world class, the median organisation, its P95 tail, worse."""
     if metric.grade is None:
         return None, metric.note
-    return {"world_class": 4, "p50": 3, "p95": 2}.get(metric.grade, 1), why
+    return {"world": 4, "p50": 3, "p95": 2}.get(metric.grade, 1), why
 
 
 def _ladder(*steps: float | None) -> int:

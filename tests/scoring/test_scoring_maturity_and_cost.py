@@ -74,7 +74,7 @@ def test_prevention_counts_what_never_reached_users() -> None:
 
 def test_nobody_is_efficient_by_sleeping_through_incidents() -> None:
     found = profile(arm("hit", STORE))
-    assert found.metric("on_call_pages").grade == "world_class"
+    assert found.metric("on_call_pages").grade == "world"
     assert level(found, "Team efficiency") == 1
 
 

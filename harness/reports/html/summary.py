@@ -132,7 +132,7 @@ def maturity_table(profiles: Sequence[ProfileFinding]) -> Html:
 
 
 def _capability_cell(found: CapabilityFinding) -> Html:
-    grade = {4: "world_class", 3: "p50", 2: "p95", 1: "p99"}.get(found.level or 0)
+    grade = {4: "world", 3: "p50", 2: "p95", 1: "p99"}.get(found.level or 0)
     name = el("span", found.name, class_=f"grade {grade}") if grade else el("span", found.name, class_="muted")
     return el("td", name, el("small", found.evidence) if found.evidence else None)
 

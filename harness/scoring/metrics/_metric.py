@@ -126,12 +126,12 @@ class Metric:
         return self.columns is not None
 
     def grade(self, value: float | None) -> str | None:
-        """The best column that the value reaches: world_class, p50, p95, p99 or below_p99."""
+        """The best column that the value reaches: world, p50, p95, p99 or below_p99."""
         if value is None or self.columns is None:
             return None
         sign = 1 if self.higher_is_better else -1
         if sign * value > sign * self.columns.world:
-            return "world_class"
+            return "world"
         reached = [("p50", self.columns.p50), ("p95", self.columns.p95), ("p99", self.columns.p99)]
         return next((name for name, bound in reached if sign * value >= sign * bound), "below_p99")
 
