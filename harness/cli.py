@@ -27,6 +27,20 @@ class _Commands(click.Group):
         return list(self.commands)
 
 
+class _Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A duration such as 90s or 1h30m, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from harness.scenario.durations import parse_duration
+
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pipequake")
 def cli() -> None:
@@ -52,6 +66,20 @@ def cli() -> None:
 @click.option(
     "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
 )
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="Experiments a scenario, over seeds and phases of the injection: where intervals come from.",
+)
+@click.option(
+    "--later", "shift_s", type=_Duration(), default="0s", help="Let all faults begin so much later (for reruns)."
+)
+@click.option(
+    "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
+)
+@click.option("--verbose", is_flag=True, help="Also say what each arm cost to run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
 @click.option("--check-determinism", is_flag=True, help="Run everything twice and compare the journals event by event.")
@@ -103,12 +131,37 @@ def scenarios(paths: tuple[Path, ...], copy_to: Path | None) -> None:
 
 @cli.command()
 @click.argument("run_folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
-def score(run_folder: Path, as_json: bool) -> None:
+def score(run_folder: Path, rates: Path | None, as_json: bool) -> None:
     """Score a run again from its journal, and write its reports anew."""
     from harness.commands.score import score_command
 
-    sys.exit(score_command(run_folder, as_json=as_json))
+    sys.exit(score_command(run_folder, rates=rates, as_json=as_json))
+
+
+@cli.command()
+@click.argument("first", type=click.Path(path_type=Path), metavar="RUN_A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="[RUN_B]", required=False)
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Profile to compare; twice for another one on the second side. [default: all that both have]",
+)
+@click.option("--json", "form", flag_value="json", help="Print as JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print as Markdown, for a pull request.")
+def compare(first: Path, second: Path | None, profiles: tuple[str, ...], form: str | None) -> None:
+    """Compare two runs, or two profiles of one run: what got better, what got worse, what is only noise.
+
+    Exit code 1 if anything got worse beyond noise, 3 if nothing can be told.
+    """
+    from harness.commands.compare import compare_command
+
+    sys.exit(compare_command(first, second, profiles, form=form or "terminal"))
 
 
 @cli.command()

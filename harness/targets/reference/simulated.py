@@ -23,11 +23,11 @@ from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
 from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.variants import profile_of
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 from reference_pipeline.data.prepared import TimeTable
-from reference_pipeline.profiles import PROFILES
 from reference_pipeline.sources import FEEDS
 
 _log = logging.getLogger("reference_pipeline.supervisor")
@@ -49,7 +49,7 @@ class SimulatedStage:
         self._arm = arm
         self._world = world
         self._touches = Touches()
-        profile = PROFILES[arm.profile]
+        profile = profile_of(arm.profile)
         self._supervisor = _Supervisor(world)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
         addresses = {name: f"http://{name}:8000" for name in (*SERVICES, "gateway")}
