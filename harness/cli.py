@@ -38,7 +38,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--backend", default="sim", show_default=True, help="Where the target runs.")
+@click.option("--backend", metavar="NAME", help="Where the target runs. [default: sim]")
 @click.option(
     "--profile", "profiles", multiple=True, metavar="NAME", help="Maturity profile; may be repeated. [default: mature]"
 )
@@ -46,23 +46,21 @@ def cli() -> None:
     "--only", multiple=True, metavar="NAME", help="Run the scenarios of this name alone; may be repeated, may hold *."
 )
 @click.option("--seed", type=click.IntRange(0, 2**53 - 2), help="Seed of the run; wins over the scenarios' own.")
-@click.option(
-    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that run at the same time."
-)
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
-)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that run at the same time. [default: 1]")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
 @click.option("--check-determinism", is_flag=True, help="Run everything twice and compare the journals event by event.")
 def run(**options: Any) -> None:
     """Run scenarios and score them.
 
-    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake.
+    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake. What is
+    not given is taken from the configuration (pipequake.toml, or [tool.pipequake] in pyproject.toml), if there is one.
     """
     from harness.commands.run import RunOptions, run_command
+    from harness.settings import find_settings
 
-    sys.exit(run_command(RunOptions(**options)))
+    sys.exit(run_command(RunOptions(**find_settings().over(options))))
 
 
 @cli.command()
@@ -112,14 +110,13 @@ def score(run_folder: Path, as_json: bool) -> None:
 
 
 @cli.command()
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
-)
-def recover(results: Path) -> None:
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
+def recover(results: Path | None) -> None:
     """Take back what an interrupted run may have left, and finish its reports."""
     from harness.commands.recover import recover_command
+    from harness.settings import find_settings
 
-    sys.exit(recover_command(results))
+    sys.exit(recover_command(results or find_settings().results or Path("results")))
 
 
 @cli.command()

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.commands.progress import Progress
+from harness.commands.progress import Follower, Progress
 from harness.console import report_console
 from harness.control_cache import ControlCache
 from harness.errors import UsageError
@@ -118,7 +118,7 @@ def run_into(
     arms: Sequence[Arm],
     target: Target,
     options: RunOptions,
-    progress: Progress,
+    progress: Follower,
     interrupt: Interrupt,
     pulse: Pulse,
 ) -> list[Done]:
