@@ -50,9 +50,11 @@ class ScenarioFile(pytest.File):
             raise self.CollectError(str(error)) from None
         wanted = self.chaos.under_each(scenario, self.path)
         for one, variant in zip(wanted, wanted_ids(wanted), strict=True):
-            item: ScenarioItem = ScenarioItem.from_parent(
-                self, name=f"{scenario.name}[{variant}]", wanted=one, chaos=self.chaos
-            )
+            name = f"{scenario.name}[{variant}]"
+            # The id in full: pytest would take the brackets that it makes of a name alone for a part of the name, and
+            # not know the item again in its list of the last failures.
+            nodeid = f"{self.nodeid}::{name}"
+            item: ScenarioItem = ScenarioItem.from_parent(self, name=name, nodeid=nodeid, wanted=one, chaos=self.chaos)
             for mark in with_marks(self.config, scenario):
                 item.add_marker(mark)
             yield item

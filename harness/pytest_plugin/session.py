@@ -54,6 +54,7 @@ class ChaosSession:
         self._is_worker = worker is not None
         folder = Path(worker["pipequake_run"]) if worker is not None else self.options.results / _run_name()
         self._laboratory = Laboratory(self._target, self._run_options(), folder)
+        self._interrupted = False
 
     def _run_options(self) -> RunOptions:
         return RunOptions(
@@ -147,7 +148,8 @@ class ChaosSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Nothing runs on when the session is over, and what was learnt is reported."""
-        stopped = exitstatus == pytest.ExitCode.INTERRUPTED or bool(session.shouldfail or session.shouldstop)
+        self._interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        stopped = self._interrupted or bool(session.shouldfail or session.shouldstop)
         if stopped and not self._is_worker:
             self._laboratory.stop()
         self._laboratory.close(interrupt=stopped)
@@ -178,6 +180,8 @@ class ChaosSession:
             return
         shown = os.path.relpath(folder, self._config.invocation_params.dir)
         terminalreporter.write_sep("-", "chaos")
+        if self._interrupted:
+            terminalreporter.write_line("interrupted: every fault was reverted")
         terminalreporter.write_line(f"report: {shown}/report.html")
 
 
