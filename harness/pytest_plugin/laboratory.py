@@ -25,6 +25,8 @@ from harness.experiment import plan_arms
 from harness.journal import read_journal
 from harness.pytest_plugin.wanted import Wanted
 from harness.run_folder import RunFolder
+from harness.safety.guard import Pulse
+from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scoring import score
 from harness.scoring.findings import ExperimentFinding
 from harness.targets.base import Arm, Interrupt, Target
@@ -85,6 +87,8 @@ class Laboratory:
         self._options = options
         self.folder = folder
         self._interrupt = Interrupt()
+        self._stop_file = StopFile(default_stop_file())
+        self._pulse = Pulse(self._stop_file, self._interrupt)
         self._news = threading.Condition()
         self._arm_of: dict[Wanted, str] = {}
         self._arms: list[Arm] = []
@@ -97,7 +101,10 @@ class Laboratory:
         self._arms, self._arm_of = plan_of(wanted, self._target, self._options.backend)
 
     def finding(self, wanted: Wanted) -> ExperimentFinding:
-        """What came of one experiment; waits for it. Raises `NoResult` if nothing did."""
+        """What came of one experiment; waits for it. Raises `NoResult` if nothing did, and `UsageError` while the stop
+        file is there or the results can't be written."""
+        if self._main is None:
+            self._stop_file.refuse_start()
         arm_id = self._arm_of.get(wanted)
         if arm_id is None:
             arms, arm_of = plan_of([wanted], self._target, self._options.backend)
@@ -194,7 +201,8 @@ class Laboratory:
         environment = dict(os.environ)
         try:
             self._target.prepare(lambda text: None)
-            run_into(batch.folder, batch.arms, self._target, self._options, _Judge(self, batch), self._interrupt)
+            follower = _Judge(self, batch)
+            run_into(batch.folder, batch.arms, self._target, self._options, follower, self._interrupt, self._pulse)
         except Exception as error:  # a thread's boundary: the tests that wait are told, none of them passes
             batch.failure = f"{type(error).__name__}: {error}"
         finally:
@@ -215,6 +223,8 @@ class Laboratory:
     def _why_nothing(self, batch: _Batch) -> str:
         if batch.failure:
             return batch.failure
+        if self._pulse.stopped:
+            return f"stopped: {self._pulse.stopped}; every fault was reverted"
         return "interrupted before it ended" if self._interrupt.requested else "its run ended without a result"
 
     def note_ended(self, batch: _Batch, done: Done) -> None:
