@@ -37,6 +37,14 @@ def cli() -> None:
 
 
 @cli.command()
+def init() -> None:
+    """Write a configuration, two scenarios, tests and a CI workflow into the current folder; never over a file."""
+    from harness.commands.init import init_command
+
+    click.echo("\n".join(init_command(Path())))
+
+
+@cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--backend", metavar="NAME", help="Where the target runs. [default: sim]")
 @click.option(
