@@ -147,6 +147,54 @@ def stop(reason: str, clear: bool) -> None:
         click.echo("there was no stop file: runs may start")
 
 
+class _FileFirst(click.Group):
+    """A group whose first word may also be a file: then that is what is served."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["serve", *args])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Options before the file belong to what is served: `schedule --dry-run FILE`.
+        own = {"-h", "--help"}
+        return super().parse_args(ctx, ["serve", *args] if args and args[0][:1] == "-" and args[0] not in own else args)
+
+
+@cli.group(cls=_FileFirst)
+def schedule() -> None:
+    """Run scenarios again and again: `pipequake schedule FILE`, or export the schedule to another scheduler."""
+
+
+@schedule.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="List what is due next, and start nothing.")
+@click.option("--next", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many to list.")
+@click.option("--once", metavar="JOB", help="Run one job now, if its guards let it, and end.")
+@click.option("--release", is_flag=True, help="Let runs start again after the target was left dirty.")
+def serve(file: Path, dry_run: bool, count: int, once: str | None, release: bool) -> None:
+    """Serve a schedule until SIGTERM or SIGINT; a run that goes on is then reverted."""
+    from harness.commands import schedule as command
+
+    if dry_run:
+        sys.exit(command.upcoming_command(file, count))
+    if release:
+        sys.exit(command.release_command(file))
+    sys.exit(command.serve_command(file) if once is None else command.once_command(file, once))
+
+
+@schedule.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["cron", "github", "kubernetes", "systemd"]), required=True, help="For whom."
+)
+def export_schedule(file: Path, form: str) -> None:
+    """Write the schedule for another scheduler, which then calls `pipequake schedule FILE --once JOB`."""
+    from harness.commands.schedule import export_command
+
+    sys.exit(export_command(file, form))
+
+
 @cli.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors to complete and check."""
