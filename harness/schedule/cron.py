@@ -64,11 +64,17 @@ class Cron:
             raise ValueError(f"{fields}. Write for example '17 3 * * *'.")
         self.fields = {name: _field(name, word) for name, word in zip(FIELDS, words, strict=True)}
         self._triggers = self._make_triggers()
+        self._last: tuple[datetime, datetime] | None = None
         self._every_hour = self.fields["hour"].startswith("*")
         self.next(datetime(2024, 1, 1, tzinfo=UTC))  # refuses the 30th of February
 
     def next(self, after: datetime) -> datetime:
         """The first moment after this one at which the job is due, in UTC."""
+        if self._last is None or self._last[0] != after:  # asked again and again while nothing happens
+            self._last = (after, self._find(after))
+        return self._last[1]
+
+    def _find(self, after: datetime) -> datetime:
         wall = after.astimezone(self.timezone).replace(tzinfo=None)
         found = self._wall(wall + timedelta(microseconds=1))
         if self._offset(after - _SHIFT) == self._offset(_utc(found, self.timezone) + _SHIFT):

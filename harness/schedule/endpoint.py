@@ -37,6 +37,13 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *args: Any) -> None:
+        """A client that goes away is no news."""
+
+
 class Endpoint:
     """Serves ``/health`` and ``/metrics`` until `close`. Only GET, and only under the name of this machine."""
 
@@ -71,7 +78,7 @@ class Endpoint:
 
         endpoint = self
         try:
-            self._server = ThreadingHTTPServer(address, Handler)
+            self._server = _Server(address, Handler)
         except OSError as error:
             raise UsageError(f"{address[0]}:{address[1]} cannot be listened on ({error.strerror}).") from error
         self.port = int(self._server.server_address[1])

@@ -16,8 +16,8 @@ class Hours:
     """Days of the week, and a part of each of these days; ``start`` inclusive, ``end`` exclusive.
 
     >>> office = Hours(("mon", "fri"), time(9), time(17), ZoneInfo("Europe/Berlin"))
-    >>> office.open(datetime.fromisoformat("2026-07-31T06:59Z")), office.open(datetime.fromisoformat("2026-07-31T07:00Z"))
-    (False, True)
+    >>> [office.open(datetime.fromisoformat(f"2026-07-31T{clock}Z")) for clock in ("06:59", "07:00", "15:00")]
+    [False, True, False]
     """
 
     days: tuple[str, ...]

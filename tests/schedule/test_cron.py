@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -41,11 +42,9 @@ def allowed(word: str, low: int, high: int) -> set[int]:
 
 def due_between(text: str, timezone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     """Every wall-clock minute that fits, mapped to the time at which it is, as the module's rule says."""
-    minute, hour, day, month, weekday = text.split()
-    fits = [
-        allowed(word, *bounds)
-        for word, bounds in zip((minute, hour, day, month, weekday), numbers.values(), strict=True)
-    ]
+    words = text.split()
+    _, hour, day, _, weekday = words
+    fits = [allowed(word, *bounds) for word, bounds in zip(words, numbers.values(), strict=True)]
     fits[1] = allowed(hour, 0, 23)
     found = set()
     wall = start.astimezone(timezone).replace(tzinfo=None, second=0, microsecond=0) - timedelta(hours=3)
@@ -76,8 +75,8 @@ def test_it_agrees_with_a_reading_minute_by_minute(text: str, name: str, day: st
     end = start + timedelta(days=2)
     try:
         cron = Cron(text, zone(name))
-    except ValueError as error:
-        assert "never comes" in str(error)  # the 30th of February
+    except ValueError:  # the 30th of February never comes
+        assert due_between(text, zone(name), start, start + timedelta(days=2)) == []
         return
     moments = []
     moment = cron.next(start)
@@ -93,12 +92,12 @@ def test_a_daily_job_runs_once_on_each_day_of_a_year_whatever_the_clock_does(nam
     moments = cron.after(datetime(2026, 1, 1, 12, tzinfo=UTC), 365)
     days = [moment.astimezone(zone(name)).date() for moment in moments]
     assert len(set(days)) == 365
-    assert max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)) <= timedelta(hours=25)
+    assert max(later - earlier for earlier, later in pairwise(moments)) <= timedelta(hours=25)
 
 
 def test_a_job_of_every_quarter_runs_in_real_time() -> None:
     moments = Cron("*/15 * * * *", zone("Europe/Berlin")).after(datetime(2026, 1, 1, tzinfo=UTC), 4 * 24 * 365)
-    steps = {later - earlier for earlier, later in zip(moments, moments[1:], strict=False)}
+    steps = {later - earlier for earlier, later in pairwise(moments)}
     assert steps == {timedelta(minutes=15)}
 
 
