@@ -1,7 +1,7 @@
 """The pytest plugin: scenarios as tests, experiments as fixtures, faults for a function or a frame under test.
 
 This module is imported by every run of pytest wherever Pipequake is installed, so it imports nothing but pytest (which
-is there already). Without ``--chaos`` it does nothing else.
+is there already). Without ``--chaos`` it does nothing else. PYTEST_DONT_REWRITE: there is no assertion in it.
 """
 
 from __future__ import annotations

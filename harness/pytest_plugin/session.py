@@ -115,10 +115,13 @@ class ChaosSession:
 
     def experiment(self, wanted: Wanted, nodeid: str) -> Experiment:
         """What came of one experiment; waits for it. Without a result it ends the test's set-up in error."""
+        finding, why = None, ""
         try:
             finding = self._laboratory.finding(wanted)
         except (NoResult, UsageError) as error:
-            told = f"inconclusive  {wanted.scenario.name} under {wanted.profile}\n  why       {error}"
+            why = str(error)
+        if finding is None:
+            told = f"INCONCLUSIVE: {wanted.scenario.name} under {wanted.profile}\n  why       {why}"
             pytest.fail(told, pytrace=False)
         rerun = ["pytest", "--chaos", nodeid, "--chaos-profile", wanted.profile]
         if wanted.seed is not None:
