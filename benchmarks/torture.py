@@ -2,10 +2,10 @@
 
     python benchmarks/torture.py [--rounds 200] [--seed 1] [--watchdog-too 0.25]
 
-Each round starts ``pipequake run --backend local`` with faults of every kind that can be left behind (toxics, a stopped
-process, a killed one, a dependency overlay, rules of the feed gateway, entries held in the store), and kills the harness
-with SIGKILL at a random moment of it. In some rounds its watchdog is killed first; then ``pipequake recover`` has to do the
-same work. Within the watchdog's lease and five seconds there must be no process, no stopped process, no description, no
+Each round starts ``pipequake run --backend local`` with faults of each kind that can be left behind (a toxic, a stopped
+process and a stopped store, a killed process, a dependency overlay, a rule of the feed gateway), and kills the harness
+with SIGKILL at a random moment of it. In some rounds its watchdog is killed first; then ``pipequake recover`` has to do
+the same work. Within the watchdog's lease and five seconds there must be no process, no stopped process, no description, no
 volume, and no changed byte of the packages; every journal must be readable; and the next round must start.
 """
 
@@ -243,7 +243,7 @@ def conclude(rounds: Sequence[Round]) -> int:
     held = [one for one in rounds if one.faults]
     times = [one.clean_after_s for one in rounds]
     print(
-        f"{len(rounds)} kills, {len(held)} of them while faults were in effect ({sum(r.faults for r in rounds)} faults); "
+        f"{len(rounds)} kills, {len(held)} of them with faults in effect ({sum(r.faults for r in rounds)} faults); "
         f"something was left in {len(bad)}; clean after a median of {statistics.median(times):.1f} s, "
         f"at most {max(times):.1f} s (allowed {WITHIN_S:g} s)"
     )

@@ -51,8 +51,16 @@ def cli() -> None:
 
 
 @cli.command()
+def init() -> None:
+    """Write a configuration, two scenarios, tests and a CI workflow into the current folder; never over a file."""
+    from harness.commands.init import init_command
+
+    click.echo("\n".join(init_command(Path())))
+
+
+@cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--backend", default="sim", show_default=True, help="Where the target runs.")
+@click.option("--backend", metavar="NAME", help="Where the target runs. [default: sim]")
 @click.option(
     "--profile", "profiles", multiple=True, metavar="NAME", help="Maturity profile; may be repeated. [default: mature]"
 )
@@ -60,12 +68,6 @@ def cli() -> None:
     "--only", multiple=True, metavar="NAME", help="Run the scenarios of this name alone; may be repeated, may hold *."
 )
 @click.option("--seed", type=click.IntRange(0, 2**53 - 2), help="Seed of the run; wins over the scenarios' own.")
-@click.option(
-    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that run at the same time."
-)
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
-)
 @click.option(
     "--repeats",
     type=click.IntRange(1, 10_000),
@@ -80,17 +82,21 @@ def cli() -> None:
     "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
 )
 @click.option("--verbose", is_flag=True, help="Also say what each arm cost to run.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that run at the same time. [default: 1]")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
 @click.option("--check-determinism", is_flag=True, help="Run everything twice and compare the journals event by event.")
 def run(**options: Any) -> None:
     """Run scenarios and score them.
 
-    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake.
+    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake. What is
+    not given is taken from the configuration (pipequake.toml, or [tool.pipequake] in pyproject.toml), if there is one.
     """
     from harness.commands.run import RunOptions, run_command
+    from harness.settings import find_settings
 
-    sys.exit(run_command(RunOptions(**options)))
+    sys.exit(run_command(RunOptions(**find_settings().over(options))))
 
 
 @cli.command()
@@ -165,14 +171,13 @@ def compare(first: Path, second: Path | None, profiles: tuple[str, ...], form: s
 
 
 @cli.command()
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
-)
-def recover(results: Path) -> None:
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
+def recover(results: Path | None) -> None:
     """Take back what an interrupted run may have left, and finish its reports."""
     from harness.commands.recover import recover_command
+    from harness.settings import find_settings
 
-    sys.exit(recover_command(results))
+    sys.exit(recover_command(results or find_settings().results or Path("results")))
 
 
 @cli.command()
@@ -193,6 +198,54 @@ def stop(reason: str, clear: bool) -> None:
         click.echo(f"{file.path} removed: runs may start")
     else:
         click.echo("there was no stop file: runs may start")
+
+
+class _FileFirst(click.Group):
+    """A group whose first word may also be a file: then that is what is served."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["serve", *args])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Options before the file belong to what is served: `schedule --dry-run FILE`.
+        own = {"-h", "--help"}
+        return super().parse_args(ctx, ["serve", *args] if args and args[0][:1] == "-" and args[0] not in own else args)
+
+
+@cli.group(cls=_FileFirst)
+def schedule() -> None:
+    """Run scenarios again and again: `pipequake schedule FILE`, or export the schedule to another scheduler."""
+
+
+@schedule.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="List what is due next, and start nothing.")
+@click.option("--next", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many to list.")
+@click.option("--once", metavar="JOB", help="Run one job now, if its guards let it, and end.")
+@click.option("--release", is_flag=True, help="Let runs start again after the target was left dirty.")
+def serve(file: Path, dry_run: bool, count: int, once: str | None, release: bool) -> None:
+    """Serve a schedule until SIGTERM or SIGINT; a run that goes on is then reverted."""
+    from harness.commands import schedule as command
+
+    if dry_run:
+        sys.exit(command.upcoming_command(file, count))
+    if release:
+        sys.exit(command.release_command(file))
+    sys.exit(command.serve_command(file) if once is None else command.once_command(file, once))
+
+
+@schedule.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["cron", "github", "kubernetes", "systemd"]), required=True, help="For whom."
+)
+def export_schedule(file: Path, form: str) -> None:
+    """Write the schedule for another scheduler, which then calls `pipequake schedule FILE --once JOB`."""
+    from harness.commands.schedule import export_command
+
+    sys.exit(export_command(file, form))
 
 
 @cli.command()

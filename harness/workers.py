@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -241,7 +242,13 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Within it, SIGINT and SIGTERM call ``act`` instead of ending the process."""
+    """Within it, SIGINT and SIGTERM call ``act`` instead of ending the process.
+
+    Signals are the main thread's: in another one this does nothing, and who started it has to interrupt it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def handle(number: int, frame: FrameType | None) -> None:
         act()

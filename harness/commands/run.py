@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.commands.costs import cost_lines, cost_text
-from harness.commands.progress import Progress
+from harness.commands.progress import Follower, Progress
 from harness.commands.rates import load_rates
 from harness.console import report_console
 from harness.control_cache import ControlCache
@@ -132,7 +132,7 @@ def run_into(
     arms: Sequence[Arm],
     target: Target,
     options: RunOptions,
-    progress: Progress,
+    progress: Follower,
     interrupt: Interrupt,
     pulse: Pulse,
 ) -> list[Done]:
