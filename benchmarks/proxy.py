@@ -1,10 +1,11 @@
 """The embedded proxy against a real Toxiproxy and a direct connection, in one run.
 
-    python benchmarks/proxy.py [--repeats 7] [--uvloop] [--json]
+    python benchmarks/proxy.py [--repeats 7] [--json]
 
 Toxiproxy is `toxiproxy-server` on PATH or .cache/bin/server; install it with
 ``GOBIN=$PWD/.cache/bin go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0``. Each repeat measures every
 contender, one after the other; figures are medians over the repeats, ratios are ours to Toxiproxy's within a repeat.
+The second table is the processor time that a proxy spent for each operation (Linux only), and while nothing happened.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def toxiproxy_binary() -> str | None:
 class Contender:
     """A proxy server with proxies to the echo and the flood."""
 
-    def __init__(self, api: str, echo: Port, flood: Port) -> None:
+    def __init__(self, api: str, pid: int, echo: Port, flood: Port) -> None:
+        self.pid = pid
         self.http = httpx.Client(base_url=api, trust_env=False, timeout=10)
         self.echo = self.make("echo", echo)
         self.flood = self.make("flood", flood)
@@ -76,6 +78,12 @@ class Contender:
         body = {"name": name, "listen": "127.0.0.1:0", "upstream": f"127.0.0.1:{port}"}
         answer = self.http.post("/proxies", json=body).raise_for_status()
         return int(answer.json()["listen"].rpartition(":")[2])
+
+    def cpu_us(self) -> float:
+        """Microseconds that its threads ran so far."""
+        return (
+            sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{self.pid}/task").glob("*/schedstat")) / 1000
+        )
 
 
 def wait_for(api: str) -> None:
@@ -90,23 +98,29 @@ def wait_for(api: str) -> None:
 # -- what is measured
 
 
-def ping_us(port: Port, connections: int = 5, count: int = 1000) -> float:
+#: What a measure gives: the figure, and how many operations it took.
+Result = tuple[float, float]
+
+
+def ping_us(port: Port, connections: int = 5, count: int = 1000, pause_s: float = 0.0) -> Result:
     """Median round trip of 64 bytes, over some connections one after the other."""
     message, times = b"x" * 64, []
     for _ in range(connections):
         with socket.create_connection(("127.0.0.1", port)) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for _ in range(count):
+                if pause_s:
+                    time.sleep(pause_s)
                 start = time.perf_counter()
                 sock.sendall(message)
                 got = 0
                 while got < 64:
                     got += len(sock.recv(64))
                 times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e6
+    return statistics.median(times) * 1e6, len(times)
 
 
-def bulk_mb_s(port: Port, seconds: float = 1.0) -> float:
+def bulk_mb_s(port: Port, seconds: float = 1.0) -> Result:
     """Megabytes a second that one connection receives."""
     buffer, got = bytearray(1024 * 1024), 0
     with socket.create_connection(("127.0.0.1", port)) as sock:
@@ -114,10 +128,10 @@ def bulk_mb_s(port: Port, seconds: float = 1.0) -> float:
         start = time.perf_counter()
         while (now := time.perf_counter()) < start + seconds:
             got += sock.recv_into(buffer)
-    return got / (now - start) / 1e6
+    return got / (now - start) / 1e6, got / 1e6
 
 
-def accepts_per_s(port: Port, count: int = 1500) -> float:
+def accepts_per_s(port: Port, count: int = 1500) -> Result:
     """Connections that are opened, echo one byte and are reset, one after the other."""
     start = time.perf_counter()
     for _ in range(count):
@@ -125,7 +139,7 @@ def accepts_per_s(port: Port, count: int = 1500) -> float:
             sock.sendall(b"x")
             sock.recv(1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    return count / (time.perf_counter() - start)
+    return count / (time.perf_counter() - start), count
 
 
 def connect_many(port: Port, count: int) -> list[socket.socket]:
@@ -135,7 +149,7 @@ def connect_many(port: Port, count: int) -> list[socket.socket]:
     return socks
 
 
-def requests_per_s(port: Port, connections: int = 50, seconds: float = 1.5) -> float:
+def requests_per_s(port: Port, connections: int = 50, seconds: float = 1.5) -> Result:
     """Requests of 64 bytes on many connections, the next on each when the last was answered."""
     socks = connect_many(port, connections)
     poll, done, message = select.epoll(), 0, b"x" * 64
@@ -153,16 +167,25 @@ def requests_per_s(port: Port, connections: int = 50, seconds: float = 1.5) -> f
     poll.close()
     for sock in socks:
         sock.close()
-    return done / (now - start)
+    return done / (now - start), done
 
 
-def redis_per_s(port: Port) -> float:
+def redis_per_s(port: Port, count: int = 60_000) -> Result:
     """redis-benchmark's PING, 50 connections, no pipelining."""
     tool = shutil.which("redis-benchmark") or shutil.which("valkey-benchmark")
     assert tool is not None
-    command = [tool, "-p", str(port), "-n", "60000", "-c", "50", "-q", "-t", "ping_mbulk"]
+    command = [tool, "-p", str(port), "-n", str(count), "-c", "50", "-q", "-t", "ping_mbulk"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return float(re.findall(r"([\d.]+) requests per second", output)[-1])
+    return float(re.findall(r"([\d.]+) requests per second", output)[-1]), count
+
+
+def idle_s(port: Port, connections: int = 100, seconds: float = 1.0) -> Result:
+    """Nothing happens on some open connections."""
+    socks = connect_many(port, connections)
+    time.sleep(seconds)
+    for sock in socks:
+        sock.close()
+    return seconds, seconds
 
 
 def latency_errors_ms(contender: Contender, connections: int = 200, seconds: float = 4.0) -> dict[str, float]:
@@ -198,37 +221,56 @@ def latency_errors_ms(contender: Contender, connections: int = 200, seconds: flo
 # -- the table
 
 
-def rows(upstream: tuple[Port, Port], redis: Port | None) -> dict[str, tuple[str, Callable[[Any], float]]]:
+Measures = dict[str, tuple[str, Callable[[Any], Result]]]
+#: Measured for the processor time alone.
+QUIET = {"ping every 2 ms", "100 opened, then idle for 1 s"}
+
+
+def rows(upstream: tuple[Port, Port], redis: Port | None) -> Measures:
     """Name -> (unit, measure of a contender; None stands for the direct connection)."""
     echo, flood = upstream
-    measures: dict[str, tuple[str, Callable[[Any], float]]] = {
+    measures: Measures = {
         "ping of 64 B": ("us", lambda c: ping_us(c.echo if c else echo)),
         "bulk": ("MB/s", lambda c: bulk_mb_s(c.flood if c else flood)),
         "accepts": ("/s", lambda c: accepts_per_s(c.echo if c else echo)),
         "requests, 50 connections": ("/s", lambda c: requests_per_s(c.echo if c else echo)),
         "requests, 500 connections": ("/s", lambda c: requests_per_s(c.echo if c else echo, 500)),
+        "ping every 2 ms": ("us", lambda c: ping_us(c.echo if c else echo, 1, 300, 0.002)),
+        "100 opened, then idle for 1 s": ("s", lambda c: idle_s(c.echo if c else echo)),
     }
     if redis is not None:
         measures["redis-benchmark -c 50"] = ("/s", lambda c: redis_per_s(c.redis if c else redis))
     return measures
 
 
-def measure(contenders: dict[str, Any], measures: dict[str, Any], repeats: int) -> dict[str, dict[str, list[float]]]:
-    """Row -> contender -> a value of each repeat."""
-    values: dict[str, dict[str, list[float]]] = {row: {name: [] for name in contenders} for row in measures}
+#: Row -> contender -> a value of each repeat.
+Values = dict[str, dict[str, list[float]]]
+
+
+def measure(contenders: dict[str, Any], measures: Measures, repeats: int) -> tuple[Values, Values]:
+    """The figures, and microseconds of processor time for each operation."""
+    values: Values = {row: {name: [] for name in contenders} for row in measures}
+    cpu: Values = {row: {name: [] for name in contenders if contenders[name] is not None} for row in measures}
     for repeat in range(repeats):
         order = list(contenders) if repeat % 2 == 0 else list(contenders)[::-1]
         for row, (_, function) in measures.items():
             for name in order:
-                values[row][name].append(function(contenders[name]))
-    return values
+                contender = contenders[name]
+                before = contender.cpu_us() if contender else 0.0
+                value, operations = function(contender)
+                values[row][name].append(value)
+                if contender:
+                    cpu[row][name].append((contender.cpu_us() - before) / operations)
+    return values, cpu
 
 
-def ratios(values: dict[str, dict[str, list[float]]]) -> dict[str, float]:
+def ratios(values: Values) -> dict[str, float]:
     """Ours to Toxiproxy's; of the ping, what each adds to a direct connection."""
     found = {}
     for row, by_name in values.items():
         direct, ours, theirs = by_name["direct"], by_name["embedded"], by_name["toxiproxy"]
+        if row in QUIET:
+            continue
         if row.startswith("ping"):
             pairs = [(o - d, t - d) for d, o, t in zip(direct, ours, theirs, strict=True)]
             found["added latency"] = statistics.median(o / t for o, t in pairs)
@@ -246,18 +288,21 @@ TARGETS = {
 }
 
 
-def start_all(stack: contextlib.ExitStack, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+def start_all(stack: contextlib.ExitStack) -> tuple[dict[str, Any], dict[str, Any]]:
     """The contenders by name, and the measures."""
     peer = stack.enter_context(process([sys.executable, "benchmarks/proxy_peer.py"]))
     echo, flood = map(int, first_line(peer).split())
-    code = f"from harness.commands.proxy import proxy_command; proxy_command('127.0.0.1', 0, uvloop={options.uvloop})"
-    ours = stack.enter_context(process([sys.executable, "-u", "-c", code]))
-    contenders: dict[str, Any] = {"direct": None, "embedded": Contender(first_line(ours).split()[-1], echo, flood)}
+    ours = stack.enter_context(process([sys.executable, "-m", "harness.cli", "proxy", "--port", "0"]))
+    contenders: dict[str, Any] = {
+        "direct": None,
+        "embedded": Contender(first_line(ours).split()[-1], ours.pid, echo, flood),
+    }
     if (binary := toxiproxy_binary()) is not None:
         port = free_port()
-        stack.enter_context(process([binary, "-port", str(port)], env={**os.environ, "LOG_LEVEL": "fatal"}))
+        command = [binary, "-port", str(port)]
+        theirs = stack.enter_context(process(command, env={**os.environ, "LOG_LEVEL": "fatal"}))
         wait_for(f"http://127.0.0.1:{port}")
-        contenders["toxiproxy"] = Contender(f"http://127.0.0.1:{port}", echo, flood)
+        contenders["toxiproxy"] = Contender(f"http://127.0.0.1:{port}", theirs.pid, echo, flood)
     redis = None
     if (store := shutil.which("redis-server")) and shutil.which("redis-benchmark"):
         redis = free_port()
@@ -269,33 +314,52 @@ def start_all(stack: contextlib.ExitStack, options: argparse.Namespace) -> tuple
     return contenders, rows((echo, flood), redis)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--uvloop", action="store_true", help="run the embedded proxy on uvloop")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        contenders, measures = start_all(stack, options)
-        values = measure(contenders, measures, options.repeats)
-        errors = {name: latency_errors_ms(c) for name, c in contenders.items() if c is not None}
-    found = ratios(values) if "toxiproxy" in contenders else {}
-    medians = {row: {n: statistics.median(v) for n, v in by_name.items()} for row, by_name in values.items()}
-    if options.json:
-        print(json.dumps({"medians": medians, "ratios": found, "latency_error_ms": errors}, indent=2))
-        return
-    print(f"{'':27}" + "".join(f"{name:>12}" for name in contenders))
-    for row, by_name in medians.items():
-        print(f"{row:20} {measures[row][0]:>6}" + "".join(f"{by_name[name]:12.1f}" for name in contenders))
-    for row, ratio in found.items():
+def medians(values: Values) -> dict[str, dict[str, float]]:
+    return {row: {name: statistics.median(each) for name, each in by_name.items()} for row, by_name in values.items()}
+
+
+def show(found: dict[str, Any], units: dict[str, str]) -> None:
+    """The tables."""
+    names = list(next(iter(found["medians"].values())))
+    print(f"{'':35}" + "".join(f"{name:>12}" for name in names))
+    for row, by_name in found["medians"].items():
+        if row not in QUIET:
+            print(f"{row:29}{units[row]:>6}" + "".join(f"{by_name[name]:12.1f}" for name in names))
+    print("\nprocessor time of the proxy for each (us)")
+    for row, by_name in found["cpu_us"].items():
+        what = "MB" if row == "bulk" else row
+        print(f"{what:35}{'':12}" + "".join(f"{by_name[name]:12.1f}" for name in names[1:]))
+    print()
+    for row, ratio in found["ratios"].items():
         word, target = TARGETS.get(row, ("", 0.0))
         met = "" if not word else f"  {word} {target}: {'yes' if (ratio <= target) == (word == 'at most') else 'NO'}"
         print(f"ratio to Toxiproxy: {row:27} {ratio:6.2f}{met}")
-    for name, error in errors.items():
+    for name, error in found["latency_error_ms"].items():
         print(
             f"latency toxic of 100 ms, 200 connections: {name:10} "
             + ", ".join(f"{what} {value:+.2f} ms" for what, value in error.items())
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        contenders, measures = start_all(stack)
+        values, cpu = measure(contenders, measures, options.repeats)
+        errors = {name: latency_errors_ms(c) for name, c in contenders.items() if c is not None}
+    found = {
+        "medians": medians(values),
+        "cpu_us": medians(cpu),
+        "ratios": ratios(values) if "toxiproxy" in contenders else {},
+        "latency_error_ms": errors,
+    }
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        show(found, {row: unit for row, (unit, _) in measures.items()})
 
 
 if __name__ == "__main__":

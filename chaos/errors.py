@@ -13,9 +13,10 @@ ChaosError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from chaos.spelling import nearest
 
 
 class ChaosError(Exception):
@@ -76,5 +77,5 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     >>> suggestion("tmep", ["temp", "dewp"])
     " Did you mean 'temp'?"
     """
-    near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(wrong, known)
+    return f" Did you mean {near!r}?" if near else ""

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -125,12 +126,10 @@ class Fault(BaseModel, ABC):
 
     def column_refs(self) -> Iterator[tuple[str, str, ColumnKind]]:
         """(parameter, column, what it must hold) of each column that the parameters name."""
-        for param, info in type(self).model_fields.items():
-            for mark in info.metadata:
-                if isinstance(mark, ColumnRef):
-                    value = getattr(self, param)
-                    for column in (value,) if isinstance(value, str) else value or ():
-                        yield param, column, mark.kind
+        for param, kind in _column_params(type(self)):
+            value = getattr(self, param)
+            for column in (value,) if isinstance(value, str) else value or ():
+                yield param, column, kind
 
     def check_columns(self, columns: Mapping[str, str]) -> list[Problem]:
         """What is wrong with the named columns, given the feed's ({name: type}); empty if nothing is."""
@@ -142,6 +141,13 @@ class Fault(BaseModel, ABC):
             elif kind is not ColumnKind.ANY and kind not in kinds_of_type(columns[column]):
                 problems.append(Problem(param, f"column {column!r} is {columns[column]}, expected a {kind}"))
         return problems
+
+
+@cache
+def _column_params(fault: type[Fault]) -> Sequence[tuple[str, ColumnKind]]:
+    """The parameters that name columns, and what those must hold."""
+    marked = [(param, mark) for param, info in fault.model_fields.items() for mark in info.metadata]
+    return [(param, mark.kind) for param, mark in marked if isinstance(mark, ColumnRef)]
 
 
 def kinds_of_type(type_name: str) -> frozenset[ColumnKind]:

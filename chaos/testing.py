@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["ModelDriver", "check_fault", "check_variant", "faults", "sample_table"]
+__all__ = ["ModelDriver", "check_fault", "check_variant", "faults", "parameter_values", "sample_table"]
 
 _BACKENDS = {"sim", "local", "compose"}
 _POINT_NAMES = {PointKind.LINK: "serving->store"}
@@ -229,7 +229,7 @@ def faults(fault_class: type[Fault]) -> SearchStrategy[Fault]:
     from hypothesis import strategies as st
     from pydantic import ValidationError
 
-    params = {name: _values(info.annotation, info.metadata) for name, info in fault_class.model_fields.items()}
+    params = {name: parameter_values(fault_class, name) for name in fault_class.model_fields}
     required = {n: s for n, s in params.items() if fault_class.model_fields[n].is_required()}
     optional = {n: s for n, s in params.items() if n not in required}
 
@@ -242,6 +242,12 @@ def faults(fault_class: type[Fault]) -> SearchStrategy[Fault]:
     made = st.fixed_dictionaries(required, optional=optional).map(make)
     example = fault_class(**fault_class.example[1])
     return st.one_of(made.map(lambda fault: fault or example), st.just(example))
+
+
+def parameter_values(fault_class: type[Fault], name: str) -> SearchStrategy[Any]:
+    """A Hypothesis strategy of values of one parameter, each valid by itself; columns are called a, b and c."""
+    info = fault_class.model_fields[name]
+    return _values(info.annotation, info.metadata)
 
 
 def _values(annotation: Any, marks: Sequence[Any]) -> SearchStrategy[Any]:

@@ -27,6 +27,20 @@ class _Commands(click.Group):
         return list(self.commands)
 
 
+class _Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A duration such as 90s or 1h30m, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from harness.scenario.durations import parse_duration
+
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pipequake")
 def cli() -> None:
@@ -37,8 +51,16 @@ def cli() -> None:
 
 
 @cli.command()
+def init() -> None:
+    """Write a configuration, two scenarios, tests and a CI workflow into the current folder; never over a file."""
+    from harness.commands.init import init_command
+
+    click.echo("\n".join(init_command(Path())))
+
+
+@cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--backend", default="sim", show_default=True, help="Where the target runs.")
+@click.option("--backend", metavar="NAME", help="Where the target runs. [default: sim]")
 @click.option(
     "--profile", "profiles", multiple=True, metavar="NAME", help="Maturity profile; may be repeated. [default: mature]"
 )
@@ -47,22 +69,34 @@ def cli() -> None:
 )
 @click.option("--seed", type=click.IntRange(0, 2**53 - 2), help="Seed of the run; wins over the scenarios' own.")
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that run at the same time."
+    "--repeats",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="Experiments a scenario, over seeds and phases of the injection: where intervals come from.",
 )
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
+    "--later", "shift_s", type=_Duration(), default="0s", help="Let all faults begin so much later (for reruns)."
 )
+@click.option(
+    "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
+)
+@click.option("--verbose", is_flag=True, help="Also say what each arm cost to run.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that run at the same time. [default: 1]")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
 @click.option("--check-determinism", is_flag=True, help="Run everything twice and compare the journals event by event.")
 def run(**options: Any) -> None:
     """Run scenarios and score them.
 
-    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake.
+    PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake. What is
+    not given is taken from the configuration (pipequake.toml, or [tool.pipequake] in pyproject.toml), if there is one.
     """
     from harness.commands.run import RunOptions, run_command
+    from harness.settings import find_settings
 
-    sys.exit(run_command(RunOptions(**options)))
+    sys.exit(run_command(RunOptions(**find_settings().over(options))))
 
 
 @cli.command()
@@ -103,23 +137,47 @@ def scenarios(paths: tuple[Path, ...], copy_to: Path | None) -> None:
 
 @cli.command()
 @click.argument("run_folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
-def score(run_folder: Path, as_json: bool) -> None:
+def score(run_folder: Path, rates: Path | None, as_json: bool) -> None:
     """Score a run again from its journal, and write its reports anew."""
     from harness.commands.score import score_command
 
-    sys.exit(score_command(run_folder, as_json=as_json))
+    sys.exit(score_command(run_folder, rates=rates, as_json=as_json))
 
 
 @cli.command()
+@click.argument("first", type=click.Path(path_type=Path), metavar="RUN_A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="[RUN_B]", required=False)
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Profile to compare; twice for another one on the second side. [default: all that both have]",
 )
-def recover(results: Path) -> None:
+@click.option("--json", "form", flag_value="json", help="Print as JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print as Markdown, for a pull request.")
+def compare(first: Path, second: Path | None, profiles: tuple[str, ...], form: str | None) -> None:
+    """Compare two runs, or two profiles of one run: what got better, what got worse, what is only noise.
+
+    Exit code 1 if anything got worse beyond noise, 3 if nothing can be told.
+    """
+    from harness.commands.compare import compare_command
+
+    sys.exit(compare_command(first, second, profiles, form=form or "terminal"))
+
+
+@cli.command()
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
+def recover(results: Path | None) -> None:
     """Take back what an interrupted run may have left, and finish its reports."""
     from harness.commands.recover import recover_command
+    from harness.settings import find_settings
 
-    sys.exit(recover_command(results))
+    sys.exit(recover_command(results or find_settings().results or Path("results")))
 
 
 @cli.command()
@@ -140,6 +198,77 @@ def stop(reason: str, clear: bool) -> None:
         click.echo(f"{file.path} removed: runs may start")
     else:
         click.echo("there was no stop file: runs may start")
+
+
+class _FileFirst(click.Group):
+    """A group whose first word may also be a file: then that is what is served."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["serve", *args])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Options before the file belong to what is served: `schedule --dry-run FILE`.
+        own = {"-h", "--help"}
+        return super().parse_args(ctx, ["serve", *args] if args and args[0][:1] == "-" and args[0] not in own else args)
+
+
+@cli.group(cls=_FileFirst)
+def schedule() -> None:
+    """Run scenarios again and again: `pipequake schedule FILE`, or export the schedule to another scheduler."""
+
+
+@schedule.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="List what is due next, and start nothing.")
+@click.option("--next", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many to list.")
+@click.option("--once", metavar="JOB", help="Run one job now, if its guards let it, and end.")
+@click.option("--release", is_flag=True, help="Let runs start again after the target was left dirty.")
+def serve(file: Path, dry_run: bool, count: int, once: str | None, release: bool) -> None:
+    """Serve a schedule until SIGTERM or SIGINT; a run that goes on is then reverted."""
+    from harness.commands import schedule as command
+
+    if dry_run:
+        sys.exit(command.upcoming_command(file, count))
+    if release:
+        sys.exit(command.release_command(file))
+    sys.exit(command.serve_command(file) if once is None else command.once_command(file, once))
+
+
+@schedule.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["cron", "github", "kubernetes", "systemd"]), required=True, help="For whom."
+)
+def export_schedule(file: Path, form: str) -> None:
+    """Write the schedule for another scheduler, which then calls `pipequake schedule FILE --once JOB`."""
+    from harness.commands.schedule import export_command
+
+    sys.exit(export_command(file, form))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control API listens.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8474, show_default=True, help="Its port; 0 takes a free one."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="JSON file of proxies to begin with, as for /populate.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53 - 2), default=0, show_default=True, help="Of toxicity, jitter and slices."
+)
+@click.option(
+    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Answer under this name too; may be repeated."
+)
+@click.option("--allow-remote", is_flag=True, help="Let the API and the proxies listen on any interface.")
+def proxy(**options: Any) -> None:
+    """Run the fault proxy alone, for any client of Toxiproxy.
+
+    It runs until it is interrupted. The control API is Toxiproxy's, with leases and evidence besides.
+    """
+    from harness.commands.proxy import ProxyOptions, proxy_command
+
+    sys.exit(proxy_command(ProxyOptions(**options)))
 
 
 @cli.command()

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from harness.scenario import ResolvedScenario, Scenario, resolve
+from harness.repeats import Repeat, repeats_of, shifted
+from harness.scenario import DEFAULT_SEED, ResolvedScenario, Scenario, resolve
 from harness.targets.base import Arm, Growth, Pace
 
-__all__ = ["grow", "plan_arms"]
+__all__ = ["grow", "plan_arms", "shift_of"]
 
 
 def plan_arms(
@@ -20,14 +21,20 @@ def plan_arms(
     backend: str,
     default_start: datetime,
     seed: int | None = None,
+    repeats: int = 1,
+    shift_s: float = 0.0,
 ) -> list[Arm]:
-    """Controls first, then treatments in the order of the profiles and scenarios.
+    """Controls first, then treatments in the order of the profiles, the scenarios and their repeats.
 
-    Scenarios that share profile, seed, start and pace share their controls, which are as long as the longest of them.
-    ``seed`` wins over the scenarios' own.
+    Treatments that share profile, seed, start and pace share their controls, which are as long as the longest of them.
+    ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
     """
-    resolved = [resolve(scenario, seed, start=default_start) for scenario in scenarios]
-    treatments = [_treatment(one, profile, backend) for profile in profiles for one in resolved]
+    treatments = [
+        _treatment(resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, backend)
+        for profile in profiles
+        for scenario in scenarios
+        for repeat in _repeats(scenario, seed, repeats)
+    ]
     controls: dict[str, Arm] = {}
     for arm in treatments:
         for control_id, control_seed in _controls_of(arm):
@@ -35,6 +42,14 @@ def plan_arms(
             control = replace(arm, arm_id=control_id, seed=control_seed, scenario=None, control=None, reference=())
             controls[control_id] = control if known is None else _longer(known, control)
     return [*controls.values(), *treatments]
+
+
+def shift_of(arm: Arm, scenarios: Sequence[Scenario]) -> float:
+    """By how much an arm's faults begin later than its scenario says, in seconds; 0 for a control."""
+    if arm.scenario is None:
+        return 0.0
+    as_written = next(scenario for scenario in scenarios if scenario.name == arm.scenario.name)
+    return arm.scenario.horizon_s - as_written.horizon_s
 
 
 def grow(arms: Sequence[Arm], journal_of: Callable[[str], Path], kept: Collection[str] = ()) -> list[Growth]:
@@ -49,11 +64,17 @@ def grow(arms: Sequence[Arm], journal_of: Callable[[str], Path], kept: Collectio
     return growths
 
 
-def _treatment(resolved: ResolvedScenario, profile: str, backend: str) -> Arm:
-    scenario = resolved.scenario
+def _repeats(scenario: Scenario, seed: int | None, count: int) -> Iterable[Repeat]:
+    own = DEFAULT_SEED if scenario.seed is None else scenario.seed
+    return repeats_of(scenario.name, own if seed is None else seed, count)
+
+
+def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend: str) -> Arm:
+    scenario = shifted(resolved, shift_s).scenario if shift_s else resolved.scenario
     assert scenario.start is not None
+    later = f"/later-{shift_s:g}s" if shift_s else ""
     arm = Arm(
-        arm_id=f"{scenario.name}/{profile}/seed-{resolved.seed}",
+        arm_id=f"{scenario.name}/{profile}/seed-{resolved.seed}{later}",
         profile=profile,
         backend=backend,
         seed=resolved.seed,

@@ -45,11 +45,19 @@ class RunFolder:
                 folder._lock = folder._try_to_lock()
                 return folder
         except OSError as error:
-            raise UsageError(
-                f"results cannot be written to {results} ({error.strerror or error}). "
-                "Choose another folder with --results."
-            ) from error
+            raise _unwritable(results, error) from error
         raise UsageError(f"{results} holds 999 runs of this second. Choose another folder with --results.")
+
+    @classmethod
+    def claim(cls, path: Path) -> RunFolder:
+        """A folder of this name for this process to write to. Raises `UsageError` if it can't be made."""
+        folder = cls(path)
+        try:
+            (path / "arms").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path.parent, error) from error
+        folder._lock = folder._try_to_lock()
+        return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -164,3 +172,9 @@ class RunFolder:
         draft.unlink(missing_ok=True)
         draft.symlink_to(self.path.name)
         draft.replace(link)
+
+
+def _unwritable(results: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"results cannot be written to {results} ({error.strerror or error}). Choose another folder with --results."
+    )

@@ -11,6 +11,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -35,11 +37,16 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An arm that ended: why, and what went wrong if anything did."""
+    """An arm that ended: why, what went wrong if anything did, and what it cost (seconds; 0 for one that was kept).
+
+    A branch costs what it took after it left its trunk.
+    """
 
     arm_id: str
     reason: str
     error: str | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
 
 
 def run_trunks(
@@ -131,7 +138,7 @@ def _begin(pids: SimpleQueue[int], ended: SimpleQueue[Done], tokens: Semaphore) 
 def _grow(growth: Growth) -> str | None:
     """One trunk with its branches; what went wrong with it."""
     assert _worker is not None
-    brancher = _Brancher(_worker)
+    brancher = _Brancher(_worker, _Meter())
     interrupt = Interrupt()
 
     def stop() -> None:
@@ -146,11 +153,22 @@ def _grow(growth: Growth) -> str | None:
         except Exception as failure:  # an arm that crashes is an event of the run, never its end
             reason, error = "error", f"{type(failure).__name__}: {failure}"
         if brancher.branch is not None:
-            brancher.leave(Done(brancher.branch.arm_id, reason, error))
+            brancher.leave(Done(brancher.branch.arm_id, reason, error, *brancher.meter.read()))
         if error is None and growth.to_end:
-            _worker.ended.put(Done(growth.control.arm_id, reason))
+            _worker.ended.put(Done(growth.control.arm_id, reason, None, *brancher.meter.read()))
         brancher.join()
         return error
+
+
+class _Meter:
+    """What this process has spent since it began to work on an arm."""
+
+    def __init__(self) -> None:
+        self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
+
+    def read(self) -> tuple[float, float]:
+        """CPU and wall-clock seconds."""
+        return time.process_time() - self._cpu_s, time.monotonic() - self._wall_s
 
 
 @dataclass(slots=True)
@@ -158,6 +176,7 @@ class _Brancher:
     """Forks branches off this process, as many at a time as there are tokens."""
 
     worker: _Worker
+    meter: _Meter
     children: dict[int, tuple[Arm, bool]] = field(default_factory=dict)
     branch: Arm | None = None
     _own_token: bool = False
@@ -169,7 +188,7 @@ class _Brancher:
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
-            self.branch, self._own_token, self.children = arm, own_token, {}
+            self.branch, self._own_token, self.children, self.meter = arm, own_token, {}, _Meter()
             _die_with_parent()
             return True
         self.children[pid] = (arm, own_token)
@@ -223,7 +242,13 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Within it, SIGINT and SIGTERM call ``act`` instead of ending the process."""
+    """Within it, SIGINT and SIGTERM call ``act`` instead of ending the process.
+
+    Signals are the main thread's: in another one this does nothing, and who started it has to interrupt it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def handle(number: int, frame: FrameType | None) -> None:
         act()

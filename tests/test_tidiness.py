@@ -50,7 +50,8 @@ def test_the_core_library_covers_every_family_twice_and_is_classified() -> None:
 
 
 def test_the_judge_and_the_reports_know_no_profile() -> None:
-    names = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in PROFILES))
+    # As a literal: only that could make a difference. In prose the columns of the comparison matrix have such names.
+    names = re.compile("|".join(rf"""(["']){re.escape(name)}(["'])""" for name in (*PROFILES, "basic", "world_class")))
     for package in ("scoring", "reports"):
         for path in (ROOT / "harness" / package).rglob("*.py"):
             assert not names.search(path.read_text()), path

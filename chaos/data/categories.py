@@ -16,12 +16,36 @@ from chaos.data.where import Scalar
 
 def another_of(values: pa.Array, items: Sequence[Scalar], victims: Victims, *, fault: str, param: str) -> pa.Array:
     """For each value another one of the items, each equally likely; null stays null."""
+    if pa.types.is_dictionary(values.type):
+        among = places(plain(values.dictionary), items, fault=fault, param=param)
+        if len(among) and among.min() >= 0:
+            return _another_word(values, items, among, victims, fault, param)
     found = places(values, items, fault=fault, param=param)
     chosen = found + 1 + victims.choices("category", len(items) - 1)
     chosen -= len(items) * (chosen >= len(items))
     if found.min(initial=0) < 0:
         chosen = np.where(found >= 0, chosen, victims.choices("any category", len(items)))
     return _item(values, items, chosen, fault, param)
+
+
+def _another_word(
+    values: pa.Array, items: Sequence[Scalar], among: I64, victims: Victims, fault: str, param: str
+) -> pa.Array:
+    """`another_of` for words that are all items, ``among`` of them at these places: looked up by word and draw."""
+    words, numbers = in_words(values.dictionary, typed(items, values.dictionary.type, fault=fault, param=param))
+    count = len(items) - 1
+    others = (among[:, np.newaxis] + 1 + np.arange(count)) % len(items)
+    table = numbers.to_numpy().astype(np.min_scalar_type(-len(words)))[others.ravel()]
+    given, mask = values.indices, None
+    if given.null_count:
+        given, mask = given.fill_null(0), given.is_null().to_numpy(zero_copy_only=False)
+    begins, given = np.arange(0, len(table), count), given.to_numpy()
+    chosen = np.empty(len(given), dtype=table.dtype)
+    for first, part in victims.parts():
+        place = part.choices("category", count)
+        place += begins.take(given[first : first + len(part)])
+        table.take(place, out=chosen[first : first + len(part)], mode="clip")  # without a buffer
+    return pa.DictionaryArray.from_arrays(pa.array(chosen, mask=mask), words)
 
 
 def next_of(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str) -> pa.Array:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from chaos.data.cells import naming
 from chaos.data.column_fault import CellFault, DrawnFault
 from chaos.data.keys import row_ids
-from chaos.data.ledger import CellsChanged, Corruption, together
+from chaos.data.ledger import Corruption, form_of, together
 from chaos.data.row_fault import RowFault
 from chaos.data.rows import I64, RowIds, select_many
 from chaos.data.source import Cells, TableCells
@@ -45,8 +43,9 @@ class Selection:
         """Draw for all the cell faults; the ``int`` with each is its seed."""
         selection = cls(first_row, cells.rows, carried, {}, {})
         groups: dict[_Naming, list[int]] = {}
+        known = set(cells.names())
         for i, (fault, _) in enumerate(faults):
-            if isinstance(fault, DrawnFault) and not fault.exact and set(fault.key) <= set(cells.names()):
+            if isinstance(fault, DrawnFault) and not fault.exact and known.issuperset(fault.key):
                 groups.setdefault((fault.key, fault.burst), []).append(i)
         found: dict[int, I64] = {}
         for (key, burst), members in groups.items():
@@ -119,19 +118,11 @@ def apply_cells(batch: Batch, done: Corruption) -> tuple[Batch, Corruption]:
     """The batch with the changes of a cell fault made, and the ledger fit for its revert."""
     table = batch.table
     steps = []
-    for step in done.steps:
-        assert isinstance(step, CellsChanged)
-        field = table.schema.field(step.column)
-        form = (field, _dictionary(table, step.column)) if pa.types.is_dictionary(field.type) else field
+    for step in done.cell_steps():
+        form = form_of(table.schema.field(step.column), table.column(step.column))
         steps.append(replace(step, form=form))
         table = step.redo(table)
     return batch.with_table(table), replace(done, steps=tuple(steps))
-
-
-def _dictionary(table: pa.Table, column: str) -> pa.Array:
-    from chaos.data.columns import whole
-
-    return whole(table, column).dictionary
 
 
 def _apply_rows(batch: Batch, done: Corruption, ids: RowIds) -> tuple[Batch, Corruption]:

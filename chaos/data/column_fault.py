@@ -163,10 +163,11 @@ def require(fault: PayloadFault, cells: Cells) -> None:
     """Raises `InvalidFault` if the cells lack a column that the fault names, or hold another type there."""
     from chaos.gateway.column_types import type_name
 
-    names = cells.names()
     refs = list(fault.column_refs())
-    wanted = {column for _, column, kind in refs if kind is not ColumnKind.ANY}
-    types = {name: type_name(cells.type_of(name)) if name in wanted else "" for name in names}
+    types = dict.fromkeys(cells.names(), "")
+    for _, column, kind in refs:
+        if kind is not ColumnKind.ANY and column in types:
+            types[column] = type_name(cells.type_of(column))
     problems = fault.check_columns(types)
     if not problems:  # a manifest calls times text as well, since they travel as text; these are the real types
         problems = [

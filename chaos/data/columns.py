@@ -43,15 +43,15 @@ def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
     first = begin = 0
     for chunk in column.chunks:
         stop = int(np.searchsorted(rows, first + len(chunk)))
-        taken.append(chunk.take(pa.array(rows[begin:stop] - first)))
+        taken.append(pc.take(chunk, pa.array(rows[begin:stop] - first), boundscheck=False))
         first, begin = first + len(chunk), stop
     return pa.concat_arrays(taken)
 
 
-def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.Array:
-    """`scattered` on a column in chunks, which become one on the way."""
-    if column.num_chunks < 2 or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return scattered(joined(column), rows, values)
+def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.ChunkedArray:
+    """`scattered` on a column in chunks; those of a column of text stay, others become one."""
+    if not len(rows) or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return pa.chunked_array([scattered(joined(column), rows, values)])
     from chaos.data.text_scatter import scattered_text
 
     return scattered_text(column.chunks, rows, values)
@@ -116,7 +116,7 @@ def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         from chaos.data.text_scatter import scattered_text
 
-        return scattered_text([array], rows, values)
+        return scattered_text([array], rows, values).chunk(0)
     order = np.arange(len(array))
     order[rows] = np.arange(len(array), len(array) + len(rows))
     return pa.concat_arrays([array, values]).take(pa.array(order))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -11,8 +10,9 @@ import pyarrow as pa
 
 from chaos.data.adapters import Adapter, adapter_of
 from chaos.data.chain import Selection
-from chaos.data.column_fault import CellFault, DrawnFault, require
-from chaos.data.columns import joined, plain, whole
+from chaos.data.column_fault import CellFault, require
+from chaos.data.columns import joined, whole
+from chaos.data.frame_cells import FrameCells, mixed
 from chaos.data.ledger import (
     CellsChanged,
     ColumnDropped,
@@ -82,89 +82,51 @@ def corrupt(frame: F, *faults: str | FeedFault, seed: int, first_row: int = 0, *
         stop = start + 1
         while stop < len(made) and isinstance(made[stop - 1], CellFault):
             stop += 1
-        run = made[start:stop]
-        for fault in run:
-            _require_once(fault, list(adapter.names(out)))
-        selection = Selection.of([(f, seed) for f in run], FrameCells(adapter, out, run[0].name), first_row, carried)
-        for i, fault in enumerate(run):
-            out, done, carried = _one(adapter, out, fault, seed, first_row, selection, i)
-            ledgers.append(done)
+        out, done, carried = _run(adapter, out, made[start:stop], seed, first_row, carried)
+        ledgers += done
         start = stop
     ledger = ledgers[0] if len(ledgers) == 1 else together(ledgers, adapter.rows(frame))
     return Corrupted(out, ledger)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameCells:
-    """The cells of a frame of any kind."""
+def _run(
+    adapter: Adapter, frame: Any, faults: Sequence[FeedFault], seed: int, first_row: int, carried: RowIds | None
+) -> tuple[Any, list[Corruption], RowIds | None]:
+    """Some faults of which only the last may change which rows and columns there are.
 
-    adapter: Adapter
-    frame: Any
-    fault: str
-
-    @property
-    def rows(self) -> int:
-        """How many rows."""
-        return self.adapter.rows(self.frame)
-
-    def names(self) -> Sequence[str]:
-        """The columns, in order."""
-        return self.adapter.names(self.frame)
-
-    def type_of(self, column: str) -> pa.DataType:
-        """The type of a column's values; raises `InvalidFault` if they have no common one."""
-        with _one_type(column, self.fault):
-            return self.adapter.type_of(self.frame, column)
-
-    def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
-        """The values at some rows, ascending; with their dictionary only if that is asked for."""
-        with _one_type(column, self.fault):
-            values = self.adapter.gather(self.frame, column, rows)
-        return values if dictionaries else plain(values)
-
-    def whole(self, column: str) -> pa.Array:
-        """All values of a column."""
-        with _one_type(column, self.fault):
-            return plain(self.adapter.gather(self.frame, column, None))
+    The new frame, what each did, and the names of the rows if they are no longer positions.
+    """
+    cells = FrameCells(adapter, frame, faults[0].name)
+    for fault in faults:
+        _require_once(fault, cells.names())
+    selection = Selection.of([(fault, seed) for fault in faults], cells, first_row, carried)
+    ledgers = []
+    for place, fault in enumerate(faults):
+        cells.fault = fault.name
+        candidates = selection.found.get(place)
+        if isinstance(fault, CellFault):
+            require(fault, cells)
+            done = fault.diff(cells, selection.named(cells, fault.key), seed=seed, candidates=candidates)
+            ledgers.append(replace(done, steps=tuple(map(cells.change, done.cell_steps()))))
+        elif isinstance(fault, RowFault):
+            require(fault, cells)
+            done = fault.moves(cells, selection.named(cells, fault.key), seed=seed, candidates=candidates)
+            out, done, order = _moved(adapter, cells.frame(), done)
+            carried = carried if order is None else moved_ids(selection.named(cells, ()), order)
+            return out, [*ledgers, done], carried
+        else:
+            out, done = _whole_table(adapter, cells.frame(), fault, seed, first_row)
+            return out, [*ledgers, done], carried
+    return cells.frame(), ledgers, carried
 
 
-@contextmanager
-def _one_type(column: str, fault: str) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        problem = Problem("column", f"the values of {column!r} are not of one type: {error}")
-        raise InvalidFault(fault, [problem]) from None
-
-
-def _one(
-    adapter: Adapter, frame: Any, fault: FeedFault, seed: int, first_row: int, selection: Selection, place: int
-) -> tuple[Any, Corruption, RowIds | None]:
-    """One fault of a run: the new frame, what was done, and the names of its rows if they are no longer positions."""
-    cells = FrameCells(adapter, frame, fault.name)
-    carried = selection.carried
-    if not isinstance(fault, DrawnFault):
-        out, done = _whole_table(adapter, frame, fault, seed, first_row)
-        return out, done, carried
-    require(fault, cells)
-    ids = selection.named(cells, fault.key)
-    candidates = selection.found.get(place)
-    if isinstance(fault, CellFault):
-        done = fault.diff(cells, ids, seed=seed, candidates=candidates)
-        steps: list[Step] = []
-        for step in done.steps:
-            assert isinstance(step, CellsChanged)
-            steps.append(replace(step, form=adapter.form(frame, step.column)))
-            frame = adapter.scatter(frame, step.column, step.rows, step.values)
-        return frame, replace(done, steps=tuple(steps)), carried
-    assert isinstance(fault, RowFault)
-    done = fault.moves(cells, ids, seed=seed, candidates=candidates)
+def _moved(adapter: Adapter, frame: Any, done: Corruption) -> tuple[Any, Corruption, I64 | None]:
+    """The frame with its rows moved, the ledger fit for its revert, and the order that the rows were taken in."""
     for step in done.steps:
         assert isinstance(step, RowsTaken)
         kept = replace(step, originals=adapter.take_rows(frame, step.removed))
-        carried = moved_ids(selection.named(cells, ()), step.order)
-        return adapter.take_rows(frame, step.order), replace(done, steps=(kept,)), carried
-    return frame, done, carried
+        return adapter.take_rows(frame, step.order), replace(done, steps=(kept,)), step.order
+    return frame, done, None
 
 
 def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, first_row: int) -> tuple[Any, Corruption]:
@@ -174,8 +136,7 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     try:
         table = adapter.take(frame, names if fault.reshapes else wanted or names)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        problem = Problem("column", f"the values of {', '.join(wanted)} are not of one type: {error}")
-        raise InvalidFault(fault.name, [problem]) from None
+        raise mixed(fault.name, ", ".join(wanted), error) from None
     batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
     done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)
     out = frame
@@ -196,7 +157,9 @@ def revert(frame: F, ledger: Corruption) -> F:
 
 def _undo(adapter: Adapter, frame: Any, step: Step) -> Any:
     if isinstance(step, CellsChanged):
-        return adapter.scatter(frame, step.column, step.rows, step.originals, step.form)
+        column = adapter.column(frame, step.column)
+        restored = adapter.scattered(column, step.rows, step.originals, step.form)
+        return adapter.put(frame, {step.column: restored})
     if isinstance(step, RowsTaken):
         return adapter.put_back(frame, step.originals, step.inverse())
     if isinstance(step, ColumnRenamed):
@@ -218,7 +181,7 @@ def make_fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
     return made
 
 
-def _require_once(fault: FeedFault, names: list[Any]) -> None:
+def _require_once(fault: FeedFault, names: Sequence[Any]) -> None:
     """Raises `InvalidFault` if a column that the fault names is missing, or is there more than once."""
     problems = []
     for param, column, _ in fault.column_refs():
@@ -241,7 +204,8 @@ def _in_frame(step: Step, names: list[Any], frame: Any) -> Step:
 
 def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -> Any:
     if isinstance(step, CellsChanged):
-        return adapter.scatter(frame, step.column, step.rows, step.values)
+        changed = adapter.scattered(adapter.column(frame, step.column), step.rows, step.values)
+        return adapter.put(frame, {step.column: changed})
     if isinstance(step, RowsTaken):
         return adapter.take_rows(frame, step.order)
     if isinstance(step, TableReplaced):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import Flags, replaced, scattered, scattered_over, whole
+from chaos.data.columns import Flags, joined, replaced, scattered_over
 from chaos.data.rows import I64
 
 
@@ -33,16 +33,24 @@ class CellsChanged:
 
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with the old values."""
-        array = scattered(whole(table, self.column), self.rows, self.originals)
-        field = table.schema.field(self.column)
-        if isinstance(self.form, pa.Field):
-            field = self.form
-        elif isinstance(self.form, tuple):
-            field, words = self.form
-            # Words that the fault brought in stand behind the old ones, and nothing points there any more.
-            indices = array.indices.cast(field.type.index_type)
-            array = pa.DictionaryArray.from_arrays(indices, words, ordered=field.type.ordered)
-        return table.set_column(table.schema.get_field_index(self.column), field, array)
+        column = scattered_over(table.column(self.column), self.rows, self.originals)
+        field, column = in_form(self.form or table.schema.field(self.column), column)
+        return table.set_column(table.schema.get_field_index(self.column), field, column)
+
+
+def form_of(field: pa.Field, column: pa.ChunkedArray) -> Any:
+    """What restores an Arrow column exactly, besides its values: its field, and its dictionary if it has one."""
+    return (field, joined(column).dictionary) if pa.types.is_dictionary(field.type) else field
+
+
+def in_form(form: Any, column: pa.ChunkedArray) -> tuple[pa.Field, pa.ChunkedArray]:
+    """The values in the form that `form_of` told of: with the field, and in the words, that they had."""
+    if isinstance(form, pa.Field):
+        return form, column
+    field, words = form
+    # Words that a fault brought in stand behind the old ones, and nothing points there any more.
+    indices = joined(column).indices.cast(field.type.index_type)
+    return field, pa.chunked_array([pa.DictionaryArray.from_arrays(indices, words, ordered=field.type.ordered)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,10 @@ class Corruption:
     def effective(self) -> bool:
         """Whether the table is any different."""
         return bool(self.steps)
+
+    def cell_steps(self) -> Sequence[CellsChanged]:
+        """The steps that changed single cells."""
+        return [step for step in self.steps if isinstance(step, CellsChanged)]
 
     def mask_rows(self) -> Flags:
         """One flag a row of the result: a cell of it has another value, or it is a copy or out of place."""

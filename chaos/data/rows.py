@@ -45,7 +45,9 @@ class Positions:
 
     def at(self, rows: I64) -> U64:
         """The ids of some rows."""
-        return rows.astype(np.uint64) + np.uint64(self.start & MASK)
+        ids = rows.astype(np.uint64)
+        ids += np.uint64(self.start & MASK)
+        return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ def draws_at(key: int, rows: RowIds, positions: I64) -> U64:
     """64 good random bits for each of some rows, for what happens to them; independent of the selection."""
     out = np.empty(len(positions), dtype=np.uint64)
     for offset in range(0, len(out), BLOCK):
-        block = np.multiply(rows.at(positions[offset : offset + BLOCK]), GAMMA, out=out[offset : offset + BLOCK])
+        block = out[offset : offset + BLOCK]
+        np.multiply(rows.at(positions[offset : offset + BLOCK]), GAMMA, out=block)
         block += np.uint64(key & MASK)
         splitmix64(block)
     return out

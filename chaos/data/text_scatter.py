@@ -1,6 +1,7 @@
 """`chaos.data.columns.scattered` for text: other texts at some rows, of the same length or not.
 
-The chunks of a column are copied into one, in memory from Arrow's pool, and the copy is written to.
+Every chunk of a column in which a text changes is written anew, once, and the others are shared. What lies between two
+changed texts is copied as one piece.
 """
 
 from __future__ import annotations
@@ -20,30 +21,36 @@ Bytes = NDArray[np.uint8]
 #: Offsets, of the width that the type has.
 Offsets = NDArray[Any]
 
-#: Bytes written (about), and offsets moved, at a time: what is made on the way stays in the L2 cache.
-_BYTES, _OFFSETS = 1 << 15, 1 << 15
+#: Offsets moved at a time: what is made on the way stays in the L2 cache.
+_OFFSETS = 1 << 15
+#: Chunks of fewer rows than this on average are made one first.
+_SMALL = 1 << 12
 
 
-def scattered_text(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> pa.Array:
-    """The chunks as one array, with ``values`` at these rows, ascending.
+def scattered_text(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> pa.ChunkedArray:
+    """The chunks with ``values`` at these rows, ascending.
 
     >>> scattered_text([pa.array(["a", "b"]), pa.array(["c"])], np.array([0, 2]), pa.array(["x", "yz"])).to_pylist()
     ['x', 'b', 'yz']
     """
-    validity = _validity(chunks, rows, values)
-    if values.null_count:
-        values = pc.fill_null(values, "")
-    new, ends = _bytes(values), _offsets(values)
-    data, offsets = _copied(chunks, new)
-    begins, lengths = offsets.take(rows), np.diff(ends)
-    growth = lengths - (offsets.take(rows + 1) - begins)
-    buffer = pa.py_buffer(data)
-    if growth.any():
-        buffer = _exchanged(buffer, offsets, rows, ends)
-        _move(offsets, rows, growth)
-    else:
-        _overwrite(data, begins, new, lengths)
-    return pa.Array.from_buffers(chunks[0].type, len(offsets) - 1, [validity, pa.py_buffer(offsets), buffer])
+    total = sum(map(len, chunks))
+    if len(chunks) > 1 and total < _SMALL * len(chunks):
+        chunks = [pa.concat_arrays(chunks)]
+    filled = pc.fill_null(values, "") if values.null_count else values
+    new, ends = _bytes(filled), _offsets(filled)
+    ends = ends - ends[0]
+    out = []
+    first = begin = 0
+    for chunk in chunks:
+        stop = int(np.searchsorted(rows, first + len(chunk)))
+        if stop > begin:
+            own = rows[begin:stop] - first
+            validity = _validity(chunk, own, values.slice(begin, stop - begin))
+            out.append(_exchanged(chunk, own, new, ends[begin : stop + 1], validity))
+        else:
+            out.append(chunk)
+        first, begin = first + len(chunk), stop
+    return pa.chunked_array(out, chunks[0].type)
 
 
 def _offsets(array: pa.Array) -> Offsets:
@@ -60,78 +67,66 @@ def _bytes(array: pa.Array) -> Bytes:
     return np.frombuffer(buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
 
 
-def _copied(chunks: Sequence[pa.Array], more: Bytes) -> tuple[Bytes, Offsets]:
-    """The bytes of all chunks and some more behind them, and where each text of the chunks begins and ends.
-
-    Both may be written to.
-    """
-    parts = [*(_bytes(chunk) for chunk in chunks), more]
-    data: Bytes = _allocated(sum(len(part) for part in parts), np.dtype(np.uint8))
-    np.concatenate(parts, out=data)
-    offsets = _allocated(sum(len(chunk) for chunk in chunks) + 1, _offsets(chunks[0]).dtype)
-    offsets[0] = begin = row = 0
-    for chunk in chunks:
-        own = _offsets(chunk)
-        np.add(own[1:], begin - own[0], out=offsets[row + 1 : row + len(own)])
-        begin += own[-1] - own[0]
-        row += len(chunk)
-    return data, offsets
-
-
-def _allocated(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize), dtype=dtype)
-
-
-def _validity(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> pa.Buffer | None:
-    if not (values.null_count or any(chunk.null_count for chunk in chunks)):
+def _validity(chunk: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
+    if not (values.null_count or chunk.null_count):
         return None
-    bits = np.concatenate([valid(chunk) for chunk in chunks])
+    bits = valid(chunk).copy()
     bits[rows] = valid(values)
     return pa.py_buffer(np.packbits(bits, bitorder="little"))
 
 
-def _overwrite(data: Bytes, begins: Offsets, new: Bytes, lengths: Offsets) -> None:
-    """Write the new texts over those that begin at ``begins`` and are as long."""
-    done = 0
-    texts = max(_BYTES * len(begins) // max(len(new), 1), 1)
-    for first in range(0, len(begins), texts):
-        count = lengths[first : first + texts]
-        ends = np.cumsum(count, dtype=np.int64)
-        places = np.repeat(begins[first : first + texts] - (ends - count), count)
-        places += np.arange(len(places))
-        data[places] = new[done : done + len(places)]
-        done += len(places)
-
-
-def _exchanged(data: pa.Buffer, offsets: Offsets, rows: I64, ends: Offsets) -> pa.Buffer:
-    """The bytes with the new texts, which stand behind the data proper, at these rows.
-
-    What lies between two of them is copied as one piece.
-    """
-    binary = pa.large_binary() if offsets.dtype == np.int64 else pa.binary()
+def _exchanged(chunk: pa.Array, rows: I64, new: Bytes, ends: Offsets, validity: pa.Buffer | None) -> pa.Array:
+    """The chunk with the texts that lie between ``ends`` in ``new`` at these rows."""
+    old = _offsets(chunk)
+    begins, stops = old.take(rows), old.take(rows + 1)
+    growth = np.diff(ends)
+    growth -= stops
+    growth += begins
+    # Pieces: what stays and what goes take turns, beginning and ending with what stays.
     count = 2 * len(rows) + 1
-    bounds = np.empty(count + len(ends), dtype=offsets.dtype)
-    bounds[0], bounds[1:count:2], bounds[2:count:2] = 0, offsets.take(rows), offsets.take(rows + 1)
-    np.add(ends, offsets[-1] - ends[0], out=bounds[count:])
-    pieces = pa.Array.from_buffers(binary, len(bounds) - 1, [None, pa.py_buffer(bounds), data])
-    order = np.arange(count)
-    order[1::2] = np.arange(count, len(pieces))
-    return pieces.take(pa.array(order)).buffers()[2]
+    bounds = _allocated(count + 1, old.dtype)
+    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = old[0], begins, stops, old[-1]
+    doubled = _allocated(count + 1, ends.dtype)
+    doubled[::2] = doubled[1::2] = ends
+    data = pc.if_else(_every_other(count), _pieces(doubled, new), _pieces(bounds, _buffer(chunk)))
+    offsets = _moved(old, rows, growth) if growth.any() or old[0] else old
+    return pa.Array.from_buffers(chunk.type, len(chunk), [validity, pa.py_buffer(offsets), data.buffers()[2]])
 
 
-def _move(offsets: Offsets, rows: I64, growth: Offsets) -> None:
-    """Move the offsets as far as the texts at these rows, ascending, have grown."""
-    ends = offsets[1:]
-    shift = np.empty(min(_OFFSETS, len(ends)), dtype=offsets.dtype)
-    cuts = np.searchsorted(rows, np.arange(0, len(ends) + _OFFSETS, _OFFSETS)).tolist()
-    total = 0
-    for place, first in enumerate(range(0, len(ends), _OFFSETS)):
-        own = ends[first : first + _OFFSETS]
-        block = shift[: len(own)]
+def _allocated(count: int, dtype: np.dtype[Any]) -> Offsets:
+    """An array in memory from Arrow's pool, which keeps what was freed: fresh pages cost more than the work on them."""
+    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize), dtype=dtype)
+
+
+def _buffer(chunk: pa.Array) -> pa.Buffer:
+    return chunk.buffers()[2] or pa.py_buffer(b"")
+
+
+def _pieces(bounds: Offsets, data: Bytes | pa.Buffer) -> pa.Array:
+    kind = pa.large_binary() if bounds.dtype == np.int64 else pa.binary()
+    return pa.Array.from_buffers(kind, len(bounds) - 1, [None, pa.py_buffer(bounds), pa.py_buffer(data)])
+
+
+def _every_other(count: int) -> pa.Array:
+    """Flags that are set at 1, 3, 5, ..."""
+    bits = np.full(count // 8 + 1, 0b10101010, dtype=np.uint8)
+    return pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(bits)])
+
+
+def _moved(offsets: Offsets, rows: I64, growth: Offsets) -> Offsets:
+    """The offsets, from 0, moved as far as the texts at these rows, ascending, have grown."""
+    out = _allocated(len(offsets), offsets.dtype)
+    out[0], old, new = 0, offsets[1:], out[1:]
+    shift = np.empty(min(_OFFSETS, len(old)), dtype=offsets.dtype)
+    cuts = np.searchsorted(rows, np.arange(0, len(old) + _OFFSETS, _OFFSETS)).tolist()
+    total = -offsets[0]
+    for place, first in enumerate(range(0, len(old), _OFFSETS)):
+        block = shift[: min(_OFFSETS, len(old) - first)]
         block.fill(0)
         hit = slice(cuts[place], cuts[place + 1])
         block[rows[hit] - first] = growth[hit]
         block[0] += total
         np.cumsum(block, out=block)
         total = block[-1]
-        own += block
+        np.add(old[first : first + _OFFSETS], block, out=new[first : first + _OFFSETS])
+    return out

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from chaos.data.row_hash import U64
@@ -39,8 +40,8 @@ _NEXT = _next_keys()
 #: How many bytes a character has that begins with a byte.
 _WIDTHS = np.repeat(np.array([1, 2, 3, 4], dtype=np.int64), [0xC0, 0x20, 0x10, 0x10])
 
-#: Bytes edited at a time, about: what is made on the way stays in the L2 cache.
-_BYTES = 1 << 16
+#: Bytes (about) and texts edited at a time: what is made on the way stays in the cache, and needs no fresh memory.
+_BYTES, _TEXTS = 1 << 17, 1 << 13
 
 
 def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
@@ -54,9 +55,9 @@ def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
     """
     places = np.array([KINDS.index(kind) for kind in kinds], dtype=np.int8)
     size = raw(array)[0].size
-    if size <= _BYTES:
+    if size <= _BYTES and len(array) <= _TEXTS:
         return _typo(array, bits, places)
-    texts = max(_BYTES * len(array) // size, 1)
+    texts = min(max(_BYTES * len(array) // max(size, 1), 1), _TEXTS)
     parts = [_typo(array.slice(i, texts), bits[i : i + texts], places) for i in range(0, len(array), texts)]
     return pa.concat_arrays(parts)
 
@@ -70,7 +71,10 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
     where += starts
     chosen: NDArray[np.int8] | None = None
     if len(kinds) > 1 or kinds[0] != _NEIGHBOUR:
-        chosen = kinds[((bits & np.uint64(0xFFFF)) * np.uint64(len(kinds)) >> np.uint64(16)).view(np.int64)]
+        drawn = bits & np.uint64(0xFFFF)
+        drawn *= np.uint64(len(kinds))
+        drawn >>= np.uint64(16)
+        chosen = kinds.take(drawn.view(np.int64))
     if not lengths.all():
         filled = lengths > 0
         where, starts, lengths = where[filled], starts[filled], lengths[filled]
@@ -95,14 +99,17 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
 def _begins(data: Bytes, places: I64) -> I64:
     """Where the characters that some bytes belong to begin."""
     for _ in range(3):  # a character has three more bytes than its first, at most
-        places = places - ((data[places] & 0xC0) == 0x80)
+        within = (data.take(places) & 0xC0) == 0x80
+        if not within.any():
+            break
+        places = places - within
     return places
 
 
 def _neighbours(new: Bytes, at: I64) -> None:
     """Put the character that a slip of the finger gives in place of each that begins at one of these places."""
-    last = at + _WIDTHS[new[at]] - 1
-    new[last] = _NEXT[new[last]]
+    last = at + _WIDTHS.take(new.take(at)) - 1
+    new[last] = _NEXT.take(new.take(last))
 
 
 def _edited(new: Bytes, data: Bytes, starts: I64, lengths: I64, where: I64, chosen: NDArray[np.int8]) -> I64:
@@ -110,31 +117,40 @@ def _edited(new: Bytes, data: Bytes, starts: I64, lengths: I64, where: I64, chos
 
     A text's character that begins at ``where`` gets the kind of error that was chosen for it.
     """
-    wide = _WIDTHS[data[where]]
-    chosen[_WIDTHS[data[starts]] >= lengths] = _NEIGHBOUR  # there is but one character
+    wide = _WIDTHS.take(data.take(where))
+    if lengths.min() <= _WIDTHS[-1]:
+        chosen[_WIDTHS.take(data.take(starts)) >= lengths] = _NEIGHBOUR  # there is but one character
     exchange = np.flatnonzero(chosen == _EXCHANGE)
-    first = where[exchange]
-    last = first + wide[exchange] >= (starts + lengths)[exchange]
-    first[last] = _begins(data, first[last] - 1)
+    first = where.take(exchange)
+    last = np.flatnonzero(first + wide.take(exchange) >= (starts + lengths).take(exchange))
+    first[last] = _begins(data, first.take(last) - 1)
     same = _exchange(new, data, first)
     chosen[exchange[same]] = _NEIGHBOUR
-    _neighbours(new, where[chosen == _NEIGHBOUR])
-    growth: I64 = _GROWTH[chosen]
+    _neighbours(new, where.take(np.flatnonzero(chosen == _NEIGHBOUR)))
+    growth: I64 = _GROWTH.take(chosen)
     growth *= wide
     return growth
 
 
 def _exchange(new: Bytes, data: Bytes, first: I64) -> NDArray[np.bool_]:
     """Let the characters that begin at these places and those behind them change places; which are the same ones."""
-    one = _WIDTHS[data[first]]
-    both = one + _WIDTHS[data[first + one]]
-    if both.max(initial=0) <= 2:
-        before, after = data[first], data[first + 1]
-        new[first], new[first + 1] = after, before
-        return np.asarray(before == after)
+    before = data.take(first)
+    one = _WIDTHS.take(before)
+    after = data.take(first + one)
+    both = one + _WIDTHS.take(after)
+    new[first], new[first + 1] = after, before
+    same: NDArray[np.bool_] = before == after
+    longer = np.flatnonzero(both > 2)
+    if len(longer):
+        same[longer] = _exchange_longer(new, data, first.take(longer), one.take(longer), both.take(longer))
+    return same
+
+
+def _exchange_longer(new: Bytes, data: Bytes, first: I64, one: I64, both: I64) -> NDArray[np.bool_]:
+    """`_exchange` for two characters of ``both`` bytes together, of which the first has ``one``."""
     same = np.ones(len(first), dtype=bool)
     for k in range(both.max()):
-        own = np.flatnonzero(both > k) if k > 1 else slice(None)
+        own = np.flatnonzero(both > k) if k > 2 else slice(None)
         to = first[own] + k
         given = data[first[own] + (one[own] + k) % both[own]]
         new[to] = given
@@ -144,12 +160,13 @@ def _exchange(new: Bytes, data: Bytes, first: I64) -> NDArray[np.bool_]:
 
 def _resized(data: Bytes, at: I64, growth: I64) -> Bytes:
     """The bytes with the characters at some places, which ascend, left out or twice, as they grow."""
-    shift = np.cumsum(growth)
-    step = np.ones(len(data) + int(shift[-1]) + 1, dtype=np.int64)
-    step[0] = 0
-    double, omit = growth > 0, growth < 0
-    # Behind a doubled character the same bytes come again; in place of one left out come those behind it.
-    step[(at + shift)[double]] -= growth[double]
-    # Two of these may fall on one place: the last character of a text and the first of the next.
-    np.add.at(step, (at + shift - growth)[omit], -growth[omit])
-    return np.asarray(data.take(np.cumsum(step, out=step)[:-1]))
+    moved = np.flatnonzero(growth)
+    at, growth = at.take(moved), growth.take(moved)
+    # Pieces: what stays as it is, and such characters, take turns.
+    bounds = np.empty(2 * len(at) + 2, dtype=np.int32)
+    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = 0, at, at + np.abs(growth), len(data)
+    times = np.ones(len(bounds) - 1, dtype=np.int64)
+    times[1::2] += np.sign(growth)
+    pieces = pa.Array.from_buffers(pa.binary(), len(times), [None, pa.py_buffer(bounds), pa.py_buffer(data)])
+    out = pc.take(pieces, pa.array(np.repeat(np.arange(len(times)), times)), boundscheck=False)
+    return np.frombuffer(out.buffers()[2], dtype=np.uint8)

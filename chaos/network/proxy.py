@@ -20,18 +20,19 @@ from chaos.rng import uniform
 #: Connections taken in one go, before others have their turn.
 _BURST = 32
 #: How long open connections are changed or closed in one go. Some hundreds fit in; what is left follows at once.
-_SWEEP_S = 0.005
+_SWEEP_S = 0.002
 #: How long a proxy that ran out of descriptors waits before it tries again.
 _RETRY_S = 0.05
 
 
 @dataclass(slots=True)
 class Plant:
-    """What all proxies of a server share: the loop, the seed, and limits on memory and connections."""
+    """What all proxies of a server share: the loop, the seed, and limits on memory, connections and addresses."""
 
     reactor: Reactor
     seed: int
     connections_max: int
+    loopback_only: bool = True
     connections: int = 0
     budget: Budget = field(default_factory=Budget)
     full: dict[Proxy, None] = field(default_factory=dict)  # proxies that wait for a place

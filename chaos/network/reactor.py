@@ -31,8 +31,9 @@ _SLICE_S = 0.003
 _EARLY_S = 0.0012
 #: How long to linger for more after sockets were ready: an answer comes sooner than the loop could go round.
 _LINGER_S = 0.001
-#: How often to look again before sleeping: to be woken costs more than some empty looks.
-_LOOKS = 32
+#: For how long of that to look again and again instead of sleeping, since to be woken costs more than some empty looks:
+#: longer while it pays, hardly at all while it doesn't, so that sparse traffic costs no processor time.
+_SPIN_MIN_S, _SPIN_MAX_S = 0.0000125, 0.0002
 #: The finest wait worth making.
 _EXACT_S = 0.00002
 #: What a handler may read into: one buffer for all, since nothing is kept in it between two calls.
@@ -67,6 +68,7 @@ class Reactor:
         self._cancelled = 0
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = math.inf
+        self._spin_s = _SPIN_MIN_S
         loop.add_reader(self._poller.fileno(), self._run)
 
     def close(self) -> None:
@@ -145,12 +147,20 @@ class Reactor:
             self._arm()
 
     def _linger(self) -> list[tuple[int, int]]:
-        """What is ready within a millisecond."""
-        poll = self._poller.poll
-        for _ in range(_LOOKS):
-            if ready := poll(0, _BATCH):
-                return ready
-        return poll(_LINGER_S, _BATCH)
+        """What is ready within a millisecond: at first it is looked for, then waited for."""
+        poll, now = self._poller.poll, self.now
+        start = now()
+        spin_until = start + self._spin_s
+        ready = poll(0, _BATCH)
+        while not ready and now() < spin_until:
+            ready = poll(0, _BATCH)
+        if not ready:
+            ready = poll(_LINGER_S, _BATCH)
+        if ready and now() - start < _SPIN_MAX_S:
+            self._spin_s = min(self._spin_s * 2, _SPIN_MAX_S)
+        else:
+            self._spin_s = max(self._spin_s / 4, _SPIN_MIN_S)
+        return ready
 
     def _fire(self, moment: float, until: float) -> None:
         timers = self._timers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -11,7 +11,23 @@ from rich.progress import Progress as Bar
 
 from harness.workers import Done
 
-__all__ = ["Progress"]
+__all__ = ["Follower", "Progress"]
+
+
+class Follower(Protocol):
+    """Who is told how a run gets on."""
+
+    def note(self, text: str) -> None:
+        """What is being done now."""
+        ...
+
+    def begin(self, total: int) -> None:
+        """So many arms will be run."""
+        ...
+
+    def ended(self, done: Done) -> None:
+        """One arm has ended."""
+        ...
 
 
 class Progress:

@@ -15,11 +15,13 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.commands.progress import Progress
+from harness.commands.costs import cost_lines, cost_text
+from harness.commands.progress import Follower, Progress
+from harness.commands.rates import load_rates
 from harness.console import report_console
 from harness.control_cache import ControlCache
 from harness.errors import UsageError
-from harness.experiment import grow, plan_arms
+from harness.experiment import grow, plan_arms, shift_of
 from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
@@ -51,6 +53,10 @@ class RunOptions:
     as_json: bool
     no_cache: bool
     check_determinism: bool
+    repeats: int
+    shift_s: float
+    rates: Path | None
+    verbose: bool
 
 
 def run_command(options: RunOptions) -> int:
@@ -60,12 +66,14 @@ def run_command(options: RunOptions) -> int:
     target = load_target()
     _check(options, target)
     scenarios = chosen(load_scenarios(options.paths, backend=options.backend), options.only)
+    rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
     manifest: dict[str, Any] = {
         "command": shlex.join(["pipequake", *sys.argv[1:]]),
         "paths": [str(path) for path in options.paths],
         "version": version("pipequake"),
+        "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder.write_manifest(manifest)
@@ -75,6 +83,8 @@ def run_command(options: RunOptions) -> int:
         with Progress(console) as progress:
             target.prepare(progress.note)
             arms = _plan(options, target, scenarios)
+            manifest["later_s"] = {arm.arm_id: shift for arm in arms if (shift := shift_of(arm, scenarios))}
+            folder.write_manifest(manifest)
             done = run_into(folder, arms, target, options, progress, interrupt, pulse)
             if options.check_determinism and not interrupt.requested:
                 _compare_with_second_run(folder, arms, target, options, progress, interrupt, pulse)
@@ -93,6 +103,10 @@ def _conclude(
 ) -> int:
     """Reports what came of the arms; the exit code."""
     code = publish(folder, console, as_json=options.as_json)
+    console.print(cost_text(arms, done), style="dim", highlight=False)
+    if options.verbose:
+        for line in cost_lines(arms, done):
+            console.print(line, highlight=False)
     for failed in (d for d in done if d.error):
         console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
     if interrupt.requested:
@@ -118,7 +132,7 @@ def run_into(
     arms: Sequence[Arm],
     target: Target,
     options: RunOptions,
-    progress: Progress,
+    progress: Follower,
     interrupt: Interrupt,
     pulse: Pulse,
 ) -> list[Done]:
@@ -187,6 +201,8 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         backend=options.backend,
         default_start=target.default_start(),
         seed=options.seed,
+        repeats=options.repeats,
+        shift_s=options.shift_s,
     )
 
 
@@ -207,8 +223,7 @@ def _check(options: RunOptions, target: Target) -> None:
             f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
         )
     for profile in options.profiles:
-        if profile not in target.profiles:
-            raise UsageError(f"unknown profile {profile!r}. Profiles: {', '.join(target.profiles)}.")
+        target.check_profile(profile)
 
 
 def _cache(target: Target) -> ControlCache:

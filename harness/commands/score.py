@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.commands.rates import load_rates
 from harness.console import report_console
 from harness.publish import publish
 from harness.run_folder import RunFolder
@@ -11,9 +12,12 @@ from harness.run_folder import RunFolder
 __all__ = ["score_command"]
 
 
-def score_command(path: Path, *, as_json: bool) -> int:
-    """Scores a run again; the exit code of its verdict."""
+def score_command(path: Path, *, rates: Path | None, as_json: bool) -> int:
+    """Scores a run again, with other rates if there are any; the exit code of its verdict."""
+    given = None if rates is None else load_rates(rates)
     folder = RunFolder.open(path)
     if not folder.journal.exists():
         folder.merge_unmerged()
+    if given is not None:
+        folder.write_manifest({**folder.manifest(), "rates": given.model_dump(mode="json")})
     return publish(folder, report_console(stderr=as_json), as_json=as_json)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.scoring.expectations import alert_text, grade_text
 from harness.scoring.findings import (
+    CostFinding,
     ExpectationFinding,
     ExperimentFinding,
     FaultFinding,
     MetricFinding,
     ProfileFinding,
     RecoveryKind,
+    ScenarioFinding,
     TierFinding,
 )
+from harness.scoring.metrics import P95_LEAST
 from harness.scoring.policy import HOUR_S
 from harness.scoring.scorecard import Scorecard
 from harness.scoring.wording import brief_text, duration_text, number_text, share_text
@@ -28,6 +31,9 @@ HARM_NOTE = (
     "hurt as much."
 )
 BRACKETS_NOTE = "In brackets: predictions stayed as good, but for so long answers were late or stale."
+
+
+REPEATS_NOTE = "Times and harm are means over repeats, with 95 % intervals over seeds and injection phases."
 
 
 def plain(text: str) -> str:
@@ -79,30 +85,58 @@ def holds_back_text(tier: TierFinding) -> str:
 
 def metric_text(metric: MetricFinding) -> str:
     """A metric's value in its unit."""
-    if metric.value is None:
+    return value_text(metric, metric.value)
+
+
+def value_text(metric: MetricFinding, value: float | None) -> str:
+    """Any value of a metric in the metric's unit."""
+    if value is None:
         return "—"
     if metric.unit in ("s", "h"):
-        return duration_text(metric.value * (3600 if metric.unit == "h" else 1))
+        return duration_text(value * (HOUR_S if metric.unit == "h" else 1))
     if metric.unit == "share":
-        return share_text(metric.value)
-    return f"{number_text(metric.value)} a {metric.unit.removeprefix('per_')}"
+        return share_text(value)
+    return f"{number_text(value)} {'an' if metric.unit == 'per_incident' else 'a'} {metric.unit.removeprefix('per_')}"
+
+
+def interval_text(metric: MetricFinding) -> str:
+    """The 95 % interval of a metric, short enough to stand beside the value; empty if there is none."""
+    if metric.low is None or metric.high is None:
+        return ""
+    low, high = (value_text(metric, bound) for bound in (metric.low, metric.high))
+    if low == high:
+        return ""
+    shared = low.rpartition(" ")[2]
+    if metric.unit not in ("s", "h") and shared == high.rpartition(" ")[2]:
+        low = low.removesuffix(f" {shared}")
+    return f"[{low} to {high}]"
 
 
 def spread_text(metric: MetricFinding) -> str:
     """What is known about a value besides itself: its interval or bound, its tail, how much was censored."""
     parts = []
-    if metric.low is not None and metric.high is not None:
-        parts.append(f"95 % interval {share_text(metric.low)} to {share_text(metric.high)}, n = {metric.n}")
-    elif metric.high is not None:
+    interval = interval_text(metric)
+    if interval:
+        parts.append(f"95 % interval {interval[1:-1]}, n = {metric.n}")
+    elif metric.high is not None and metric.low is None:
         parts.append(f"at most {number_text(metric.high)} with 95 % confidence")
+    elif metric.value is not None and metric.tau_s is None:
+        parts.append(f"n = {metric.n}")
     if metric.tau_s is not None and metric.value is not None:
-        tail = f"> {duration_text(metric.tau_s)}" if metric.p95 is None else duration_text(metric.p95)
-        parts.append(f"P95 {tail}, n = {metric.n}")
+        parts.append(_tail(metric) + ("" if interval else f", n = {metric.n}"))
     return "; ".join([*parts, *([metric.note] if metric.note else [])])
 
 
+def _tail(metric: MetricFinding) -> str:
+    """The 95th percentile where there are enough observations for one, else the longest."""
+    beyond = f"> {duration_text(metric.tau_s)}"
+    if metric.n >= P95_LEAST:
+        return f"P95 {beyond if metric.p95 is None else duration_text(metric.p95)}"
+    return f"longest {beyond if metric.longest is None else duration_text(metric.longest)}"
+
+
 GRADES = {
-    "world_class": "world class",
+    "world": "world class",
     "p50": "P50",
     "p95": "P95",
     "p99": "P99",
@@ -216,6 +250,75 @@ def sentence(text: str) -> str:
     """
     flat = plain(text)
     return flat[:1].upper() + flat[1:] + ("" if flat.endswith((".", "?", "!")) else ".") if flat else ""
+
+
+def count_text(counts: Mapping[str, int], what: str) -> str:
+    """How many of the repeats ended so: ``18/20``."""
+    return f"{counts.get(what, 0)}/{sum(counts.values())}"
+
+
+def brief_metric(scenario: ScenarioFinding, name: str) -> str:
+    """A scenario's mean over its repeats with its interval, short enough for a table."""
+    metric = scenario.metric(name)
+    if metric.value is None:
+        return "—"
+    if metric.unit == "share":
+        return share_text(metric.value)
+    scale = HOUR_S if metric.unit == "h" else 1.0
+    text = brief_text(metric.value * scale) if metric.value else "none"
+    if metric.low is None or metric.high is None or metric.low == metric.high:
+        return text
+    low, high = brief_text(metric.low * scale), brief_text(metric.high * scale)
+    low = low.removesuffix(f" {high.rpartition(' ')[2]}")
+    return f"{text} [{low}–{high}]"
+
+
+def repeats_text(scenario: ScenarioFinding) -> str:
+    """How the repeats of a scenario ended, worst for users first: ``SILENT 2, CAUGHT 18 of 20``."""
+    order = ("silent", "unknown", "caught", "absorbed", "inert")
+    found = [f"{scenario.outcomes[name]} {name}" for name in order if scenario.outcomes.get(name)]
+    if len(found) == 1:
+        return f"all {scenario.repeats} {scenario.outcome.value}"
+    return f"{', '.join(found)} of {scenario.repeats}"
+
+
+def repeated(scorecard: Scorecard) -> bool:
+    """Whether any scenario was run more than once under a profile."""
+    return any(scenario.repeats > 1 for scenario in scorecard.scenarios)
+
+
+def telling(experiments: Iterable[ExperimentFinding]) -> ExperimentFinding:
+    """The repeat to look at: with the worst verdict, and among these the most harmful."""
+    return max(experiments, key=lambda e: (e.verdict.severity, harm_of(e) or 0.0))
+
+
+def maturity_text(profile: ProfileFinding) -> str:
+    """The measured capabilities by level, best first."""
+    groups: dict[str, list[str]] = {}
+    for found in sorted(profile.maturity, key=lambda found: -(found.level or 0)):
+        if found.level is not None:
+            groups.setdefault(found.name, []).append(found.capability.lower())
+    return "; ".join(f"{name}: {', '.join(capabilities)}" for name, capabilities in groups.items())
+
+
+def cost_text(cost: CostFinding) -> str:
+    """What failures cost a year, and of what that consists."""
+    if cost.expected_a_year is None:
+        return "cost of failures unknown: no fault had an effect"
+    text = f"failures cost {_money(cost, cost.expected_a_year)} a year"
+    if cost.low is not None and cost.high is not None:
+        text += f" [{_money(cost, cost.low)} to {_money(cost, cost.high)}]"
+    parts = [("revenue", cost.revenue), ("recovery", cost.recovery), ("reputation", cost.reputation)]
+    text += " (" + ", ".join(f"{name} {_money(cost, value)}" for name, value in [*parts, ("pages", cost.pages)]) + ")"
+    if cost.prevention_a_year is not None:
+        text += f", prevention {_money(cost, cost.prevention_a_year)}"
+    if cost.unmeasured:
+        text += f"; unknown for {', '.join(plain(name) for name in cost.unmeasured)}: no such fault acted"
+    return text
+
+
+def _money(cost: CostFinding, value: float) -> str:
+    return f"{value:,.0f} {plain(cost.currency)}".replace(",", "\u202f").rstrip()
 
 
 def silent_ones(scorecard: Scorecard, profile: ProfileFinding) -> list[ExperimentFinding]:

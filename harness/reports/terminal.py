@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -11,23 +13,31 @@ from harness.reports.narrative import (
     BRACKETS_NOTE,
     GRADES,
     HARM_NOTE,
+    REPEATS_NOTE,
     Rerun,
     availability_text,
+    brief_metric,
+    cost_text,
+    count_text,
     detected_text,
     false_alarms_text,
     harm_of,
     harm_text,
     headline,
     holds_back_text,
+    interval_text,
+    maturity_text,
     metric_text,
     plain,
     recovered_text,
+    repeated,
     setting,
     silent_ones,
+    telling,
     tier_text,
     unmet,
 )
-from harness.scoring.findings import ExpectationFinding, ExperimentFinding, ProfileFinding
+from harness.scoring.findings import ExpectationFinding, ExperimentFinding, ProfileFinding, ScenarioFinding
 from harness.scoring.scorecard import Scorecard
 from harness.verdict import Outcome, Verdict
 
@@ -61,7 +71,7 @@ def _parts(scorecard: Scorecard, rerun: Rerun | None, shown: int, width: int) ->
         if profile.experiments:
             parts += [Text(), _profile(profile, width), _table(scorecard, profile, width)]
     if scorecard.experiments:
-        parts.append(Text(f"{HARM_NOTE} {BRACKETS_NOTE}", style="dim"))
+        parts.append(Text(f"{HARM_NOTE} {REPEATS_NOTE if repeated(scorecard) else BRACKETS_NOTE}", style="dim"))
     parts += _silent(scorecard)
     parts += _failures(scorecard, rerun, shown)
     return parts
@@ -80,36 +90,54 @@ def _profile(profile: ProfileFinding, width: int) -> RenderableType:
     second = Text(" · ").join([mttd, *(_metric(profile, name, short) for name, short in others)])
     grid.add_row("", second)
     silent = profile.metric("silent_failure_detection_rate")
-    interval = ""
-    if silent.low is not None and silent.high is not None:
-        interval = f" [{100 * silent.low:.0f} to {100 * silent.high:.0f}], n = {silent.n}"
-    third = Text.assemble(_metric(profile, "silent_failure_detection_rate", "silent failures detected"), interval)
+    counted = f", n = {silent.n}" if silent.value is not None else ""
+    third = Text.assemble(_metric(profile, "silent_failure_detection_rate", "silent failures detected"), counted)
     grid.add_row("", third)
+    capabilities = maturity_text(profile)
+    if capabilities:
+        grid.add_row("", Text(capabilities, style="dim"))
+    if profile.cost is not None:
+        grid.add_row("", Text(cost_text(profile.cost)))
     return grid
 
 
 def _metric(profile: ProfileFinding, name: str, short: str) -> Text:
     metric = profile.metric(name)
     grade = f" ({GRADES[metric.grade]})" if metric.grade else ""
-    return Text.assemble(f"{short} ", (metric_text(metric), "bold"), (grade, "dim"))
+    interval = interval_text(metric)
+    return Text.assemble(f"{short} ", (metric_text(metric), "bold"), f" {interval}" if interval else "", (grade, "dim"))
+
+
+#: Columns of the table of scenarios besides their names: title and greatest width.
+_SINGLE = (("outcome", 8), ("detected", 18), ("recovered", 16), ("harm", 9), ("avail.", 8), ("verdict", 12))
+_REPEATED = (("outcome", 14), ("detected", 19), ("recovered", 18), ("harm", 18), ("passed", 7))
 
 
 def _table(scorecard: Scorecard, profile: ProfileFinding, width: int) -> RenderableType:
+    """A row a scenario; where scenarios were repeated, means over the repeats with their intervals."""
+    mine = [scenario for scenario in scorecard.scenarios if scenario.profile == profile.profile]
+    many = any(scenario.repeats > 1 for scenario in mine)
+    columns = _REPEATED if many else _SINGLE
+    rows = [_repeated(s) if many else _single(_only(scorecard, s)) for s in mine]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
-    table.add_column("scenario", ratio=1, overflow="ellipsis", no_wrap=True)
-    for column, most in (("outcome", 8), ("detected", 18), ("recovered", 16), ("harm", 9), ("avail.", 8)):
+    table.add_column("scenario", ratio=1)
+    used = 0
+    for (column, most), cells in zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True):
         table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=most)
-    table.add_column("verdict", no_wrap=True)
-    for experiment in scorecard.experiments:
-        if experiment.profile == profile.profile:
-            table.add_row(*_row(experiment))
+        used += 2 + min(most, max([len(column), *(cell.cell_len for cell in cells)]))
+    for scenario, row in zip(mine, rows, strict=True):
+        name = textwrap.fill(plain(scenario.scenario), max(12, width - used - 2))
+        table.add_row(Text(name), *row)
     return table
 
 
-def _row(experiment: ExperimentFinding) -> list[Text]:
+def _only(scorecard: Scorecard, scenario: ScenarioFinding) -> ExperimentFinding:
+    return next(e for e in scorecard.experiments if (e.scenario, e.profile) == (scenario.scenario, scenario.profile))
+
+
+def _single(experiment: ExperimentFinding) -> list[Text]:
     return [
-        Text(plain(experiment.scenario)),
-        Text(experiment.outcome.value.upper(), style=_OUTCOME_STYLE[experiment.outcome]),
+        _outcome(experiment.outcome),
         Text(detected_text(experiment)),
         Text(recovered_text(experiment)),
         Text(harm_text(experiment)),
@@ -118,34 +146,54 @@ def _row(experiment: ExperimentFinding) -> list[Text]:
     ]
 
 
+def _repeated(scenario: ScenarioFinding) -> list[Text]:
+    return [
+        _outcome(scenario.outcome).append(f" {count_text(scenario.outcomes, scenario.outcome.value)}"),
+        Text(brief_metric(scenario, "mttd")),
+        Text(brief_metric(scenario, "mttr")),
+        Text(brief_metric(scenario, "harm")),
+        Text(count_text(scenario.verdicts, "passed"), style=_VERDICT_STYLE[scenario.verdict]),
+    ]
+
+
+def _outcome(outcome: Outcome) -> Text:
+    return Text(outcome.value.upper(), style=_OUTCOME_STYLE[outcome])
+
+
 def _silent(scorecard: Scorecard) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for profile in scorecard.profiles:
         silent = silent_ones(scorecard, profile)
         if silent:
-            names = ", ".join(plain(experiment.scenario) for experiment in silent)
+            names = ", ".join(dict.fromkeys(plain(experiment.scenario) for experiment in silent))
             lines.append(Text.assemble((f"{plain(profile.profile)}: ", "bold"), names))
     return [Text(), Text("Users were harmed and nobody was told", style="bold red"), *lines] if lines else []
 
 
 def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int) -> list[RenderableType]:
-    open_ones = [e for e in scorecard.experiments if e.verdict is not Verdict.PASSED]
+    """The worst repeat of each scenario and profile that did not pass."""
+    groups: dict[tuple[str, str], list[ExperimentFinding]] = {}
+    for experiment in scorecard.experiments:
+        groups.setdefault((experiment.scenario, experiment.profile), []).append(experiment)
+    missed = [(telling(group), group) for group in groups.values()]
+    open_ones = [(worst, group) for worst, group in missed if worst.verdict is not Verdict.PASSED]
     # What is known to be broken before what is unknown, and the most harmful first.
-    open_ones.sort(key=lambda experiment: (-experiment.verdict.severity, -(harm_of(experiment) or 0.0)))
+    open_ones.sort(key=lambda pair: (-pair[0].verdict.severity, -(harm_of(pair[0]) or 0.0)))
     parts: list[RenderableType] = []
-    for experiment in open_ones[:shown]:
-        parts += [Text(), _failure(experiment, rerun)]
+    for experiment, group in open_ones[:shown]:
+        alike = sum(other.verdict is experiment.verdict for other in group)
+        parts += [Text(), _failure(experiment, f", {alike} of {len(group)} repeats" if len(group) > 1 else "", rerun)]
     if len(open_ones) > shown:
         rest = len(open_ones) - shown
         parts += [Text(), Text(f"... and {rest} more that did not pass; the report has them all.", style="dim")]
     return parts
 
 
-def _failure(experiment: ExperimentFinding, rerun: Rerun | None) -> RenderableType:
+def _failure(experiment: ExperimentFinding, repeats: str, rerun: Rerun | None) -> RenderableType:
     style = _VERDICT_STYLE[experiment.verdict]
     head = Text.assemble(
         (experiment.verdict.value, f"bold {style}"),
-        f"  {plain(experiment.scenario)} under {plain(experiment.profile)}, seed {experiment.seed}",
+        f"  {plain(experiment.scenario)} under {plain(experiment.profile)}, seed {experiment.seed}{repeats}",
     )
     claims = unmet(experiment)
     body: list[RenderableType] = [_claim(claim) for claim in claims]

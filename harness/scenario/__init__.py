@@ -6,9 +6,10 @@ from harness.scenario.explain import Finding
 from harness.scenario.facts import TargetFacts
 from harness.scenario.load import check_scenario, load_library, load_scenario, parse_scenario
 from harness.scenario.model import Scenario, Signal
-from harness.scenario.resolve import ResolvedScenario, resolve
+from harness.scenario.resolve import DEFAULT_SEED, ResolvedScenario, resolve
 
 __all__ = [
+    "DEFAULT_SEED",
     "Finding",
     "ResolvedScenario",
     "Scenario",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from chaos.spelling import nearest
 from harness.scenario.classification import DIMENSIONS
 from harness.scenario.document import Place
 from harness.scenario.model import (
@@ -23,7 +24,7 @@ from harness.scenario.model import (
     SteadyState,
     StopCondition,
 )
-from harness.scenario.suggest import nearest, suggestion
+from harness.scenario.suggest import suggestion
 
 __all__ = ["Finding", "explain_empty", "explain_params", "explain_scenario", "explain_sizes"]
 

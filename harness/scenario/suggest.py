@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
-__all__ = ["nearest", "suggestion"]
+from chaos.spelling import nearest
+
+__all__ = ["suggestion"]
 
 #: More names than this are not listed: they would not help.
 _LISTED = 16
-
-
-def nearest(wrong: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like the wrong one, if any is like it.
-
-    >>> nearest("horizn", ["warmup", "horizon"])
-    'horizon'
-    """
-    lowered = {name.lower(): name for name in sorted(known)}
-    close = difflib.get_close_matches(wrong.lower()[:100], lowered, n=1, cutoff=0.6)
-    return lowered[close[0]] if close else None
 
 
 def suggestion(wrong: object, known: Iterable[str], *, otherwise: str = "") -> str:

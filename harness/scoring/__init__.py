@@ -7,9 +7,10 @@ control; `detection` and `recovery` find the times; `effects` and `experiment` j
 
 from __future__ import annotations
 
+from harness.scoring.cost import Rates
 from harness.scoring.evidence import MalformedJournal
 from harness.scoring.judge import score
 from harness.scoring.policy import Policy
 from harness.scoring.scorecard import Scorecard, UnreadableScorecard
 
-__all__ = ["MalformedJournal", "Policy", "Scorecard", "UnreadableScorecard", "score"]
+__all__ = ["MalformedJournal", "Policy", "Rates", "Scorecard", "UnreadableScorecard", "score"]

@@ -166,7 +166,7 @@ def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: fl
         sustained=sustained,
         depth=float(curve.excess[flags].max()) if flags.any() else 0.0,
         duration_s=float(flags.sum() * curve.bin_s),
-        area=area(curve, from_s, to_s),
+        area=area(curve, flags, from_s, to_s),
         mean=float(curve.diff[inside].mean()) if inside.any() else 0.0,
         requests=float(curve.diff[inside].sum()) if inside.any() else 0.0,
         eps=curve.eps,
@@ -185,11 +185,13 @@ def _onset(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
     return max(from_s, float(curve.sent_s[first]))
 
 
-def area(curve: Curve, from_s: float, to_s: float) -> float:
-    """The integral of D(t) = max(0, excess) over the window, in hours of total loss; empty bins count
-    nothing."""
+def area(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
+    """The integral of the excess over the flagged bins of the window, in hours of total loss; empty bins count nothing.
+
+    What lies within the noise of two fault-free seeds is no harm, however long it is added up.
+    """
     overlap = np.clip(np.minimum(curve.starts + curve.bin_s, to_s) - np.maximum(curve.starts, from_s), 0, None)
-    return float(np.sum(np.nan_to_num(np.maximum(curve.excess, 0.0)) * overlap)) / HOUR_S
+    return max(0.0, float(np.sum(np.nan_to_num(curve.excess)[flags] * overlap[flags]))) / HOUR_S
 
 
 def _sustained(curve: Curve, from_s: float, to_s: float, policy: Policy) -> Bools:

@@ -75,6 +75,7 @@ def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doi
         flags[name] = found
         if curve.observed.any():
             signals.append(harm)
+    signals = [_summed(harm, window, curves, flags) for harm in signals]
     worse = [
         float(curve.starts[np.flatnonzero(flags[name][0])[-1]] + curve.bin_s)
         for name, curve in curves.items()
@@ -83,6 +84,23 @@ def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doi
     # An alert during the harm that a fault left behind (a poisoned model) is its detection too.
     until = max([window.t_end, *worse]) + policy.attribution_s
     return Doing(window, flags, tuple(signals), until)
+
+
+def _summed(
+    harm: SignalHarm, window: Window, curves: Mapping[str, Curve], flags: dict[str, tuple[Bools, bool]]
+) -> SignalHarm:
+    """A signal that only sums up others is harmed when and only when one that decides is."""
+    curve = curves[harm.signal]
+    if curve.signal.counts:
+        return harm
+    flags[harm.signal] = harmed_bins(curves, flags)
+    return harm_in(curve, *flags[harm.signal], window.t_act, window.to_s)
+
+
+def harmed_bins(curves: Mapping[str, Curve], flags: Mapping[str, tuple[Bools, bool]]) -> tuple[Bools, bool]:
+    """The bins in which any signal that decides is harmed, and whether part of that shows only in the long run."""
+    deciding = [flags[name] for name, curve in curves.items() if curve.signal.counts]
+    return np.logical_or.reduce([bins for bins, _ in deciding]), any(slow for _, slow in deciding)
 
 
 def judge_faults(
@@ -169,7 +187,8 @@ def _with_effect(
     t_on = min((harm.t_on for harm in hurt if harm.t_on is not None), default=None)
     detection = detection_of(alerts, components, t_act=window.t_act, t_on=t_on, watched_s=window.to_s - window.t_act)
     t_det = None if detection.first is None else detection.first.t_fired
-    before = area(total, window.t_act, window.to_s if t_det is None else min(t_det, window.to_s))
+    until_s = window.to_s if t_det is None else min(t_det, window.to_s)
+    before = area(total, doing.flags[total.signal.name][0], window.t_act, until_s)
     recovery = recovery_of(
         [(curves[harm.signal], doing.flags[harm.signal][0]) for harm in hurt],
         settled_beside(alerts, control),

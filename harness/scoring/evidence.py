@@ -24,7 +24,7 @@ class MalformedJournal(JournalError):
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """The requests of an arm, one element a request; unknown numbers are NaN."""
+    """The requests of an arm, one element a request; unknown numbers are NaN, unknown words empty."""
 
     ids: npt.NDArray[np.str_]
     sent_s: Floats
@@ -32,7 +32,9 @@ class Requests:
     status: npt.NDArray[np.int64]
     p: Floats
     y: Floats
+    source: npt.NDArray[np.str_]
     feature_age_s: Floats
+    model: npt.NDArray[np.str_]
     model_age_s: Floats
 
     @property
@@ -109,7 +111,7 @@ class Arm:
         return self.planned_end_s if self.end_s is None else min(self.end_s, self.planned_end_s)
 
 
-_COLUMNS = ("id", "sent", "latency_ms", "status", "p", "y", "feature_age_s", "model_age_s")
+_COLUMNS = ("id", "sent", "latency_ms", "status", "p", "y", "source", "feature_age_s", "model", "model_age_s")
 
 
 @dataclass(slots=True)
@@ -202,6 +204,10 @@ def _column(values: list[Any]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
+def _words(values: list[Any]) -> npt.NDArray[np.str_]:
+    return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
+
+
 def _requests(columns: dict[str, list[Any]]) -> Requests:
     """The columns in order of id; where an id was written twice the later line holds."""
     last = {str(request): index for index, request in enumerate(columns["id"])}
@@ -214,7 +220,9 @@ def _requests(columns: dict[str, list[Any]]) -> Requests:
         status=np.array(picked["status"], dtype=np.int64),
         p=_column(picked["p"]),
         y=_column(picked["y"]),
+        source=_words(picked["source"]),
         feature_age_s=_column(picked["feature_age_s"]),
+        model=_words(picked["model"]),
         model_age_s=_column(picked["model_age_s"]),
     )
 

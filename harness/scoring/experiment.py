@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from harness.scoring.counts import counts_of
 from harness.scoring.degradation import Curve, bin_starts, harm_in, measure, noise_of, pair
 from harness.scoring.detection import alerts_of, fresh_alerts
 from harness.scoring.effects import Doing, doing_in, judge_faults, windows_of, without_effect
-from harness.scoring.evidence import Arm, Floats
+from harness.scoring.evidence import Arm, Bools, Floats
 from harness.scoring.expectations import judge_expectation, unjudged
 from harness.scoring.findings import (
     AlertSeen,
@@ -53,13 +54,13 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     return _experiment(
         treatment,
         plan,
-        outcome=_outcome_of(faults),
+        outcome=worst_outcome(fault.outcome for fault in faults),
         verdict=_verdict_of(plan, faults, [finding.verdict for finding in expectations], stuck),
         reasons=(*reasons, *((cut_short,) if cut_short else ())),
         faults=faults,
         expectations=expectations,
         signals=signals,
-        counts=count_requests(treatment, policy),
+        counts=counts_of(treatment, control, policy),
         timeline=_timeline(treatment, curves, [a for a in raised if a not in claimed], policy),
     )
 
@@ -76,23 +77,6 @@ def why_arm_unusable(arm: Arm, what: str) -> str:
     if not len(arm.requests):
         return f"{what} has no requests"
     return ""
-
-
-def count_requests(arm: Arm, policy: Policy) -> Counts:
-    """How many of the arm's requests in the horizon were answered, and how many answers were fresh."""
-    requests = arm.requests
-    due = (requests.sent_s >= arm.warmup_s) & (requests.sent_s < arm.observed_end_s)
-    answered = requests.answered & due
-    features = answered & np.isfinite(requests.feature_age_s)
-    models = answered & np.isfinite(requests.model_age_s)
-    return Counts(
-        requests=int(due.sum()),
-        answered=int(answered.sum()),
-        feature_ages=int(features.sum()),
-        feature_fresh=int((features & (requests.feature_age_s <= policy.feature_slo_s)).sum()),
-        model_ages=int(models.sum()),
-        model_fresh=int((models & (requests.model_age_s <= policy.model_slo_s)).sum()),
-    )
 
 
 def _why_unusable(treatment: Arm, control: Arm | None, policy: Policy) -> str:
@@ -136,23 +120,23 @@ def _curves(treatment: Arm, control: Arm, references: Sequence[Arm], policy: Pol
 
 def _overall(arm: Arm, curves: Mapping[str, Curve], doings: Sequence[Doing]) -> tuple[SignalHarm, ...]:
     """Each signal over the whole horizon, with the bins that any fault's window flagged."""
-    found = []
+    found: dict[str, tuple[Bools, bool]] = {}
     for name, curve in curves.items():
-        if not curve.observed.any():
-            continue
         flags = np.zeros(len(curve.starts), dtype=np.bool_)
         for doing in doings:
             flags |= doing.flags[name][0]
-        sustained = any(doing.flags[name][1] for doing in doings)
-        found.append(harm_in(curve, flags, sustained, arm.warmup_s, arm.observed_end_s))
-    return tuple(found)
+        found[name] = flags, any(doing.flags[name][1] for doing in doings)
+    return tuple(
+        harm_in(curve, *found[name], arm.warmup_s, arm.observed_end_s)
+        for name, curve in curves.items()
+        if curve.observed.any()
+    )
 
 
-def _outcome_of(faults: Sequence[FaultFinding]) -> Outcome:
-    """The scenario's outcome: what is worst for users among its faults, and what is unknown before what is
-    well."""
+def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
+    """What is worst for users among outcomes, and what is unknown before what is well."""
     order = (Outcome.SILENT, Outcome.UNKNOWN, Outcome.CAUGHT, Outcome.ABSORBED, Outcome.INERT)
-    present = {fault.outcome for fault in faults}
+    present = set(outcomes)
     return next((outcome for outcome in order if outcome in present), Outcome.UNKNOWN)
 
 
@@ -241,6 +225,7 @@ def _experiment(
         profile=arm.profile,
         backend=arm.backend,
         seed=arm.seed,
+        begins_s=min((fault.at_s for fault in plan.faults if fault.at_s is not None), default=0.0),
         start=arm.start,
         warmup_s=arm.warmup_s,
         horizon_s=arm.horizon_s,

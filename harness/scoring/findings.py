@@ -72,10 +72,13 @@ class Recovery(Finding):
     t_back: float | None
     """When users were back in the control's band, whatever the alerts said."""
     t_rec: float | None
+    """When the incident was over: users back, and the alerts resolved."""
     time_to_recover_s: float | None
-    """From detection; from the first effect if nothing was detected before the recovery."""
+    """Until users were back: from detection, or from the first effect if nothing was detected before they were."""
     from_effect_s: float | None
+    """Until users were back, from the first effect."""
     from_removal_s: float | None
+    """Until the incident was over, from the fault's removal."""
     t_watched: float
     """Until when the fault's effects were watched."""
     watched_s: float
@@ -156,7 +159,7 @@ class Timeline(Finding):
 
 
 class Counts(Finding):
-    """Requests of the treatment in the horizon, for aggregates."""
+    """Requests and releases of the treatment in the horizon, for aggregates."""
 
     requests: int
     answered: int
@@ -164,6 +167,24 @@ class Counts(Finding):
     feature_fresh: int
     model_ages: int
     model_fresh: int
+    compared: int
+    """Answers that the control gave too."""
+    sound: int
+    """Those of them that rest on complete, timely and correct data."""
+    trainings_due: int
+    """Models that came into the control's service."""
+    trainings_done: int
+    """Those of them for which a model as new came into the treatment's service."""
+    releases: int
+    """Models that began to answer and whose release was carried to an end."""
+    releases_kept: int
+    """Those of them that took over, stayed, and left users no worse off."""
+    releases_worse: int
+    """Those of them that left users worse off, for however long."""
+    releases_worse_ended: int
+    """Those of the worse ones that were withdrawn again."""
+    releases_worse_contained: int
+    """Those of the worse ones that were withdrawn before they took over."""
 
 
 class ExperimentFinding(Finding):
@@ -177,6 +198,8 @@ class ExperimentFinding(Finding):
     profile: str
     backend: str
     seed: int
+    begins_s: float
+    """When the first fault begins, from the end of the warm-up: repeats of a scenario differ in it, and in the seed."""
     start: str
     warmup_s: float
     horizon_s: float
@@ -218,6 +241,9 @@ class MetricFinding(Finding):
     censored: int
     median: float | None
     p95: float | None
+    """None as well for fewer observations than it needs."""
+    longest: float | None
+    """The longest time; None if one never ended."""
     tau_s: float | None
     grade: str | None
     note: str
@@ -232,6 +258,49 @@ class TierFinding(Finding):
     """What keeps the profile from the next tier, or what was not measured."""
 
 
+class CapabilityFinding(Finding):
+    """One row of the comparison matrix: the column that was reached, 1 to 4; None where nothing shows it."""
+
+    capability: str
+    level: int | None
+    name: str
+    evidence: str
+
+
+class CostFinding(Finding):
+    """What failures are expected to cost a year, with the user's rates; ``unmeasured`` families are not in it."""
+
+    currency: str
+    expected_a_year: float | None
+    low: float | None
+    high: float | None
+    revenue: float
+    recovery: float
+    reputation: float
+    pages: float
+    prevention_a_year: float | None
+    budget_a_year: float | None
+    unmeasured: tuple[str, ...]
+
+
+class ScenarioFinding(Finding):
+    """All repeats of one scenario under one profile."""
+
+    scenario: str
+    profile: str
+    repeats: int
+    outcome: Outcome
+    """The worst for users among the repeats, what is unknown before what is well."""
+    verdict: Verdict
+    outcomes: dict[str, int]
+    verdicts: dict[str, int]
+    metrics: tuple[MetricFinding, ...]
+
+    def metric(self, name: str) -> MetricFinding:
+        """The metric of that name. Raises `KeyError` if there is none."""
+        return _named(self.metrics, name)
+
+
 class ProfileFinding(Finding):
     """What all experiments of one profile add up to."""
 
@@ -243,11 +312,17 @@ class ProfileFinding(Finding):
     verdicts: dict[str, int]
     tier: TierFinding
     metrics: tuple[MetricFinding, ...]
+    maturity: tuple[CapabilityFinding, ...]
+    cost: CostFinding | None
     controls: tuple[ControlFinding, ...]
 
     def metric(self, name: str) -> MetricFinding:
         """The metric of that name. Raises `KeyError` if there is none."""
-        for metric in self.metrics:
-            if metric.name == name:
-                return metric
-        raise KeyError(name)
+        return _named(self.metrics, name)
+
+
+def _named(metrics: tuple[MetricFinding, ...], name: str) -> MetricFinding:
+    for metric in metrics:
+        if metric.name == name:
+            return metric
+    raise KeyError(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 Z95 = 1.959963984540054
 
@@ -48,27 +48,13 @@ def poisson_upper(events: int, exposure: float, confidence: float = 0.95) -> flo
     return _solve(lambda mean: incomplete_gamma(events + 1, mean), confidence, ceiling) / exposure
 
 
-def restricted_mean(times: Sequence[float | None], tau: float) -> float:
-    """RMST: the mean of ``min(T, tau)``, where None never happened and counts as tau.
+def student_quantile(share: float, freedom: float) -> float:
+    """The quantile of Student's t for a share of at least a half.
 
-    Silence is a missing check and not bad luck, so what was never seen is not assumed to have been seen
-    later.
-
-    >>> restricted_mean([60.0, None], tau=3600.0)
-    1830.0
+    >>> round(student_quantile(0.975, 4), 3)
+    2.776
     """
-    return sum(tau if time is None else min(time, tau) for time in times) / len(times)
-
-
-def order_statistic(times: Sequence[float | None], share: float) -> float | None:
-    """The smallest time by which at least the share has happened; None if that is beyond what was seen.
-
-    >>> order_statistic([5.0, 1.0, None], 0.5), order_statistic([5.0, 1.0, None], 0.95)
-    (5.0, None)
-    """
-    ranked = sorted(math.inf if time is None else time for time in times)
-    found = ranked[max(0, math.ceil(share * len(ranked)) - 1)]
-    return None if math.isinf(found) else found
+    return _solve(lambda t: 1 - incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2, share, 1e5)
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:

@@ -17,6 +17,8 @@ class PlannedFault:
     id: str
     fault: str
     point: str
+    at_s: float | None = None
+    """When it is to begin, from the end of the warm-up; None if it follows another fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def plan_of(spec: Mapping[str, Any]) -> Plan:
         classification={} if classification is None else classification.model_dump(mode="json"),
         tags=scenario.tags,
         faults=tuple(
-            PlannedFault(fault_id, fault.fault, fault.point)
+            PlannedFault(fault_id, fault.fault, fault.point, None if fault.after else fault.at_s or 0.0)
             for fault_id, fault in zip(scenario.fault_ids(), scenario.faults, strict=True)
         ),
         expect=tuple(_expectation(expectation) for expectation in scenario.expect),

@@ -53,6 +53,15 @@ class Policy(BaseModel):
     recovery_bins: int = Field(default=3, ge=1)
     """N: so many bins in a row must be back in the control's band."""
 
+    sound_tolerance: float = Field(default=0.02, gt=0, lt=1)
+    """An answer of the same model that differs by more than this from the control's rests on other data."""
+
+    release_slack_s: float = Field(default=2 * HOUR_S, ge=0)
+    """A release that the control made this close to the end may still be under way in the treatment."""
+
+    release_watch_s: float = Field(default=DAY_S, gt=0)
+    """How long before and after a release answers are compared to tell whether it left users worse off."""
+
     coverage_min: float = Field(default=0.9, gt=0, le=1)
     """The share of the control's requests that need a counterpart in the treatment; below it nothing is
     judged."""

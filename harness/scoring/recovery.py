@@ -50,20 +50,20 @@ def recovery_of(
 ) -> Recovery:
     """The recovery of all harmed signals together; ``to_s`` is where the fault's observation ends.
 
-    Mitigated: every signal is back before the fault's removal. Recovered: after it, with the fault's alerts
-    resolved.
+    Mitigated: every signal is back, and stays so for N bins, before the fault's removal. Recovered: after it, with the
+    fault's alerts resolved.
     """
     again = any(relapsed(curve, flags, policy) for curve, flags in harmed)
 
     def recovery(kind: RecoveryKind, t_back: float | None, t_rec: float | None, why: str) -> Recovery:
         # A recovery before the alert is no instant repair: then the clock runs from the first effect.
-        origin = t_act if t_det is None or (t_rec is not None and t_rec <= t_det) else t_det
+        origin = t_act if t_det is None or (t_back is not None and t_back <= t_det) else t_det
         return Recovery(
             kind=kind,
             t_back=t_back,
             t_rec=t_rec,
-            time_to_recover_s=None if t_rec is None else t_rec - origin,
-            from_effect_s=None if t_rec is None else t_rec - t_act,
+            time_to_recover_s=None if t_back is None or t_rec is None else t_back - origin,
+            from_effect_s=None if t_back is None or t_rec is None else t_back - t_act,
             from_removal_s=None if t_rec is None else max(0.0, t_rec - t_end),
             t_watched=to_s,
             watched_s=to_s - origin,
@@ -79,7 +79,7 @@ def recovery_of(
         why = f"{still} not back in the control's band for {policy.recovery_bins} bins before the observation ended"
         return recovery(RecoveryKind.NEVER, None, None, why)
     t_back = max(t for t in settled.values() if t is not None)
-    if t_back < t_end:
+    if t_back + policy.recovery_bins * policy.bin_s <= t_end:
         why = "every signal was back in band while the fault was still there"
         return recovery(RecoveryKind.MITIGATED, t_back, t_back, why)
     t_rec, firing = _quiet_from(t_back, alerts, policy)
@@ -88,7 +88,8 @@ def recovery_of(
         return recovery(RecoveryKind.NEVER, t_back, None, why)
     why = "every signal was back in band"
     if t_rec > t_back:
-        why = f"users were back {duration_text(t_back - t_end)} after the fault's end, the alerts resolved later"
+        after = max(0.0, t_back - t_end)
+        why = f"users were back {duration_text(after)} after the fault's end, the alerts resolved later"
     return recovery(RecoveryKind.RECOVERED, t_back, t_rec, why)
 
 

@@ -8,12 +8,13 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from harness.errors import UsageError
-from harness.scoring.findings import ExperimentFinding, Finding, ProfileFinding
+from harness.scoring.cost import Rates
+from harness.scoring.findings import ExperimentFinding, Finding, ProfileFinding, ScenarioFinding
 from harness.scoring.policy import Policy
 from harness.verdict import Verdict
 
-Schema = Literal["pipequake.scorecard/1"]
-SCHEMA: Schema = "pipequake.scorecard/1"
+Schema = Literal["pipequake.scorecard/2"]
+SCHEMA: Schema = "pipequake.scorecard/2"
 
 
 class UnreadableScorecard(UsageError):
@@ -26,7 +27,9 @@ class Scorecard(Finding):
     schema_version: Schema = SCHEMA
     verdict: Verdict
     policy: Policy
+    rates: Rates | None
     profiles: tuple[ProfileFinding, ...]
+    scenarios: tuple[ScenarioFinding, ...]
     experiments: tuple[ExperimentFinding, ...]
 
     def to_json(self) -> str:

@@ -192,6 +192,11 @@ class Target(Protocol):
         """Kinds of deployment that can be run."""
         ...
 
+    def check_profile(self, name: str) -> None:
+        """Raises `UsageError` for a kind of deployment that there is not. There may be more than ``profiles`` lists:
+        variants of them, such as one without a certain defence."""
+        ...
+
     def facts(self) -> TargetFacts:
         """What there is to be broken."""
         ...

@@ -478,6 +478,66 @@ def test_toxicity_zero_touches_nobody_and_one_everybody(client: ProxyClient, ups
     assert ping(listen) < 0.3
 
 
+def test_toxicity_is_the_share_of_connections_that_are_hit(client: ProxyClient, upstream: MakeUpstream) -> None:
+    listen = client.create("p", upstream(lambda connection: connection.sendall(b"x")).address)["listen"]
+    client.add_toxic("p", {"type": "limit_data", "toxicity": 0.5, "attributes": {"bytes": 0}})
+    spared = 0
+    for _ in range(60):
+        with connect(listen) as sock:
+            spared += read_to_end(sock) == b"x"
+    assert 12 <= spared <= 48  # beyond that by chance: less than once in a million runs
+
+
+def test_jitter_spreads_the_delay(client: ProxyClient, upstream: MakeUpstream) -> None:
+    listen = client.create("p", upstream().address)["listen"]
+    client.add_toxic("p", {"type": "latency", "attributes": {"latency": 60, "jitter": 50}})
+    with connect(listen) as sock:
+        trips = [trip(sock) for _ in range(20)]
+    assert min(trips) >= 0.009
+    assert max(trips) - min(trips) > 0.02
+
+
+def test_toxics_act_in_the_order_of_their_creation(client: ProxyClient, upstream: MakeUpstream) -> None:
+    """The first byte ends the connection at a limit of none: at once, or when a latency before the limit lets it by."""
+    listen = client.create("p", upstream().address)["listen"]
+    limit = {"type": "limit_data", "attributes": {"bytes": 0}}
+    latency = {"type": "latency", "attributes": {"latency": 300}}
+    for order, at_once in [((limit, latency), True), ((latency, limit), False)]:
+        for toxic in order:
+            client.add_toxic("p", toxic)
+        with connect(listen) as sock:
+            start = time.monotonic()
+            sock.sendall(b"x")
+            assert sock.recv(1) == b""
+            assert (time.monotonic() - start < 0.25) == at_once
+        client.reset()
+
+
+def test_bandwidth_zero_stalls_until_it_is_removed(client: ProxyClient, upstream: MakeUpstream) -> None:
+    listen = client.create("p", upstream().address)["listen"]
+    client.add_toxic("p", {"type": "bandwidth", "attributes": {"rate": 0}})
+    with connect(listen, 0.3) as sock:
+        sock.sendall(b"stalled")
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+        client.reset()
+        sock.settimeout(5)
+        assert read_exactly(sock, 7) == b"stalled"
+
+
+def test_deletion_closes_connections_and_frees_the_port(client: ProxyClient, upstream: MakeUpstream) -> None:
+    address = upstream().address
+    listen = client.create("p", address)["listen"]
+    with connect(listen) as sock:
+        assert trip(sock) < 1
+        client.delete("p")
+        assert sock.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError):
+        connect(listen)
+    assert client.create("q", address, listen=listen)["listen"] == listen
+    assert ping(listen) < 1
+
+
 def test_a_change_keeps_every_byte_in_order(client: ProxyClient, upstream: MakeUpstream) -> None:
     received = bytearray()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +17,12 @@ import pytest
 
 from chaos.network.client import ProxyClient
 
-from .servers import Upstream, connect, embedded, free_port
+from .servers import ROOT, Upstream, connect, embedded, free_port
 
 MakeUpstream = Callable[..., Upstream]
 
-#: The promise is 100 ms; machines that run tests are busy with other things.
+#: The promise. Machines that run tests are busy with other things, so one answer in fifty may take longer.
+PROMISED_S = 0.1
 PATIENCE_S = 1.0
 
 
@@ -34,10 +38,10 @@ def client(api: str) -> Iterator[ProxyClient]:
         yield made
 
 
-def slowest_answer_s(client: ProxyClient, seconds: float = 0.6) -> float:
-    """The longest that the API took to add a toxic, list and remove it, for some time."""
-    slowest, until = 0.0, time.monotonic() + seconds
-    while time.monotonic() < until:
+def check_answers(client: ProxyClient, seconds: float = 0.6) -> None:
+    """The API adds a toxic, lists and removes it, for some time, and keeps its promise."""
+    times, until = [], time.monotonic() + seconds
+    while len(times) < 60 or time.monotonic() < until:
         for ask in (
             lambda: client.add_toxic("p", {"type": "latency", "attributes": {"latency": 1}}),
             client.proxies,
@@ -45,8 +49,10 @@ def slowest_answer_s(client: ProxyClient, seconds: float = 0.6) -> float:
         ):
             start = time.monotonic()
             ask()
-            slowest = max(slowest, time.monotonic() - start)
-    return slowest
+            times.append(time.monotonic() - start)
+    times.sort()
+    assert times[len(times) * 98 // 100] < PROMISED_S
+    assert times[-1] < PATIENCE_S
 
 
 def address_of(client: ProxyClient) -> tuple[str, int]:
@@ -122,7 +128,7 @@ def test_clients_of_the_api_that_stay_or_do_not_read_cost_nobody_else(client: Pr
         with contextlib.suppress(BlockingIOError):
             for _ in range(2000):
                 deaf.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
-        assert slowest_answer_s(client) < PATIENCE_S
+        check_answers(client)
         assert memory_mb(client) < 150
 
 
@@ -151,10 +157,10 @@ def test_floods_and_clients_that_do_not_read(client: ProxyClient, upstream: Make
                 sock.recv(1)
             else:
                 stack.enter_context(reading(sock))
-        assert slowest_answer_s(client, 1.5) < PATIENCE_S
+        check_answers(client, 1.5)
         client.add_toxic("p", {"type": "latency", "name": "long", "attributes": {"latency": 60_000}})
         client.add_toxic("p", {"type": "slicer", "name": "fine", "attributes": {"average_size": 1, "delay": 1000}})
-        assert slowest_answer_s(client, 1.0) < PATIENCE_S
+        check_answers(client, 1.0)
         assert memory_mb(client) < 400
 
 
@@ -188,10 +194,10 @@ def test_many_connections_at_once_some_to_a_dead_upstream(client: ProxyClient, u
             if number % 5 == 0:
                 stack.enter_context(connect(dead))
                 stack.enter_context(connect(silent))
-        assert slowest_answer_s(client) < PATIENCE_S
+        check_answers(client)
         for sock in socks:
             sock.sendall(b"x")
-        assert slowest_answer_s(client) < PATIENCE_S
+        check_answers(client)
         for sock in socks:
             assert sock.recv(1) == b"x"
         start = time.monotonic()
@@ -201,12 +207,30 @@ def test_many_connections_at_once_some_to_a_dead_upstream(client: ProxyClient, u
 
 
 @pytest.mark.slow
-def test_two_thousand_connections(client: ProxyClient) -> None:
-    """The client's connections end in the proxy: a black hole keeps them all."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    listen = client.create("p", f"127.0.0.1:{listener.getsockname()[1]}")["listen"]
-    with listener, contextlib.ExitStack() as stack:
-        for _ in range(2000):
-            stack.enter_context(connect(listen))
-        assert slowest_answer_s(client) < PATIENCE_S
-        assert memory_mb(client) < 200
+def test_ten_thousand_connections(client: ProxyClient) -> None:
+    """The proxy needs two descriptors for each: those that it has none for wait in line, and are served in the end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(10_000, hard - 1000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count + 500)), hard))
+    command = [sys.executable, str(ROOT / "benchmarks" / "proxy_peer.py")]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as peer,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(peer.kill)
+        assert peer.stdout is not None
+        listen = client.create("p", f"127.0.0.1:{peer.stdout.readline().split()[0]}")["listen"]
+        socks = [stack.enter_context(connect(listen, 20)) for _ in range(count)]
+        check_answers(client, 2.0)
+        assert memory_mb(client) < 300
+        for sock in socks:
+            sock.sendall(b"x")
+        check_answers(client, 2.0)
+        for sock in socks:  # each leaves when it is done, and makes room for one in line
+            assert sock.recv(1) == b"x"
+            sock.close()
+        check_answers(client)
+        evidence = client.evidence("p")
+        assert evidence is not None
+        assert (evidence.connections, evidence.unreachable) == (count, 0)
+        assert evidence.upstream.sent == count

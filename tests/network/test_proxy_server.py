@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from chaos.network.client import ProxyClient, ProxyError
+from chaos.network.evidence import Touched
+from chaos.network.proof import ProxyEvidence, StreamBytes
 
 from .servers import Upstream, connect, embedded, free_port, read_exactly, read_to_end
 
@@ -42,6 +44,12 @@ def eventually(check: Callable[[], Any], within_s: float = 3.0) -> Any:
     return found
 
 
+def evidence_of(client: ProxyClient, name: str) -> ProxyEvidence:
+    found = client.evidence(name)
+    assert found is not None
+    return found
+
+
 def answer_at_the_end(connection: socket.socket) -> None:
     """Reads until the client is done, then says how much that was."""
     size = 0
@@ -55,7 +63,7 @@ def answer_at_the_end(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("toxic", [None, "latency", "slicer"])
 def test_a_client_that_shuts_its_side_gets_its_answer(
-    proxy: ProxyClient, upstream: MakeUpstream, toxic: str | None
+    proxy: ProxyClient, plain: httpx.Client, upstream: MakeUpstream, toxic: str | None
 ) -> None:
     listen = proxy.create("p", upstream(answer_at_the_end).address)["listen"]
     if toxic is not None:
@@ -66,11 +74,13 @@ def test_a_client_that_shuts_its_side_gets_its_answer(
         sock.sendall(b"x" * 200_000)
         sock.shutdown(socket.SHUT_WR)
         assert read_to_end(sock) == b"200000"
-    eventually(lambda: proxy.evidence("p")["connections"]["open"] == 0)
+    eventually(lambda: plain.get("/proxies/p/evidence").json()["connections"]["open"] == 0)
 
 
 @pytest.mark.parametrize("latency", [0, 80])
-def test_a_reset_is_carried_to_the_other_side(proxy: ProxyClient, upstream: MakeUpstream, latency: int) -> None:
+def test_a_reset_is_carried_to_the_other_side(
+    proxy: ProxyClient, plain: httpx.Client, upstream: MakeUpstream, latency: int
+) -> None:
     seen: list[str] = []
 
     def serve(connection: socket.socket) -> None:
@@ -89,7 +99,7 @@ def test_a_reset_is_carried_to_the_other_side(proxy: ProxyClient, upstream: Make
         time.sleep(0.05)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     assert eventually(lambda: seen) == ["reset"]
-    eventually(lambda: proxy.evidence("p")["connections"]["open"] == 0)
+    eventually(lambda: plain.get("/proxies/p/evidence").json()["connections"]["open"] == 0)
 
 
 def test_an_upstream_s_reset_is_carried_to_the_client(proxy: ProxyClient, upstream: MakeUpstream) -> None:
@@ -134,7 +144,7 @@ def test_back_pressure_reaches_the_sender(proxy: ProxyClient, upstream: MakeUpst
         sock.recv(1)
 
         def received() -> int:
-            return int(proxy.evidence("p")["bytes"]["downstream"]["received"])  # type: ignore[index]
+            return evidence_of(proxy, "p").downstream.received
 
         before = -1
         while before != (before := received()):
@@ -259,6 +269,19 @@ def test_hosts_and_origins(plain: httpx.Client, headers: dict[str, str], status:
     assert plain.get("/version", headers=headers).status_code == status
 
 
+@pytest.mark.parametrize("listen", [":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80"])
+def test_proxies_listen_on_loopback_alone_unless_told(proxy: ProxyClient, listen: str) -> None:
+    with pytest.raises(ProxyError, match=r"proxies here may listen on loopback alone .*; --allow-remote") as caught:
+        proxy.create("p", "h:1", listen=listen)
+    assert caught.value.status == 403
+    made = proxy.create("p", "h:1", listen="[::1]:0")
+    with pytest.raises(ProxyError, match="loopback alone"):
+        proxy.update("p", listen=listen)
+    with pytest.raises(ProxyError, match="loopback alone"):
+        proxy.populate([{"name": "q", "upstream": "h:1", "listen": listen}])
+    assert proxy.proxies() == {"p": made}
+
+
 # -- seeds, evidence, leases
 
 
@@ -294,20 +317,17 @@ def test_evidence_counts_what_was_touched_and_outlives_the_toxic(proxy: ProxyCli
             sock.sendall(b"12345")
             assert read_exactly(sock, 5) == b"12345"
     proxy.remove_toxic("p", "slow")
-    evidence = proxy.evidence("p")
-    assert evidence is not None
-    assert evidence["toxics"]["slow"] == {"connections": 3, "actions": 3, "bytes": 15}
-    assert evidence["toxics"]["idle"] == {"connections": 0, "actions": 0, "bytes": 0}
-    assert evidence["connections"]["accepted"] == 3
-    assert evidence["bytes"]["upstream"] == {"received": 15, "sent": 15}
+    evidence = evidence_of(proxy, "p")
+    assert evidence.toxics == {"slow": Touched(connections=3, actions=3, bytes=15), "idle": Touched()}
+    assert evidence.connections == 3
+    assert evidence.upstream == StreamBytes(received=15, sent=15)
 
 
-def test_evidence_tells_why_an_upstream_was_not_reached(proxy: ProxyClient) -> None:
+def test_evidence_tells_why_an_upstream_was_not_reached(proxy: ProxyClient, plain: httpx.Client) -> None:
     listen = proxy.create("p", f"127.0.0.1:{free_port()}")["listen"]
     with connect(listen) as sock:
         assert sock.recv(1) == b""
-    evidence = proxy.evidence("p")
-    assert evidence is not None
+    evidence = plain.get("/proxies/p/evidence").json()
     assert evidence["connections"] == {"accepted": 1, "open": 0, "unreachable": 1, "last_error": "ECONNREFUSED"}
 
 
@@ -351,11 +371,3 @@ def test_metrics_count_bytes(proxy: ProxyClient, plain: httpx.Client, upstream: 
         read_exactly(sock, 3)
     labels = f'direction="upstream",listener="{made["listen"]}",proxy="p",upstream="{made["upstream"]}"'
     assert f"toxiproxy_proxy_received_bytes_total{{{labels}}} 3" in plain.get("/metrics").text.splitlines()
-
-
-# -- the client alone
-
-
-def test_the_client_says_when_nobody_answers() -> None:
-    with ProxyClient(f"http://127.0.0.1:{free_port()}") as client, pytest.raises(ProxyError, match="Is it running"):
-        client.version()

@@ -86,6 +86,35 @@ async def test_a_socket_that_is_always_ready_leaves_the_loop_its_turn(make: Make
     assert turns >= 5
 
 
+class CountingPoller(SelectorPoller):
+    """Counts how often it is asked."""
+
+    polls = 0
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        self.polls += 1
+        return super().poll(timeout, most)
+
+
+async def test_sparse_traffic_and_none_are_not_looked_for_again_and_again() -> None:
+    poller = CountingPoller(selectors.DefaultSelector())
+    reactor = Reactor(asyncio.get_running_loop(), poller)
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        got: list[bytes] = []
+        reactor.watch(near.fileno(), IN, lambda events: got.append(near.recv(1)))
+        for _ in range(20):
+            far.send(b"x")
+            await asyncio.sleep(0.003)
+        assert len(got) == 20
+        assert poller.polls < 20 * 25
+        before = poller.polls
+        await asyncio.sleep(0.05)
+        assert poller.polls == before
+        reactor.close()
+
+
 async def test_a_handler_that_fails_is_reported_and_not_called_again(make: Make) -> None:
     reactor, reports = make(), []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: reports.append(context["exception"]))

@@ -102,7 +102,11 @@ def hostile(scorecard: Scorecard, text: str) -> Scorecard:
         }
         experiments.append(experiment.model_copy(update=changes))
     profiles = tuple(profile.model_copy(update={"profile": text}) for profile in scorecard.profiles[:1])
-    return scorecard.model_copy(update={"experiments": tuple(experiments), "profiles": profiles})
+    scenarios = tuple(
+        scenario.model_copy(update={"scenario": text, "profile": text}) for scenario in scorecard.scenarios[:1]
+    )
+    changes = {"experiments": tuple(experiments), "profiles": profiles, "scenarios": scenarios}
+    return scorecard.model_copy(update=changes)
 
 
 class Page(HTMLParser):

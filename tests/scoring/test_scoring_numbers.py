@@ -9,18 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from harness.scoring.findings import MetricFinding
+from harness.scoring.findings import FaultFinding, MetricFinding
 from harness.scoring.intervals import (
     clopper_pearson,
     incomplete_beta,
     incomplete_gamma,
-    order_statistic,
     poisson_upper,
-    restricted_mean,
     wilson,
 )
-from harness.scoring.metrics import all_metrics
+from harness.scoring.metrics import Measured, all_metrics, evaluate
+from harness.scoring.metrics._example import experiment, pool
+from harness.scoring.metrics._metric import incident, mean_time
 from harness.scoring.tiers import tier_of
+
+
+def seconds(fault: FaultFinding) -> float | None:
+    return None if fault.detection is None else fault.detection.time_to_detect_s
+
 
 shapes = st.floats(0.5, 300)
 trials = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -58,27 +63,41 @@ def test_nothing_observed_bounds_nothing() -> None:
 
 @given(times=st.lists(st.one_of(st.none(), st.floats(0, 1e6)), min_size=1), tau=st.floats(1, 1e6))
 def test_a_censored_time_is_never_dropped(times: list[float | None], tau: float) -> None:
-    mean = restricted_mean(times, tau)
-    assert 0 <= mean <= tau * (1 + 1e-12)
-    assert restricted_mean([*times, None], tau) >= mean * (1 - 1e-12)
-    censored = sum(time is None for time in times) / len(times)
-    assert (order_statistic(times, 0.95) is None) == (math.ceil(0.95 * len(times)) > round((1 - censored) * len(times)))
+    def mean(values: list[float | None]) -> Measured:
+        shown = pool(*(experiment(detected_s=value) for value in values))
+        return mean_time(shown, incident, lambda fault: (seconds(fault), 1e6), tau, never="never", empty="")
+
+    found, more = mean(times).value, mean([*times, None])
+    assert found is not None
+    assert more.value is not None
+    assert 0 <= found <= tau * (1 + 1e-12)
+    assert more.value >= found * (1 - 1e-12)
+    assert more.censored == sum(time is None for time in times) + 1
+    assert more.longest is None
+
+
+def test_a_95th_percentile_needs_59_observations() -> None:
+    few, enough = (pool(*[experiment(detected_s=60.0 + i) for i in range(n)]) for n in (58, 59))
+    mttd = next(metric for metric in all_metrics() if metric.name == "mttd")
+    assert evaluate(mttd, few).p95 is None
+    assert evaluate(mttd, few).longest == 117.0
+    assert evaluate(mttd, enough).p95 == 116.0
 
 
 @pytest.mark.parametrize(
     ("name", "value", "grade"),
     [
-        ("mttd", 299.0, "world_class"),
+        ("mttd", 299.0, "world"),
         ("mttd", 300.0, "p50"),
         ("mttd", 1800.0, "p50"),
         ("mttd", 1801.0, "p95"),
         ("mttd", 14401.0, "p99"),
         ("mttd", 86401.0, "below_p99"),
-        ("prediction_availability", 0.99991, "world_class"),
+        ("prediction_availability", 0.99991, "world"),
         ("prediction_availability", 0.9999, "p50"),
         ("prediction_availability", 0.94, "below_p99"),
         ("automated_recovery_rate", 0.0, "p99"),
-        ("on_call_pages", 1.9, "world_class"),
+        ("on_call_pages", 1.9, "world"),
         ("on_call_pages", 51.0, "below_p99"),
         ("false_alarm_rate", 1.0, None),
         ("mttd", None, None),
@@ -92,11 +111,13 @@ def test_grades_by_the_columns(name: str, value: float | None, grade: str | None
 def test_every_metric_says_how_it_is_computed() -> None:
     for metric in all_metrics():
         assert metric.compute.__doc__, f"{metric.name} has no formula"
-        assert metric.unit in ("s", "h", "share", "per_day", "per_week")
+        assert metric.unit in ("s", "h", "share", "per_day", "per_week", "per_incident")
+        for word in ("Unit: ", "Source: ", ">>> "):
+            assert word in metric.compute.__doc__, f"{metric.name}: {word}"
 
 
 def _metric(name: str, value: float | None) -> MetricFinding:
-    empty = dict.fromkeys(("low", "high", "median", "p95", "tau_s", "grade"))
+    empty = dict.fromkeys(("low", "high", "median", "p95", "longest", "tau_s", "grade"))
     return MetricFinding(name=name, title=name, unit="s", value=value, n=1, censored=0, note="no data", **empty)
 
 

@@ -98,11 +98,11 @@ def test_harm_before_detection_is_a_part_of_the_harm() -> None:
     assert 0.4 < found.detection.harm_before / found.harm < 0.6
 
 
-def test_recovery_waits_for_the_alerts_and_counts_from_detection() -> None:
+def test_users_are_back_before_the_incident_is_over_and_time_counts_from_detection() -> None:
     found = recovery(treated([FAULT], [OUTAGE], [Alert(A + 600, B + 900)]))
     assert found.kind is RecoveryKind.RECOVERED
-    assert (found.t_rec, found.time_to_recover_s) == (B + 900, B + 900 - A - 600)
-    assert (found.from_effect_s, found.from_removal_s) == (B + 900 - A, 900)
+    assert (found.t_back, found.t_rec, found.time_to_recover_s) == (B, B + 900, B - A - 600)
+    assert (found.from_effect_s, found.from_removal_s) == (B - A, 900)
 
 
 def test_an_alert_that_never_resolves_is_no_recovery() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -21,23 +21,31 @@ class Adapter(Protocol):
         """How many rows."""
         ...
 
-    def type_of(self, frame: Any, name: str) -> pa.DataType:
+    def column(self, frame: Any, name: str) -> Any:
+        """A column as the frame holds it, for the methods that follow."""
+        ...
+
+    def type_of(self, column: Any) -> pa.DataType:
         """The Arrow type of a column's values, without its dictionary."""
         ...
 
-    def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
+    def gather(self, column: Any, rows: I64 | None) -> pa.Array:
         """A column's values at some rows, ascending, or all of them; in a dictionary if it has one."""
         ...
 
-    def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
-        """The frame with other values at the rows; dtype kept, made nullable or wider only where it must.
+    def scattered(self, column: Any, rows: I64, values: pa.Array, form: Any = None) -> Any:
+        """The column with other values at the rows; dtype kept, made nullable or wider only where it must.
 
         With a ``form`` the column gets back exactly the dtype that `form` told of.
         """
         ...
 
-    def form(self, frame: Any, name: str) -> Any:
+    def form(self, column: Any) -> Any:
         """What is needed to restore a column's dtype."""
+        ...
+
+    def put(self, frame: Any, columns: Mapping[str, Any]) -> Any:
+        """The frame with other columns under these names, in their places."""
         ...
 
     def take_rows(self, frame: Any, order: I64) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from chaos.data.columns import joined, replaced, scattered_over, whole
-from chaos.data.ledger import CellsChanged, rename
+from chaos.data.columns import gathered, joined, plain, scattered_over, value_type
+from chaos.data.ledger import form_of, in_form, rename
 from chaos.data.rows import I64
-from chaos.data.source import TableCells
+
+ArrowColumn = tuple[pa.Field, pa.ChunkedArray]
 
 
 class ArrowAdapter:
@@ -22,22 +23,35 @@ class ArrowAdapter:
     def rows(self, frame: Any) -> int:
         return int(frame.num_rows)
 
-    def type_of(self, frame: Any, name: str) -> pa.DataType:
-        return TableCells(frame).type_of(name)
+    def column(self, frame: Any, name: str) -> ArrowColumn:
+        index = frame.schema.get_field_index(name)
+        values = frame.column(index)
+        return frame.schema.field(index), values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
-    def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
-        cells = TableCells(_table(frame))
-        return cells.whole(name) if rows is None else cells.take(name, rows, dictionaries=True)
+    def type_of(self, column: ArrowColumn) -> pa.DataType:
+        return value_type(column[0].type)
 
-    def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
+    def gather(self, column: ArrowColumn, rows: I64 | None) -> pa.Array:
+        _, values = column
+        if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
+            values = pa.chunked_array([plain(joined(values))])
+        return joined(values) if rows is None or len(rows) == len(values) else gathered(values, rows)
+
+    def scattered(self, column: ArrowColumn, rows: I64, values: pa.Array, form: Any = None) -> ArrowColumn:
+        field, old = column
+        new = scattered_over(old, rows, values)
+        if form is not None:
+            return in_form(form, new)
+        return field.with_type(new.type).with_nullable(field.nullable or new.null_count > 0), new
+
+    def form(self, column: ArrowColumn) -> Any:
+        return form_of(*column)
+
+    def put(self, frame: Any, columns: Mapping[str, ArrowColumn]) -> Any:
         table = _table(frame)
-        if form is None:
-            return _like(frame, replaced(table, name, scattered_over(table.column(name), rows, values)))
-        return _like(frame, CellsChanged(name, rows, values, values, form).undo(table))
-
-    def form(self, frame: Any, name: str) -> Any:
-        field = frame.schema.field(name)
-        return (field, whole(_table(frame), name).dictionary) if pa.types.is_dictionary(field.type) else field
+        for name, (field, values) in columns.items():
+            table = table.set_column(table.schema.get_field_index(name), field, values)
+        return _like(frame, table)
 
     def take_rows(self, frame: Any, order: I64) -> Any:
         return _like(frame, _table(frame).take(pa.array(order)))

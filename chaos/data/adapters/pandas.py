@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -23,41 +23,51 @@ class PandasAdapter:
     def rows(self, frame: pd.DataFrame) -> int:
         return len(frame)
 
-    def type_of(self, frame: pd.DataFrame, name: str) -> pa.DataType:
-        dtype = frame[name].dtype
-        if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
-            return pa.from_numpy_dtype(dtype)
+    def column(self, frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+        return frame[name]
+
+    def type_of(self, column: pd.Series[Any]) -> pa.DataType:
+        dtype = column.dtype
+        if isinstance(dtype, np.dtype):
+            if dtype.kind in "iufbM":
+                return pa.from_numpy_dtype(dtype)
+            if dtype.kind == "O":
+                return _object_type(column)
         if isinstance(dtype, pd.ArrowDtype):
             return value_type(dtype.pyarrow_dtype)
-        if dtype.kind == "O" and isinstance(dtype, np.dtype):
-            return _object_type(frame[name])
-        return value_type(_to_arrow(frame[name].iloc[:0]).type)
+        return value_type(_to_arrow(column.iloc[:0]).type)
 
-    def gather(self, frame: pd.DataFrame, name: str, rows: I64 | None) -> pa.Array:
-        series = frame[name]
-        if rows is None or len(rows) == len(series):
-            return _to_arrow(series)
-        if isinstance(series.dtype, pd.CategoricalDtype):
-            return _gathered_categories(series, rows)
-        if isinstance(series.dtype, np.dtype):
-            return _from_numpy(series.to_numpy().take(rows))
-        if _in_arrow(series.dtype):
-            return gathered(_chunks(series), rows)
-        return _to_arrow(pd.Series(series.array.take(rows), copy=False))
+    def gather(self, column: pd.Series[Any], rows: I64 | None) -> pa.Array:
+        dtype = column.dtype
+        if rows is None or len(rows) == len(column):
+            return _to_arrow(column)
+        if isinstance(dtype, np.dtype):
+            return _from_numpy(column.to_numpy().take(rows))
+        if isinstance(dtype, pd.CategoricalDtype):
+            return _gathered_categories(column, rows)
+        if _in_arrow(dtype):
+            return gathered(_chunks(column), rows)
+        return _to_arrow(pd.Series(column.array.take(rows), copy=False))
 
-    def scatter(self, frame: pd.DataFrame, name: str, rows: I64, values: pa.Array, form: Any = None) -> pd.DataFrame:
-        column = _scattered(frame[name], rows, values)
+    def scattered(self, column: pd.Series[Any], rows: I64, values: pa.Array, form: Any = None) -> pd.Series[Any]:
+        changed = _scattered(column, rows, values)
         if isinstance(form, tuple):
-            column = _with_words(column, form[1])
-        elif form is not None and column.dtype != form:
-            column = _as_it_was(column, form)
-        return _assign(frame, name, column)
+            changed = _with_words(changed, form[1])
+        elif form is not None and changed.dtype != form:
+            changed = _as_it_was(changed, form)
+        return changed if isinstance(changed, pd.Series) else pd.Series(changed, index=column.index, copy=False)
 
-    def form(self, frame: pd.DataFrame, name: str) -> Any:
-        dtype = frame[name].dtype
+    def form(self, column: pd.Series[Any]) -> Any:
+        dtype = column.dtype
         if isinstance(dtype, pd.ArrowDtype) and pa.types.is_dictionary(dtype.pyarrow_dtype):
-            return dtype, _to_arrow(frame[name]).dictionary
+            return dtype, _to_arrow(column).dictionary
         return dtype
+
+    def put(self, frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
+        out = frame.copy(deep=False)
+        for name, column in columns.items():  # series of our own, which pandas takes as they are
+            out.isetitem(cast(Any, frame.columns.get_loc(name)), cast(Any, column))
+        return out
 
     def take_rows(self, frame: pd.DataFrame, order: I64) -> pd.DataFrame:
         return frame.take(order)
@@ -71,7 +81,7 @@ class PandasAdapter:
         return pa.table([_to_arrow(frame[name]) for name in names], names=list(names))
 
     def replace(self, frame: pd.DataFrame, name: str, column: pa.Array) -> pd.DataFrame:
-        return _assign(frame, name, _from_arrow(column))
+        return self.put(frame, {name: pd.Series(_from_arrow(column), index=frame.index, copy=False)})
 
     def rename(self, frame: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
         out = frame.copy(deep=False)
@@ -89,14 +99,6 @@ class PandasAdapter:
     def from_table(self, table: pa.Table) -> pd.DataFrame:
         frame: pd.DataFrame = table.to_pandas()
         return frame
-
-
-def _assign(frame: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
-    out = frame.copy(deep=False)
-    # As a series of our own, which pandas takes as it is; a bare array would be copied once more.
-    series = values if isinstance(values, pd.Series) else pd.Series(values, index=frame.index, copy=False)
-    out.isetitem(cast(Any, frame.columns.get_loc(name)), cast(Any, series))
-    return out
 
 
 #: Values of an object column that its type is told by.
@@ -158,7 +160,7 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
     if isinstance(dtype, pd.CategoricalDtype):
         return _scattered_codes(series, rows, values, dtype)
     if _in_arrow(dtype):
-        changed = pa.chunked_array([scattered_over(_chunks(series), rows, values)])
+        changed = scattered_over(_chunks(series), rows, values)
         return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
     out = series.array.copy()
     out[rows] = pd.array(_from_arrow(values), dtype=dtype)

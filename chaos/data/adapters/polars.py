@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -21,23 +21,27 @@ class PolarsAdapter:
     def rows(self, frame: Any) -> int:
         return int(frame.height)
 
-    def type_of(self, frame: Any, name: str) -> pa.DataType:
-        return _values(frame.get_column(name).head(0)).type
+    def column(self, frame: Any, name: str) -> Any:
+        return frame.get_column(name)
 
-    def gather(self, frame: Any, name: str, rows: I64 | None) -> pa.Array:
-        series = frame.get_column(name)
-        return _to_arrow(series if rows is None or len(rows) == len(series) else series.gather(rows))
+    def type_of(self, column: Any) -> pa.DataType:
+        return _values(column.head(0)).type
 
-    def scatter(self, frame: Any, name: str, rows: I64, values: pa.Array, form: Any = None) -> Any:
-        series = frame.get_column(name)
-        if series.dtype in (pl.String, pl.Categorical, pl.Enum) and len(rows):
-            return frame.with_columns(_text_scattered(series, rows, values, form))
-        changed = _series(name, scattered(_to_arrow(series), rows, values))
-        dtype = form if form is not None else series.dtype
-        return frame.with_columns(changed if changed.dtype == dtype else changed.cast(dtype))
+    def gather(self, column: Any, rows: I64 | None) -> pa.Array:
+        return _to_arrow(column if rows is None or len(rows) == len(column) else column.gather(rows))
 
-    def form(self, frame: Any, name: str) -> Any:
-        return frame.schema[name]
+    def scattered(self, column: Any, rows: I64, values: pa.Array, form: Any = None) -> Any:
+        if column.dtype in (pl.String, pl.Categorical, pl.Enum) and len(rows):
+            return _text_scattered(column, rows, values, form)
+        changed = _series(column.name, scattered(_to_arrow(column), rows, values))
+        dtype = form if form is not None else column.dtype
+        return changed if changed.dtype == dtype else changed.cast(dtype)
+
+    def form(self, column: Any) -> Any:
+        return column.dtype
+
+    def put(self, frame: Any, columns: Mapping[str, Any]) -> Any:
+        return frame.with_columns(*columns.values())
 
     def take_rows(self, frame: Any, order: I64) -> Any:
         return frame[order]

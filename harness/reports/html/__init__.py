@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from harness.reports.html.detail import scenario_details
 from harness.reports.html.markup import Html, el
-from harness.reports.html.summary import comparison, metric_table, profile_cards, silence
+from harness.reports.html.summary import comparison, maturity_table, metric_table, profile_cards, silence
 from harness.reports.narrative import Rerun, headline, setting
 from harness.scoring.scorecard import Scorecard
 
@@ -53,6 +53,7 @@ def _sections(scorecard: Scorecard, rerun: Rerun | None) -> list[Html | None]:
         silence(scorecard, profiles, scenarios),
         el("section", el("h2", "Side by side"), comparison(scorecard, profiles, scenarios)),
         el("section", el("h2", "Metrics"), metric_table(profiles), el("p", _METRIC_NOTE, class_="muted note")),
+        el("section", el("h2", "Capabilities, as measured"), maturity_table(profiles)),
         el("section", el("h2", "Scenarios"), _legend(), *details, class_="details"),
     )
     return [header, main]

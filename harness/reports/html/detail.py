@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.reports.html.markup import Html, el, join
 from harness.reports.html.summary import anchor, chip
 from harness.reports.html.timeline import draw
-from harness.reports.narrative import Rerun, availability_text, harm_text, reason_text
+from harness.reports.narrative import Rerun, availability_text, harm_text, reason_text, telling
 from harness.scoring.expectations import grade_text
 from harness.scoring.findings import ExpectationFinding, ExperimentFinding, FaultFinding
 from harness.scoring.wording import clock_text, duration_text
@@ -20,9 +20,12 @@ _SIGNS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
 def scenario_details(
     scenario: str, experiments: Sequence[ExperimentFinding], scenarios: Sequence[str], rerun: Rerun | None
 ) -> Html:
-    """A scenario, folded: its profiles one below the other."""
+    """A scenario, folded: its profiles one below the other, each by the repeat that tells most."""
     first = experiments[0]
-    ends = [el("span", f"{e.profile} ", chip(e.outcome), class_="end") for e in experiments]
+    profiles = dict.fromkeys(e.profile for e in experiments)
+    groups = [[e for e in experiments if e.profile == profile] for profile in profiles]
+    shown = [telling(group) for group in groups]
+    ends = [el("span", f"{e.profile} ", chip(e.outcome), class_="end") for e in shown]
     head = el("summary", el("h3", scenario), el("span", *ends, class_="ends"))
     kinds = [el("span", f"{key.replace('_', ' ')}: {value}") for key, value in first.classification.items()]
     return el(
@@ -30,13 +33,13 @@ def scenario_details(
         head,
         el("p", first.description, class_="lead") if first.description else None,
         el("p", *kinds, class_="kinds") if kinds else None,
-        *(_experiment(experiment, rerun) for experiment in experiments),
+        *(_experiment(one, len(group), rerun) for one, group in zip(shown, groups, strict=True)),
         id=anchor(scenario, scenarios),
         class_="scenario",
     )
 
 
-def _experiment(experiment: ExperimentFinding, rerun: Rerun | None) -> Html:
+def _experiment(experiment: ExperimentFinding, repeats: int, rerun: Rerun | None) -> Html:
     title = el(
         "h4",
         experiment.profile,
@@ -45,7 +48,8 @@ def _experiment(experiment: ExperimentFinding, rerun: Rerun | None) -> Html:
         el("span", experiment.verdict.value, class_=f"verdict {experiment.verdict.value}"),
     )
     begins = clock_text(experiment.start, experiment.warmup_s)
-    where = f"{experiment.backend}, seed {experiment.seed}; 0 h is {begins} UTC of the replay"
+    which = f"the worst of {repeats} repeats, " if repeats > 1 else ""
+    where = f"{which}{experiment.backend}, seed {experiment.seed}; 0 h is {begins} UTC of the replay"
     command = el("p", el("code", rerun(experiment)), class_="rerun") if rerun else None
     return el(
         "section",

@@ -8,14 +8,20 @@ from harness.reports.html.markup import Html, el, join
 from harness.reports.narrative import (
     GRADES,
     HARM_NOTE,
+    REPEATS_NOTE,
+    brief_metric,
+    cost_text,
+    count_text,
     metric_text,
     plain,
     reason_text,
+    repeated,
+    repeats_text,
     silent_ones,
     spread_text,
     suffered_text,
 )
-from harness.scoring.findings import ExperimentFinding, ProfileFinding
+from harness.scoring.findings import CapabilityFinding, ExperimentFinding, ProfileFinding, ScenarioFinding
 from harness.scoring.metrics import Metric, all_metrics
 from harness.scoring.scorecard import Scorecard
 from harness.scoring.tiers import TIERS
@@ -109,6 +115,28 @@ def _bound(metric: Metric) -> str:
     return f"{sign} {share_text(value) if metric.unit == 'share' else number_text(value)}"
 
 
+def maturity_table(profiles: Sequence[ProfileFinding]) -> Html:
+    """The comparison matrix as measured: a level and its evidence for each capability and profile."""
+    head = el("tr", el("th", "Capability", scope="col"), *(el("th", p.profile, scope="col") for p in profiles))
+    rows = [
+        el(
+            "tr",
+            el("th", first.capability, scope="row"),
+            *(_capability_cell(profile.maturity[index]) for profile in profiles),
+        )
+        for index, first in enumerate(profiles[0].maturity)
+    ]
+    costs = [el("p", el("b", p.profile), f": {cost_text(p.cost)}.") for p in profiles if p.cost is not None]
+    table = el("table", el("thead", head), el("tbody", *rows), class_="metrics")
+    return join(el("div", table, class_="scroll"), *costs)
+
+
+def _capability_cell(found: CapabilityFinding) -> Html:
+    grade = {4: "world", 3: "p50", 2: "p95", 1: "p99"}.get(found.level or 0)
+    name = el("span", found.name, class_=f"grade {grade}") if grade else el("span", found.name, class_="muted")
+    return el("td", name, el("small", found.evidence) if found.evidence else None)
+
+
 def comparison(scorecard: Scorecard, profiles: Sequence[ProfileFinding], scenarios: Sequence[str]) -> Html:
     """Scenario by scenario, profile beside profile, with the reason for each outcome."""
     head = el("tr", el("th", "Scenario", scope="col"), *(el("th", p.profile, scope="col") for p in profiles))
@@ -116,16 +144,34 @@ def comparison(scorecard: Scorecard, profiles: Sequence[ProfileFinding], scenari
     for scenario in scenarios:
         mine = [e for e in scorecard.experiments if e.scenario == scenario]
         link = el("a", scenario, href=f"#{anchor(scenario, scenarios)}")
-        cells = [_comparison_cell([e for e in mine if e.profile == p.profile], p.profile) for p in profiles]
+        found = {s.profile: s for s in scorecard.scenarios if s.scenario == scenario}
+        cells = [
+            _comparison_cell([e for e in mine if e.profile == p.profile], found.get(p.profile), p.profile)
+            for p in profiles
+        ]
         rows.append(el("tr", el("th", link, scope="row"), *cells))
     table = el("table", el("thead", head), el("tbody", *rows), class_="comparison")
-    return join(el("div", table, class_="scroll"), el("p", HARM_NOTE, class_="muted note"))
+    note = f"{HARM_NOTE} {REPEATS_NOTE}" if repeated(scorecard) else HARM_NOTE
+    return join(el("div", table, class_="scroll"), el("p", note, class_="muted note"))
 
 
-def _comparison_cell(experiments: Sequence[ExperimentFinding], profile: str) -> Html:
-    if not experiments:
+def _comparison_cell(experiments: Sequence[ExperimentFinding], found: ScenarioFinding | None, profile: str) -> Html:
+    if not experiments or found is None:
         return el("td", "—", data_profile=profile)
-    return el("td", *(_comparison_entry(experiment) for experiment in experiments), data_profile=profile)
+    entry = _comparison_entry(experiments[0]) if found.repeats == 1 else _repeated_entry(found)
+    return el("td", entry, data_profile=profile)
+
+
+def _repeated_entry(found: ScenarioFinding) -> Html:
+    means = [("detected", "mttd"), ("recovered", "mttr"), ("harm", "harm"), ("availability", "prediction_availability")]
+    return el(
+        "div",
+        chip(found.outcome),
+        el("span", f"{count_text(found.verdicts, 'passed')} passed", class_=f"verdict {found.verdict.value}"),
+        el("p", f"{repeats_text(found)}."),
+        el("small", ", ".join(f"{word} {brief_metric(found, name)}" for word, name in means)),
+        class_="entry",
+    )
 
 
 def _comparison_entry(experiment: ExperimentFinding) -> Html:

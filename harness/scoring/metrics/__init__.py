@@ -9,9 +9,9 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, evaluate
+from harness.scoring.metrics._metric import P95_LEAST, Columns, Measured, Metric, Pool, evaluate
 
-__all__ = ["Columns", "Measured", "Metric", "Pool", "all_metrics", "evaluate"]
+__all__ = ["P95_LEAST", "Columns", "Measured", "Metric", "Pool", "all_metrics", "evaluate"]
 
 
 @cache

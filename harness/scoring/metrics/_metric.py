@@ -1,16 +1,22 @@
-"""The shape of a metric, what it is computed from, and how it is graded."""
+"""The shape of a metric, what it is computed from, how it gets its interval and its grade."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from harness.scoring.findings import ControlFinding, ExperimentFinding, FaultFinding, MetricFinding
-from harness.scoring.intervals import clopper_pearson, order_statistic, restricted_mean
+from harness.scoring.intervals import clopper_pearson
 from harness.scoring.policy import Policy
+from harness.scoring.resampling import interval, ratio_of_sums
+from harness.scoring.survival import kaplan_meier
 from harness.scoring.wording import duration_text
 from harness.verdict import Outcome
+
+#: So many observations are needed before a 95th percentile says anything with 95 % confidence.
+P95_LEAST = 59
 
 
 @dataclass(frozen=True)
@@ -25,17 +31,7 @@ class Pool:
     @cached_property
     def acted(self) -> tuple[FaultFinding, ...]:
         """Faults that touched something: inert and unknown ones are in no denominator."""
-        return tuple(
-            fault
-            for experiment in self.experiments
-            for fault in experiment.faults
-            if fault.outcome in (Outcome.CAUGHT, Outcome.SILENT, Outcome.ABSORBED)
-        )
-
-    @cached_property
-    def harmful(self) -> tuple[FaultFinding, ...]:
-        """Faults that did harm, noticed or not."""
-        return tuple(fault for fault in self.acted if fault.outcome is not Outcome.ABSORBED)
+        return tuple(fault for experiment in self.experiments for fault in experiment.faults if acted(fault))
 
     @cached_property
     def usable_controls(self) -> tuple[ControlFinding, ...]:
@@ -43,9 +39,45 @@ class Pool:
         return tuple(control for control in self.controls if not control.unusable)
 
 
+def acted(fault: FaultFinding) -> bool:
+    """Whether the fault touched something, and what came of it is known."""
+    return fault.outcome in (Outcome.CAUGHT, Outcome.SILENT, Outcome.ABSORBED)
+
+
+def harmful(fault: FaultFinding) -> bool:
+    """Whether the fault did harm, noticed or not."""
+    return fault.outcome in (Outcome.CAUGHT, Outcome.SILENT)
+
+
+def noticed(fault: FaultFinding) -> bool:
+    """Whether an alert was attributed to the fault."""
+    return fault.detection is not None and fault.detection.first is not None
+
+
+def incident(fault: FaultFinding) -> bool:
+    """Whether the fault did harm or was noticed.
+
+    One that is absorbed *and* noticed counts too: else a pipeline that stops faults at its door would be judged by its
+    worst cases only.
+    """
+    return acted(fault) and (harmful(fault) or noticed(fault))
+
+
+class Part(NamedTuple):
+    """What one experiment contributes to a ratio of sums."""
+
+    experiment: ExperimentFinding
+    numerator: float
+    denominator: float
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A value with what is known about it; ``value`` None means not measured, and ``note`` says why."""
+    """A value with what is known about it; ``value`` None means not measured, and ``note`` says why.
+
+    ``parts`` are the experiments' contributions to a value that is a ratio of sums; its interval comes from them unless
+    ``low`` and ``high`` are there already.
+    """
 
     value: float | None
     low: float | None = None
@@ -54,8 +86,10 @@ class Measured:
     censored: int = 0
     median: float | None = None
     p95: float | None = None
+    longest: float | None = None
     tau_s: float | None = None
     note: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +105,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: ``unit`` is ``s``, ``share``, ``per_day``, ``per_week`` or ``h``."""
+    """One metric: ``unit`` is ``s``, ``share``, ``per_day``, ``per_week``, ``per_incident`` or ``h``.
+
+    ``benchmark`` marks the twelve of the source document; the others say how far those can be trusted.
+    """
 
     name: str
     title: str
@@ -80,21 +117,28 @@ class Metric:
     rank: int
     columns: Columns | None
     compute: Callable[[Pool], Measured]
+    compared: bool = True
+    """Whether a better value means a better pipeline, whatever the other metrics say."""
+
+    @property
+    def benchmark(self) -> bool:
+        """Whether the source document has columns for it."""
+        return self.columns is not None
 
     def grade(self, value: float | None) -> str | None:
-        """The best column that the value reaches: world_class, p50, p95, p99 or below_p99."""
+        """The best column that the value reaches: world, p50, p95, p99 or below_p99."""
         if value is None or self.columns is None:
             return None
         sign = 1 if self.higher_is_better else -1
         if sign * value > sign * self.columns.world:
-            return "world_class"
+            return "world"
         reached = [("p50", self.columns.p50), ("p95", self.columns.p95), ("p99", self.columns.p99)]
         return next((name for name, bound in reached if sign * value >= sign * bound), "below_p99")
 
 
 def evaluate(metric: Metric, pool: Pool) -> MetricFinding:
     """The metric's value, interval and grade for a profile."""
-    measured = metric.compute(pool)
+    measured = _with_interval(metric, metric.compute(pool))
     return MetricFinding(
         name=metric.name,
         title=metric.title,
@@ -106,33 +150,95 @@ def evaluate(metric: Metric, pool: Pool) -> MetricFinding:
         censored=measured.censored,
         median=measured.median,
         p95=measured.p95,
+        longest=measured.longest,
         tau_s=measured.tau_s,
         grade=metric.grade(measured.value),
         note=measured.note,
     )
 
 
-def times(values: list[float | None], tau_s: float, never: str, empty: str) -> Measured:
-    """A mean time with censoring: what never happened counts as tau and is said so."""
-    if not values:
+def _with_interval(metric: Metric, measured: Measured) -> Measured:
+    """The interval over repeats where scenarios were repeated, else over scenarios; none for fewer than three."""
+    if measured.value is None or measured.high is not None or not measured.parts:
+        return measured
+    scenarios = [part.experiment.scenario for part in measured.parts]
+    statistic = ratio_of_sums([p.numerator for p in measured.parts], [p.denominator for p in measured.parts])
+    found = interval(statistic, scenarios, metric.name)
+    if found is None:
+        return measured
+    most = 1.0 if metric.unit == "share" else measured.tau_s
+    low, high = (max(0.0, bound if most is None else min(bound, most)) for bound in found)
+    return replace(measured, low=low, high=high)
+
+
+def parts_of(
+    experiments: Iterable[ExperimentFinding], count: Callable[[ExperimentFinding], tuple[float, float]]
+) -> tuple[Part, ...]:
+    """The contributions of the experiments that have any: ``count`` gives numerator and denominator."""
+    parts = (Part(experiment, *count(experiment)) for experiment in experiments)
+    return tuple(part for part in parts if part.denominator > 0)
+
+
+def mean_time(
+    pool: Pool,
+    counts: Callable[[FaultFinding], bool],
+    time: Callable[[FaultFinding], tuple[float | None, float]],
+    tau_s: float,
+    *,
+    never: str,
+    empty: str,
+) -> Measured:
+    """The mean over the pool's faults that count of ``min(T, tau)``; what never happened counts as tau and is said so.
+
+    ``time`` gives the time, None if it never came, and how long it was watched for. Median and 95th percentile are
+    Kaplan and Meier's: None where they lie beyond what was watched.
+    """
+
+    def total(experiment: ExperimentFinding) -> tuple[float, float]:
+        times = [time(fault)[0] for fault in experiment.faults if counts(fault)]
+        return sum(tau_s if value is None else min(value, tau_s) for value in times), len(times)
+
+    parts = parts_of(pool.experiments, total)
+    found = [time(fault) for part in parts for fault in part.experiment.faults if counts(fault)]
+    if not found:
         return Measured(None, tau_s=tau_s, note=empty)
-    censored = sum(value is None for value in values)
-    note = f"{censored} of {len(values)} {never}, each counted as {duration_text(tau_s)}" if censored else ""
+    censored = sum(value is None for value, _ in found)
+    curve = kaplan_meier(
+        [watched if value is None else value for value, watched in found], [value is not None for value, _ in found]
+    )
+    note = f"{censored} of {len(found)} {never}, each counted as {duration_text(tau_s)}" if censored else ""
     return Measured(
-        restricted_mean(values, tau_s),
-        n=len(values),
+        sum(part.numerator for part in parts) / len(found),
+        n=len(found),
         censored=censored,
-        median=order_statistic(values, 0.5),
-        p95=order_statistic(values, 0.95),
+        median=curve.quantile(0.5),
+        p95=curve.quantile(0.95) if len(found) >= P95_LEAST else None,
+        longest=None if censored else max(value for value, _ in found if value is not None),
         tau_s=tau_s,
         note=note,
+        parts=parts,
     )
 
 
-def proportion(hits: int, n: int, empty: str, *, exact: bool = False) -> Measured:
-    """A share; with its exact interval where the trials are independent (faults), without where they are not
-    (requests of one run)."""
-    if n == 0:
+def share_of_faults(
+    pool: Pool, counts: Callable[[FaultFinding], bool], hit: Callable[[FaultFinding], bool], empty: str
+) -> Measured:
+    """Faults that hit over those that count, with the exact interval of Clopper and Pearson."""
+    found = [hit(fault) for fault in pool.acted if counts(fault)]
+    if not found:
         return Measured(None, note=empty)
-    low, high = clopper_pearson(hits, n) if exact else (None, None)
-    return Measured(hits / n, low, high, n=n)
+    low, high = clopper_pearson(sum(found), len(found))
+    parts = parts_of(
+        pool.experiments,
+        lambda e: (sum(counts(f) and hit(f) for f in e.faults), sum(counts(f) for f in e.faults)),
+    )
+    return Measured(sum(found) / len(found), low, high, n=len(found), parts=parts)
+
+
+def share_of_counts(pool: Pool, count: Callable[[ExperimentFinding], tuple[float, float]], empty: str) -> Measured:
+    """A share of things of which each experiment has many: they fail together, so the interval is over experiments."""
+    parts = parts_of(pool.experiments, count)
+    total = sum(part.denominator for part in parts)
+    if not total:
+        return Measured(None, note=empty)
+    return Measured(sum(part.numerator for part in parts) / total, n=int(total), parts=parts)

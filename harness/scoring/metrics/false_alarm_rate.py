@@ -7,8 +7,15 @@ from harness.scoring.metrics._metric import Measured, Metric, Pool
 
 
 def _compute(pool: Pool) -> Measured:
-    """lambda0 = k / T0 over fault-free runs (warning and critical alerts), with the upper 95 % bound
-    ``chi2_0.95(2k + 2) / (2 T0)``. The document has no columns for it."""
+    """Unit: alerts a day, less is better. Source: `alert` lines of fault-free runs.
+
+    ``lambda0 = k / T0`` over fault-free runs (warning and critical alerts), with the upper 95 % bound
+    ``chi2_0.95(2k + 2) / (2 T0)``. The document has no columns for it.
+
+    >>> from harness.scoring.metrics._example import control, pool
+    >>> _compute(pool(controls=(control(days=4.0, alarms=2),))).value
+    0.5
+    """
     days = sum(control.days for control in pool.usable_controls)
     if days <= 0:
         return Measured(None, note="no fault-free run was observed")

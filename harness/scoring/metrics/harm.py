@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Measured, Metric, Pool
+from harness.scoring.findings import ExperimentFinding
+from harness.scoring.metrics._metric import Measured, Metric, Pool, acted, parts_of
+
+
+def _total(experiment: ExperimentFinding) -> tuple[float, float]:
+    found = [fault.harm for fault in experiment.faults if acted(fault)]
+    return sum(found), len(found)
 
 
 def _compute(pool: Pool) -> Measured:
-    """The mean over acted faults of the integral of D(t) of the total loss, in hours of a total outage.
-    Absorbed faults count with what little they did. The document has no columns for it."""
-    values = [fault.harm for fault in pool.acted]
-    if not values:
+    """Unit: hours of a total outage, less is better. Source: `request` lines of treatments against their controls.
+
+    The mean over acted faults of the integral of the total loss's excess while users were harmed; an absorbed fault
+    did none. The document has no columns for it. Interval over experiments.
+
+    >>> from harness.scoring.metrics._example import experiment, pool
+    >>> _compute(pool(experiment(harm=0.5), experiment(harmed=False))).value
+    0.25
+    """
+    parts = parts_of(pool.experiments, _total)
+    n = sum(part.denominator for part in parts)
+    if not n:
         return Measured(None, note="no fault had an effect")
-    return Measured(sum(values) / len(values), n=len(values))
+    return Measured(sum(part.numerator for part in parts) / n, n=int(n), parts=parts)
 
 
 METRIC = Metric(
@@ -19,7 +33,7 @@ METRIC = Metric(
     title="Harm a fault",
     unit="h",
     higher_is_better=False,
-    rank=10,
+    rank=15,
     columns=None,
     compute=_compute,
 )

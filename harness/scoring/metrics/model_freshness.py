@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, proportion
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, share_of_counts
 
 
 def _compute(pool: Pool) -> Measured:
-    """Answers from a model within its age objective, over answers whose model's age is known."""
-    counts = [experiment.counts for experiment in pool.experiments if experiment.counts]
-    return proportion(
-        sum(c.model_fresh for c in counts),
-        sum(c.model_ages for c in counts),
+    """Unit: share, more is better. Source: `model_age_s` of the treatments' `request` lines.
+
+    Answers from a model within its age objective, over answers whose model's age is known. Interval over experiments.
+
+    >>> from harness.scoring.metrics._example import experiment, pool
+    >>> _compute(pool(experiment(model_fresh=100, model_ages=100))).value
+    1.0
+    """
+    return share_of_counts(
+        pool,
+        lambda e: (e.counts.model_fresh, e.counts.model_ages) if e.counts else (0, 0),
         "no answer says how old its model is",
     )
 

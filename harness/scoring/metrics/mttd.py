@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, times
-from harness.verdict import Outcome
+from harness.scoring.findings import FaultFinding
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, incident, mean_time
+
+
+def _time(fault: FaultFinding) -> tuple[float | None, float]:
+    assert fault.detection is not None
+    return fault.detection.time_to_detect_s, fault.detection.watched_s
 
 
 def _compute(pool: Pool) -> Measured:
-    """RMST of the time from a fault's first effect to its first alert, over faults that did harm or were
-    noticed.
+    """Unit: seconds, less is better. Source: `fault.evidence` and `alert` lines of treatments and their controls.
 
-    A fault that is absorbed *and* noticed counts too: else a pipeline that stops faults at its door would be
-    left with only its worst cases in the mean. Undetected ones count as tau. Read it with the false-alarm
-    rate.
+    The mean over incidents (faults that did harm or were noticed) of ``min(t_det - t_act, tau)``: from the first effect
+    to the first alert that the control does not have; never detected counts as tau. Interval over experiments. Never
+    to be read without the false-alarm rate.
+
+    >>> from harness.scoring.metrics._example import experiment, pool
+    >>> _compute(pool(experiment(detected_s=120.0), experiment(detected_s=None))).value
+    43260.0
     """
-    faults = [f for f in pool.acted if f.outcome is not Outcome.ABSORBED or (f.detection and f.detection.first)]
-    values = [fault.detection.time_to_detect_s for fault in faults if fault.detection]
-    return times(values, pool.policy.detect_tau_s, "never detected", "no fault did harm or was noticed")
+    tau_s = pool.policy.detect_tau_s
+    return mean_time(pool, incident, _time, tau_s, never="never detected", empty="no fault did harm or was noticed")
 
 
 METRIC = Metric(

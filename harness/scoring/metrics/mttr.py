@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, times
+from harness.scoring.findings import FaultFinding, RecoveryKind
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, incident, mean_time
+
+
+def _time(fault: FaultFinding) -> tuple[float | None, float]:
+    recovery = fault.recovery
+    assert recovery is not None
+    if recovery.kind is RecoveryKind.NOT_NEEDED:
+        return 0.0, recovery.watched_s
+    return recovery.time_to_recover_s, recovery.watched_s
 
 
 def _compute(pool: Pool) -> Measured:
-    """RMST of the time from detection (from the first effect where nothing was detected before) until users
-    are back in the control's band, over harmful faults. Those that never ended count as tau."""
-    values = [fault.recovery.time_to_recover_s for fault in pool.harmful if fault.recovery]
-    return times(values, pool.policy.recover_tau_s, "never recovered", "no fault did harm")
+    """Unit: seconds, less is better. Source: `request` and `alert` lines of treatments against their controls.
+
+    The mean over incidents (faults that did harm or were noticed) of ``min(t_back - t_det, tau)``: from detection (from
+    the first effect where nothing was detected before) until users are back in the control's band, under the fault or
+    after it. 0 where a noticed fault never reached users: normal service did not have to be restored. Incidents that
+    never ended, or whose alerts never did, count as tau. Interval over experiments.
+
+    >>> from harness.scoring.metrics._example import experiment, pool
+    >>> _compute(pool(experiment(detected_s=60.0, back_s=3660.0), experiment(detected_s=60.0, harmed=False))).value
+    1800.0
+    """
+    tau_s = pool.policy.recover_tau_s
+    return mean_time(pool, incident, _time, tau_s, never="never recovered", empty="no fault did harm or was noticed")
 
 
 METRIC = Metric(
@@ -20,4 +38,5 @@ METRIC = Metric(
     rank=3,
     columns=Columns(p50=2 * 3600, p95=8 * 3600, p99=48 * 3600, world=30 * 60),
     compute=_compute,
+    compared=False,  # it grows when the detection comes sooner: see the duration of an incident
 )

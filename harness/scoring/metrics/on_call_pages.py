@@ -7,7 +7,15 @@ from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool
 
 
 def _compute(pool: Pool) -> Measured:
-    """Critical alerts in fault-free runs a week, with the upper 95 % bound: what wakes people for nothing."""
+    """Unit: pages a week, less is better. Source: `alert` lines of fault-free runs.
+
+    Critical alerts in fault-free runs a week, with the upper 95 % bound of a Poisson rate: what wakes people for
+    nothing.
+
+    >>> from harness.scoring.metrics._example import control, pool
+    >>> _compute(pool(controls=(control(days=3.5, alarms=2, pages=1),))).value
+    2.0
+    """
     weeks = sum(control.days for control in pool.usable_controls) / 7
     if weeks <= 0:
         return Measured(None, note="no fault-free run was observed")
@@ -20,7 +28,7 @@ METRIC = Metric(
     title="On-call pages without a fault",
     unit="per_week",
     higher_is_better=False,
-    rank=9,
+    rank=13,
     columns=Columns(p50=10, p95=25, p99=50, world=2),
     compute=_compute,
 )

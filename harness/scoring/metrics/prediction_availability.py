@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, proportion
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, share_of_counts
 
 
 def _compute(pool: Pool) -> Measured:
-    """Requests with a usable answer over all requests, in the horizons of the treatment runs: availability
-    *under faults*. A fallback's answer is an answer. Requests of one run fail together, so no interval is
-    given."""
-    counts = [experiment.counts for experiment in pool.experiments if experiment.counts]
-    return proportion(sum(c.answered for c in counts), sum(c.requests for c in counts), "no requests in the horizons")
+    """Unit: share, more is better. Source: `request` lines of treatments.
+
+    Requests with a usable answer over all requests sent in the horizons of the treatment runs: availability *under
+    faults*. A fallback's answer is an answer. Requests of one run fail together, so the interval is over experiments.
+
+    >>> from harness.scoring.metrics._example import experiment, pool
+    >>> _compute(pool(experiment(answered=990, requests=1000), experiment(answered=1000, requests=1000))).value
+    0.995
+    """
+    return share_of_counts(
+        pool, lambda e: (e.counts.answered, e.counts.requests) if e.counts else (0, 0), "no requests in the horizons"
+    )
 
 
 METRIC = Metric(

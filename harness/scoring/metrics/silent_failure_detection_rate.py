@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, proportion
-from harness.verdict import Outcome
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, harmful, noticed, share_of_faults
 
 
 def _compute(pool: Pool) -> Measured:
-    """Harmful faults that were detected over harmful faults, with the Clopper-Pearson interval."""
-    caught = sum(fault.outcome is Outcome.CAUGHT for fault in pool.harmful)
-    return proportion(caught, len(pool.harmful), "no fault did harm", exact=True)
+    """Unit: share, more is better. Source: outcomes of faults.
+
+    Harmful faults that were detected over harmful faults, with Clopper and Pearson's interval.
+
+    >>> from harness.scoring.metrics._example import experiment, pool
+    >>> _compute(pool(experiment(detected_s=60.0), experiment(), experiment(harmed=False))).value
+    0.5
+    """
+    return share_of_faults(pool, harmful, noticed, "no fault did harm")
 
 
 METRIC = Metric(

@@ -25,11 +25,11 @@ from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
 from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.variants import profile_of
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 from reference_pipeline.data.prepared import TimeTable
-from reference_pipeline.profiles import PROFILES
 from reference_pipeline.sources import FEEDS
 
 _log = logging.getLogger("reference_pipeline.supervisor")
@@ -51,7 +51,7 @@ class SimulatedStage:
         self._arm = arm
         self._world = world
         self._touches = Touches()
-        profile = assembly.paced(PROFILES[arm.profile], arm.pace.grain_s)
+        profile = assembly.paced(profile_of(arm.profile), arm.pace.grain_s)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
         self._supervisor = _Supervisor(world, self._libraries)
         addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, CONSUMER, "gateway")}

@@ -45,6 +45,12 @@ class ReferenceTarget:
 
         return tuple(PROFILES)
 
+    def check_profile(self, name: str) -> None:
+        """Raises `UsageError` for a name that is neither a profile nor one without some of its defences."""
+        from harness.targets.reference.variants import profile_of
+
+        profile_of(name)
+
     def facts(self) -> TargetFacts:
         """Feeds with their columns, services, links."""
         return layout.facts(COLUMNS)

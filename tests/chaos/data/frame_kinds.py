@@ -30,7 +30,7 @@ def frame_of(kind: str, table: pa.Table) -> Any:
 def values_of(frame: Any) -> dict[str, list[Any]]:
     """What a frame holds: nulls of any kind as None, times as whole nanoseconds."""
     adapter = adapter_of(frame)
-    return {str(name): _values(adapter.gather(frame, name, None)) for name in adapter.names(frame)}
+    return {str(name): _values(adapter.gather(adapter.column(frame, name), None)) for name in adapter.names(frame)}
 
 
 def _values(array: pa.Array) -> list[Any]:

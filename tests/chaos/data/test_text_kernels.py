@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaos.data import text_scatter
 from chaos.data.columns import scattered
 from chaos.data.text import mojibake
 from chaos.data.typing_errors import KINDS, typo
@@ -105,3 +106,46 @@ def test_scattering_changes_the_given_rows_only(
     out = scattered(array, np.array(rows, dtype=np.int64), pa.array(new, pa.string()).cast(kind))
     out.validate(full=True)
     assert out.to_pylist() == expected
+
+
+_TEXTS = st.one_of(st.none(), st.text(max_size=6), st.sampled_from(["Zürich", "Québec", "", "\U0001f600"]))
+
+
+@settings(deadline=None)
+@given(
+    parts=st.lists(st.lists(_TEXTS, max_size=6), min_size=1, max_size=5),
+    large=st.booleans(),
+    keep=st.booleans(),
+    data=st.data(),
+)
+def test_texts_are_written_over_any_chunks(
+    parts: list[list[str | None]], large: bool, keep: bool, data: st.DataObject
+) -> None:
+    kind = pa.large_string() if large else pa.string()
+    # Each chunk is a slice that does not begin at the beginning of its buffers.
+    chunks = [pa.array(["before", *part, "behind"], kind).slice(1, len(part)) for part in parts]
+    before = [value for part in parts for value in part]
+    rows = sorted(data.draw(st.sets(st.integers(0, len(before) - 1), max_size=len(before))) if before else set())
+    new = data.draw(st.lists(_TEXTS, min_size=len(rows), max_size=len(rows)))
+    expected = list(before)
+    for row, value in zip(rows, new, strict=True):
+        expected[row] = value
+    with pytest.MonkeyPatch.context() as patch:
+        if keep:
+            patch.setattr(text_scatter, "_SMALL", 0)
+        result = text_scatter.scattered_text(chunks, np.array(rows, dtype=np.int64), pa.array(new, kind))
+    result.validate(full=True)
+    assert result.type == kind
+    assert result.to_pylist() == expected
+    assert [value for chunk in chunks for value in chunk.to_pylist()] == before
+
+
+def test_chunks_without_a_changed_text_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_scatter, "_SMALL", 0)
+    chunks = [pa.array(["a", "b"]), pa.array(["c", "d"]), pa.array(["e"])]
+    result = text_scatter.scattered_text(chunks, np.array([3]), pa.array(["longer"]))
+    assert result.to_pylist() == ["a", "b", "c", "longer", "e"]
+    addresses = [chunk.buffers()[2].address for chunk in result.chunks]
+    assert addresses[0] == chunks[0].buffers()[2].address
+    assert addresses[1] != chunks[1].buffers()[2].address
+    assert addresses[2] == chunks[2].buffers()[2].address

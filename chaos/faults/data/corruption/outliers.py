@@ -69,18 +69,30 @@ class Outliers(ColumnFault):
 def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:
     import numpy as np
 
-    away = victims.draws("distance")
+    beyond = np.empty(len(victims))
+    for first, part in victims.parts():
+        away = part.draws("distance")
+        _move_beyond(away, low, high, reach)
+        beyond[first : first + len(part)] = away
+    return beyond
+
+
+def _move_beyond(away: Floats, low: float | None, high: float | None, reach: float) -> None:
+    """Put values beyond the fences in place of draws; with both fences, one half of the draws is for each side."""
+    import numpy as np
+
     upper = away >= 0.5
-    if low is not None and high is not None:  # one half of the draws for each side
+    if low is not None and high is not None:
         away *= 2.0
         away -= upper
         reach = high - low
     np.subtract(1.0, away, out=away)  # in (0, 1]: strictly beyond
     away *= reach
     if low is None:
-        return np.asarray(away + (high or 0.0))
+        away += high or 0.0
+        return
     below = low - away
     if high is not None:
         away += high
         np.copyto(below, away, where=upper)
-    return np.asarray(below)
+    away[:] = below

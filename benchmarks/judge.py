@@ -1,0 +1,163 @@
+"""Judges the judge: switches the pipeline's defences off one by one, and lets monitors and probes cheat.
+
+    python benchmarks/judge.py [--profile mature] [--repeats 6] [--jobs 2] [--only DEFENCE]
+
+Each defence that is switched off must lower the scores that it is there for, and none that it has nothing to do with,
+by more than noise (the simultaneous 95 % intervals of `pipequake compare`). Exit code 1 if anything is not as it must
+be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from judge_cases import CASES, Case, alerting_always, alerting_never, controls_as_treatments, probes_crashed
+
+from harness.experiment import grow, plan_arms
+from harness.journal import read_journal
+from harness.run_folder import RunFolder
+from harness.scenario import Scenario, load_library, parse_scenario
+from harness.scoring import Scorecard, score
+from harness.scoring.comparison import Change, Comparison, MetricChange, Side, compare
+from harness.scoring.findings import ProfileFinding
+from harness.scoring.wording import duration_text, number_text, share_text
+from harness.targets import load_target
+from harness.targets.base import Interrupt
+from harness.verdict import Outcome, Verdict
+from harness.workers import Done, run_trunks
+
+RATE_0 = """\
+name: rate-0
+faults: [{fault: data.null_spike, point: "feed:weather", with: {column: temp, rate: 0.0}, at: 1h, for: 4h}]
+expect: [{detect_within: 1h}]
+"""
+Row = tuple[str, str, str, bool]
+
+
+def records_of(profile: str, cases: Sequence[Case], repeats: int, jobs: int) -> list[dict[str, Any]]:
+    """The journal of the profile and its mutants, each on the scenarios of its cases."""
+    target = load_target()
+    target.prepare(lambda _: None)
+    library = {s.name: s for s in load_library([ROOT / "scenarios"], target.facts(), backend="sim")}
+    base = [*(library[name] for name in dict.fromkeys(case.scenario for case in cases)), parse_scenario(RATE_0)]
+    wanted: list[tuple[list[Scenario], str]] = [(base, profile)]
+    wanted += [([library[case.scenario]], f"{profile}-{case.defence}") for case in cases]
+    arms = [
+        arm
+        for scenarios, name in wanted
+        for arm in plan_arms(scenarios, [name], backend="sim", default_start=target.default_start(), repeats=repeats)
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = RunFolder.create(Path(scratch), datetime.now(UTC))
+        failed: list[Done] = []
+        ended = lambda done: failed.append(done) if done.error else None  # noqa: E731
+        run_trunks(grow(arms, folder.arm_journal), jobs, ended, Interrupt(), lambda: None)
+        if failed:
+            sys.exit(f"{failed[0].arm_id}: {failed[0].error}")
+        folder.merge([arm.arm_id for arm in arms])
+        return list(read_journal(folder.journal))
+
+
+def mutants(card: Scorecard, profile: str, cases: Sequence[Case]) -> Iterator[Row]:
+    """A row for each defence: what fell, by how much, and whether it is what had to."""
+    sides = {found.profile: Side.of(card, found, found.profile) for found in card.profiles}
+    for case in cases:
+        found = compare(sides[profile], sides[f"{profile}-{case.defence}"], card.policy)
+        worse = [change for change in found.metrics if change.change is Change.WORSE]
+        fell = {change.name for change in worse}
+        holds = set(case.falls) <= fell <= {*case.falls, *case.may}
+        yield f"without {case.defence}", case.scenario, _fell(found, case), holds
+
+
+def _fell(comparison: Comparison, case: Case) -> str:
+    shown = [change for change in comparison.metrics if change.change is Change.WORSE or change.name in case.falls]
+    return "; ".join(f"{c.title.lower()} {_value(c, c.first)} -> {_value(c, c.second)}" for c in shown)
+
+
+def _value(change: MetricChange, value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    if change.unit in ("s", "h"):
+        return duration_text(value * (3600 if change.unit == "h" else 1))
+    return share_text(value) if change.unit == "share" else number_text(value)
+
+
+def cheats(records: Sequence[dict[str, Any]], profile: str) -> Iterator[Row]:
+    """Rows for monitors and probes that are not what they should be, on the runs of the profile as it is."""
+    arms = {r["arm"] for r in records if r["kind"] == "arm.start" and r["profile"] == profile}
+    mine = [record for record in records if record["arm"] in arms]
+    honest = score(mine)
+    yield _always(honest.profiles[0], score(alerting_always(mine)).profiles[0])
+    yield _never(honest.profiles[0], score(alerting_never(mine)).profiles[0])
+    inert = {e.outcome for e in honest.experiments if e.scenario == "rate-0"}
+    shown = f"outcome {', '.join(sorted(outcome.value for outcome in inert))}"
+    yield "a fault of rate 0", "rate-0", shown, inert == {Outcome.INERT}
+    lost = score(probes_crashed(mine, after_s=8 * 3600.0))
+    verdicts = {e.verdict for e in lost.experiments}
+    unknown = lost.profiles[0].metric("mttd").value is None
+    shown = f"verdict {', '.join(sorted(verdict.value for verdict in verdicts))}"
+    yield "the users' side of the journal is lost", "all", shown, verdicts == {Verdict.INCONCLUSIVE} and unknown
+    yield _aa(score(controls_as_treatments(mine, acts_s=3600.0, lasts_s=4 * 3600.0)))
+
+
+def _always(honest: ProfileFinding, always: ProfileFinding) -> Row:
+    names = ("false_alarm_rate", "on_call_pages", "silent_failure_detection_rate")
+    before, after = ([profile.metric(name).value or 0.0 for name in names] for profile in (honest, always))
+    shown = (
+        f"false alarms a day {number_text(before[0])} -> {number_text(after[0])}; "
+        f"pages a week {number_text(before[1])} -> {number_text(after[1])}; "
+        f"silent failures detected {share_text(before[2])} -> {share_text(after[2])}"
+    )
+    return "a monitor that always alerts", "all", shown, after[0] > before[0] + 10 and after[1] > 50 and after[2] == 0
+
+
+def _never(honest: ProfileFinding, never: ProfileFinding) -> Row:
+    rates = [profile.metric("silent_failure_detection_rate").value for profile in (honest, never)]
+    times = [profile.metric("mttd").value for profile in (honest, never)]
+    shown = f"silent failures detected {share_text(rates[0])} -> {share_text(rates[1])}; "
+    shown += f"MTTD {duration_text(times[0])} -> {duration_text(times[1])}"
+    return "a monitor that never alerts", "all", shown, rates[1] == 0 and times[1] == 86_400
+
+
+def _aa(card: Scorecard) -> Row:
+    """Detections of nothing, against what the false-alarm rate (its upper bound) makes one expect, by three errors."""
+    found = [e.faults[0] for e in card.experiments if e.faults]
+    hits = sum(bool(fault.detection and fault.detection.first) for fault in found)
+    rate = card.profiles[0].metric("false_alarm_rate")
+    window_d = (4 * 3600.0 + card.policy.attribution_s) / 86_400
+    most = 1 - math.exp(-(rate.high or 0.0) * window_d)
+    limit = len(found) * most + 3 * math.sqrt(len(found) * most * (1 - most))
+    shown = f"{hits} of {len(found)} detected, chance allows {number_text(len(found) * most)}; "
+    shown += f"outcomes {', '.join(sorted({fault.outcome.value for fault in found}))}"
+    holds = hits <= limit and {fault.outcome for fault in found} == {Outcome.ABSORBED}
+    return "a control against a control", "none", shown, holds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", default="mature")
+    parser.add_argument("--repeats", type=int, default=6)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", action="append", default=[], metavar="DEFENCE")
+    options = parser.parse_args()
+    cases = [case for case in CASES if not options.only or case.defence in options.only]
+    records = records_of(options.profile, cases, options.repeats, options.jobs)
+    rows = [*mutants(score(records), options.profile, cases), *cheats(records, options.profile)]
+    print(f"{options.profile}, {options.repeats} repeats a scenario\n")
+    for what, scenario, shown, holds in rows:
+        print(f"{'as it must be' if holds else 'NOT AS IT MUST BE':<17}  {what} ({scenario})\n    {shown}")
+    sys.exit(0 if all(row[3] for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()

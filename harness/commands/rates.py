@@ -1,0 +1,32 @@
+"""Reads a user's rates: what things cost, and how often failures come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from harness.errors import UsageError
+from harness.scoring import Rates
+
+__all__ = ["load_rates"]
+
+
+def load_rates(path: Path) -> Rates:
+    """The rates of a YAML file. Raises `UsageError` that names every entry that is wrong."""
+    known = ", ".join(Rates.model_fields)
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise UsageError(f"{path}: the rates cannot be read ({reason}). Give a YAML file with --rates.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{path}: expected rates by name, got {type(document).__name__}. Known: {known}.")
+    try:
+        return Rates.model_validate(document)
+    except ValidationError as error:
+        problems = [f"{path}: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
+        raise UsageError("\n".join([*problems, f"Known rates: {known}."])) from error

@@ -1,0 +1,248 @@
+"""The part of the plugin that ``--chaos`` switches on: collects scenarios, runs experiments, sums them up."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.commands.run import RunOptions
+from harness.errors import HarnessError, UsageError
+from harness.publish import publish
+from harness.pytest_plugin.items import (
+    ScenarioFile,
+    ScenarioItem,
+    is_scenario,
+    properties_of,
+    settle,
+    with_marks,
+)
+from harness.pytest_plugin.judged import Experiment, story
+from harness.pytest_plugin.laboratory import Laboratory, NoResult
+from harness.pytest_plugin.options import ChaosOptions
+from harness.pytest_plugin.wanted import Finder, Wanted, wanted_ids
+from harness.run_folder import RunFolder
+from harness.scenario import Scenario
+from harness.targets import load_target
+
+__all__ = ["ChaosSession", "experiment_of"]
+
+_PLUGIN = pytest.StashKey["ChaosSession"]()
+_EXPERIMENT = pytest.StashKey[Experiment]()
+
+
+class ChaosSession:
+    """The plugin's hooks for one process of a test session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        config.stash[_PLUGIN] = self
+        self._config = config
+        self._target = load_target()
+        self.options = ChaosOptions.of(config, self._target)
+        self.finder = Finder(self.options.folders, self._target.facts(), self.options.backend)
+        worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self._is_worker = worker is not None
+        folder = Path(worker["pipequake_run"]) if worker is not None else self.options.results / _run_name()
+        self._laboratory = Laboratory(self._target, self._run_options(), folder)
+        self._interrupted = False
+
+    def _run_options(self) -> RunOptions:
+        return RunOptions(
+            paths=(),
+            backend=self.options.backend,
+            profiles=self.options.profiles,
+            only=(),
+            seed=None,
+            jobs=self.options.jobs,
+            results=self.options.results,
+            as_json=False,
+            no_cache=False,
+            check_determinism=False,
+            repeats=1,
+            shift_s=0.0,
+            rates=None,
+            verbose=False,
+        )
+
+    # -- what is to be run
+
+    def under_each(self, scenario: Scenario, path: Path | None) -> list[Wanted]:
+        """The scenario under each profile and seed of the session."""
+        seeds: Sequence[int | None] = self.options.seeds or (None,)
+        return [Wanted(scenario, profile, seed, path) for profile in self.options.profiles for seed in seeds]
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+        """Takes YAML files that are scenarios."""
+        if not is_scenario(file_path, self.options.folders, named=parent.session.isinitpath(file_path)):
+            return None
+        file: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+        file.chaos = self
+        return file
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """A test that is marked with scenarios runs once for each of them, profile and seed."""
+        mark = metafunc.definition.get_closest_marker("scenario")
+        if "experiment" not in metafunc.fixturenames:
+            if mark is not None:
+                raise pytest.Collector.CollectError(_UNUSED.format(name=metafunc.function.__name__))
+            return
+        if mark is None or not mark.args:
+            raise pytest.Collector.CollectError(_UNMARKED.format(name=metafunc.function.__name__))
+        try:
+            wanted = marked(mark, self.finder, self, metafunc.definition.path.parent)
+        except HarnessError as error:
+            raise pytest.Collector.CollectError(str(error)) from None
+        params = [
+            pytest.param(one, id=variant, marks=with_marks(metafunc.config, one.scenario))
+            for one, variant in zip(wanted, wanted_ids(wanted), strict=True)
+        ]
+        metafunc.parametrize("experiment", params, indirect=True)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is left after every selection is run together."""
+        try:
+            self._laboratory.plan([wanted for item in session.items if (wanted := wanted_by(item)) is not None])
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    # -- running
+
+    def experiment(self, wanted: Wanted, nodeid: str) -> Experiment:
+        """What came of one experiment; waits for it. Without a result it ends the test's set-up in error."""
+        finding, why = None, ""
+        try:
+            finding = self._laboratory.finding(wanted)
+        except (NoResult, UsageError) as error:
+            why = str(error)
+        if finding is None:
+            told = f"INCONCLUSIVE: {wanted.scenario.name} under {wanted.profile}\n  why       {why}"
+            pytest.fail(told, pytrace=False)
+        rerun = ["pytest", "--chaos", nodeid, "--chaos-profile", wanted.profile]
+        if wanted.seed is not None:
+            rerun += ["--chaos-seed", str(wanted.seed)]
+        folder = self._laboratory.folder
+        return Experiment(finding, Path(os.path.relpath(folder, self._config.rootpath)), shlex.join(rerun))
+
+    def pytest_sessionstart(self) -> None:
+        """An end that was asked for by SIGTERM is as orderly as one by the keyboard."""
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _terminated)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A failing test of the user's own tells the experiment's story, too."""
+        report = yield
+        told = item.stash.get(_EXPERIMENT, None)
+        if told is not None and report.failed and report.when == "call":
+            report.sections.append(("the experiment", story(told)))
+        return report
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tells an xdist worker where the session's experiments are."""
+        node.workerinput["pipequake_run"] = str(self._laboratory.folder)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Nothing runs on when the session is over, and what was learnt is reported."""
+        self._interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        stopped = self._interrupted or bool(session.shouldfail or session.shouldstop)
+        if stopped and not self._is_worker:
+            self._laboratory.stop()
+        self._laboratory.close(interrupt=stopped)
+        if signal.getsignal(signal.SIGTERM) == _terminated:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Whatever happened: no thread is left."""
+        self._laboratory.close(interrupt=True)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Where the report is."""
+        folder = self._laboratory.folder
+        if self._is_worker or not folder.is_dir():
+            return
+        self._laboratory.tidy()
+        run = RunFolder(folder)
+        if (folder / "arms").is_dir() and run.unmerged():
+            run.merge_unmerged()
+        if not run.journal.exists():
+            return
+        try:
+            publish(run, Console(file=io.StringIO()), as_json=False)
+            run.link_latest()
+        except HarnessError as error:
+            terminalreporter.write_line(f"chaos: no report: {error}", red=True)
+            return
+        shown = os.path.relpath(folder, self._config.invocation_params.dir)
+        terminalreporter.write_sep("-", "chaos")
+        if self._interrupted:
+            terminalreporter.write_line("interrupted: every fault was reverted")
+        terminalreporter.write_line(f"report: {shown}/report.html")
+
+
+_UNUSED = (
+    "{name} is marked with a scenario, but does not take the fixture `experiment`, so that nothing would be checked. "
+    "Write `def {name}(experiment): assert experiment.caught`."
+)
+_UNMARKED = (
+    "{name} takes the fixture `experiment`, but is not marked with a scenario. "
+    'Write `@pytest.mark.scenario("weather-nulls")` above it.'
+)
+
+
+def _run_name() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}"
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt("SIGTERM")
+
+
+def marked(mark: pytest.Mark, finder: Finder, session: ChaosSession, beside: Path) -> list[Wanted]:
+    """What a mark asks for. Raises `UsageError` or `ScenarioError`."""
+    unknown = sorted(set(mark.kwargs) - {"profile", "seed"})
+    if unknown:
+        raise UsageError(f"the mark `scenario` takes profile and seed, not {unknown[0]!r}.")
+    profiles = _listed(mark.kwargs.get("profile", session.options.profiles))
+    seeds = _listed(mark.kwargs.get("seed", session.options.seeds or None))
+    known = load_target().profiles
+    for profile in profiles:
+        if profile not in known:
+            raise UsageError(f"unknown profile {profile!r}. Profiles: {', '.join(known)}.")
+    found = [finder.find(asked, beside) for asked in mark.args]
+    return [Wanted(scenario, profile, seed, path) for scenario, path in found for profile in profiles for seed in seeds]
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def wanted_by(item: pytest.Item) -> Wanted | None:
+    """The experiment that an item will ask for."""
+    if isinstance(item, ScenarioItem):
+        return item.wanted
+    callspec = getattr(item, "callspec", None)
+    wanted = None if callspec is None else callspec.params.get("experiment")
+    return wanted if isinstance(wanted, Wanted) else None
+
+
+def experiment_of(request: pytest.FixtureRequest) -> Experiment:
+    """The value of the fixture ``experiment``."""
+    session = request.config.stash[_PLUGIN]
+    experiment = session.experiment(request.param, request.node.nodeid)
+    request.node.user_properties.extend(properties_of(experiment))
+    request.node.stash[_EXPERIMENT] = experiment
+    settle(experiment)
+    return experiment

@@ -1,0 +1,190 @@
+"""The load generator as a process against a real server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.load.plan import Shot, read_plan, write_plan
+
+# Found, not imported: gevent would replace this process's sockets.
+pytestmark = pytest.mark.skipif(find_spec("locust") is None, reason="locust is not installed: pip install locust")
+
+
+class Service(ThreadingHTTPServer):
+    """Answers what it was sent; the first request takes ``stall_s``."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.stall_s = 0.0
+        self.bodies: list[bytes] = []
+        self.connections = 0
+
+    def get_request(self) -> Any:
+        self.connections += 1
+        return super().get_request()
+
+    def handle_error(self, *_: Any) -> None:
+        """Clients that leave early are what is tested."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Service
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        stall, self.server.stall_s = self.server.stall_s, 0.0
+        time.sleep(stall)
+        self.server.bodies.append(body)
+        try:
+            good = isinstance(json.loads(body)["n"], int)
+        except (ValueError, KeyError, TypeError):
+            good = False
+        self.send_response(200 if good else 422)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class Load:
+    """The process, and what it said."""
+
+    def __init__(self, folder: Path, url: str, shots: list[Shot]) -> None:
+        write_plan(folder / "plan.jsonl", shots)
+        command = [sys.executable, "-m", "harness.load.process", str(folder / "plan.jsonl"), url]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said: list[dict[str, Any]] = []
+        assert self.next() == {"ready": True}
+
+    def tell(self, **command: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+
+    def next(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        said: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.said.append(said)
+        return said
+
+    def until_done(self) -> None:
+        while "done" not in self.next():
+            pass
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        assert self.process.wait(10) == 0
+        self.process.stdout.close()
+
+    def answers(self) -> list[dict[str, Any]]:
+        return [said for said in self.said if "key" in said]
+
+
+@pytest.fixture
+def load(tmp_path: Path, service: Service) -> Iterator[Load]:
+    shots = [Shot(0.05 * n, f"k{n}", "/predict", json.dumps({"n": n})) for n in range(20)]
+    running = Load(tmp_path, service.url, shots)
+    yield running
+    running.close()
+
+
+def test_each_request_is_sent_at_its_moment(load: Load, service: Service) -> None:
+    load.tell(do="begin", at=time.time() + 0.2)
+    load.until_done()
+    assert sorted(said["key"] for said in load.answers()) == sorted(f"k{n}" for n in range(20))
+    assert all(said["status"] == 200 and said["answer"] == "{}" for said in load.answers())
+    assert [said["sent"] for said in load.answers()] == [
+        pytest.approx(0.05 * int(s["key"][1:])) for s in load.answers()
+    ]
+    assert all(said["ended"] >= said["sent"] for said in load.answers())
+    assert len(service.bodies) == 20
+
+
+def test_a_slow_answer_delays_nobody_else(load: Load, service: Service) -> None:
+    service.stall_s = 1.0
+    load.tell(do="begin", at=time.time() + 0.1)
+    load.until_done()
+    latency = {said["key"]: said["ended"] - said["sent"] for said in load.answers()}
+    assert latency["k0"] >= 1.0
+    assert sorted(latency.values())[len(latency) // 2] < 0.5
+
+
+def test_hostile_users_come_and_go(load: Load, service: Service) -> None:
+    load.tell(do="surge", fault_id="s", factor=3)
+    load.tell(do="malformed", fault_id="m", per_request=1)
+    load.tell(do="slow_clients", fault_id="c", connections=4)
+    load.tell(do="begin", at=time.time() + 0.1)
+    while len(load.answers()) < 10:
+        load.next()
+    for fault_id in ("s", "m", "c"):
+        load.tell(do="calm", fault_id=fault_id)
+    load.until_done()
+    touched = {name: sum(s["touched"] for s in load.said if s.get("fault_id") == name) for name in ("s", "m", "c")}
+    assert 10 <= touched["m"] < 20
+    assert touched["s"] == 2 * touched["m"]
+    assert touched["c"] == 4
+    assert len(load.answers()) == 20  # of the planned ones alone
+    time.sleep(1.2)
+    unfinished = touched["c"]  # which this server answers at their end, with no body
+    assert len(service.bodies) == 20 + touched["s"] + touched["m"] + unfinished
+
+
+def test_a_dead_service_is_no_answer(tmp_path: Path) -> None:
+    running = Load(tmp_path, "http://127.0.0.1:9", [Shot(0.0, "k", "/predict", "{}")])
+    running.tell(do="begin", at=time.time())
+    running.until_done()
+    assert [(said["key"], said["status"]) for said in running.answers()] == [("k", 0)]
+    running.close()
+
+
+def test_locusts_own_command_line_runs_the_same_plan(tmp_path: Path, service: Service) -> None:
+    write_plan(tmp_path / "plan.jsonl", [Shot(0.02 * n, f"k{n}", "/predict", '{"n": 1}') for n in range(10)])
+    locustfile = Path(__file__).parents[2] / "harness" / "load" / "arrivals.py"
+    command = ["locust", "--headless", "--users", "1", "--run-time", "3s", "--only-summary"]
+    done = subprocess.run(
+        [*command, "-f", locustfile, "--host", service.url, "--plan", str(tmp_path / "plan.jsonl")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(service.bodies) == 10
+
+
+def test_a_line_that_is_no_request_is_named(tmp_path: Path) -> None:
+    (tmp_path / "plan.jsonl").write_text('{"at": 0, "key": "k", "path": "/", "body": "{}"}\n{"at": 1}\n')
+    with pytest.raises(ValueError, match=r"plan\.jsonl:2: no planned request"):
+        read_plan(tmp_path / "plan.jsonl")

@@ -1,0 +1,5 @@
+"""What the tests of the plugin share."""
+
+from suites import suite
+
+__all__ = ["suite"]
