@@ -63,9 +63,9 @@ class Pacer:
         """From now on time passes as fast as it can."""
         self._free = True
 
-    def pause(self) -> None:
-        """Time stands still; where it has come to is remembered."""
-        self._anchor(self._due())
+    def pause(self, now: float | None = None) -> None:
+        """Time stands still, at ``now`` if that is given, else where it should be by now."""
+        self._anchor(self._due() if now is None else now)
         self._paused = True
 
     def resume(self) -> None:

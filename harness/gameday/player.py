@@ -70,7 +70,7 @@ class Player:
         self._interrupt = Interrupt()
         self._keeps_pace = False
         self._now = lambda: 0.0
-        self._cues: list[tuple[str, float]] = []
+        self._cues: list[Message] = []
 
     def serve(self) -> None:
         """Until the console closes the wire."""
@@ -99,7 +99,7 @@ class Player:
     def _play(self, message: Message) -> str:
         arm, journal = arm_from_json(message["arm"]), Path(message["journal"])
         self._interrupt = interrupt = Interrupt()
-        self._cues = [(cue["id"], cue["t"]) for cue in message["cues"]]
+        self._cues = message["cues"]
         self._pacer.set_speed(message["speed"])
         self._pacer.let_go()
         with self._target.theatre(arm, journal.with_suffix(".log")) as theatre, JournalWriter(journal) as writer:
@@ -139,8 +139,8 @@ class Player:
         """The warm-up is over: from here on time is everybody's."""
         loop = asyncio.get_running_loop()
         self._wire.send({"kind": "live", "t": t})
-        for cue_id, at in self._cues:
-            loop.call_later(max(0.0, t + at - self._now()), self._cue, cue_id)
+        for cue in self._cues:
+            loop.call_later(max(0.0, t + cue["t"] - self._now()), self._cue, cue)
         self._pacer.keep(t, speed=self._pacer.speed)
 
     def recorded(self, kind: str, fields: Mapping[str, Any], t: float) -> None:
@@ -148,8 +148,11 @@ class Player:
         shown = {key: value for key, value in fields.items() if key not in _LEFT_OUT}
         self._wire.send({"kind": "record", "record": {**shown, "kind": kind, "t": t}})
 
-    def _cue(self, cue_id: str) -> None:
-        self._wire.send({"kind": "cue", "id": cue_id, "t": self._now()})
+    def _cue(self, cue: Message) -> None:
+        """Something of the plan is due. A pause stops the clock here and now, before anything else can happen."""
+        if cue["pause"]:
+            self._pacer.pause(self._now())
+        self._wire.send({"kind": "cue", "id": cue["id"], "t": self._now()})
 
     def _beat(self, t: float) -> None:
         self._wire.send({"kind": "beat", "t": t})
@@ -188,7 +191,7 @@ class Player:
                 self._pacer.set_speed(message["speed"])
             case "cue":
                 delay = max(0.0, message["t"] - self._now())
-                asyncio.get_running_loop().call_later(delay, self._cue, message["id"])
+                asyncio.get_running_loop().call_later(delay, self._cue, message)
 
     def _stop(self, reason: str) -> None:
         """Everything is reverted, at once: nothing waits for the wall clock any more."""
