@@ -28,7 +28,7 @@ from harness.gameday.web.wishes import WISHES, BadWish
 __all__ = ["create_app"]
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "chart.js": "text/javascript",
-           "map.js": "text/javascript", "join.js": "text/javascript"}
+           "map.js": "text/javascript", "join.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
@@ -96,7 +96,7 @@ class _Console:
         seat = self._keys.seat_of(token)
         if seat is None:
             return HTMLResponse(pages.stranger(), 403)
-        return HTMLResponse(pages.join(self._director.board.plan, seat, token))
+        return HTMLResponse(pages.join_form(self._director.board.plan, seat, token))
 
     async def join(self, request: Request) -> Response:
         """Somebody joins; from then on a cookie says who they are."""
@@ -108,11 +108,11 @@ class _Console:
         name = " ".join(name.split())[:60]
         roles = [role.name for role in self._director.board.plan.roles]
         if not name:
-            return HTMLResponse(pages.join(self._director.board.plan, seat, token, "Say who you are."), 400)
+            return HTMLResponse(pages.join_form(self._director.board.plan, seat, token, "Say who you are."), 400)
         try:
             person = self._director.join(name, role if role in roles else "", seat)
         except (Refused, LogError) as error:
-            return HTMLResponse(pages.join(self._director.board.plan, seat, token, str(error)), _status_of(error))
+            return HTMLResponse(pages.join_form(self._director.board.plan, seat, token, str(error)), _status_of(error))
         answer = RedirectResponse("/", 303)
         cookie = self._keys.cookie(person.id)
         answer.set_cookie(self._keys.cookie_name, cookie, httponly=True, samesite="strict", path="/")
