@@ -63,7 +63,10 @@ class Board:
             "people": len(game.people),
             "may_abort": seat is Seat.FACILITATOR or self.plan.abort == "anyone",
         }
-        return shown if seat is not Seat.FACILITATOR else {**shown, "secret": self._secret()}
+        if seat is not Seat.FACILITATOR:
+            return shown
+        ways = {"by_hand": self.plan.order == "by_hand", "own_time": self.plan.backend == "sim"}
+        return {**shown, **ways, "secret": self._secret()}
 
     def _secret(self) -> dict[str, Any]:
         round_ = self.game.round

@@ -60,7 +60,7 @@ def entry_of_event(event: Event, game: Game, scenarios: Sequence[str]) -> Entry 
         case "question":
             item = game.cues[event["id"]].item
             assert isinstance(item, Question)
-            return Entry({"what": "question", **at, "id": event["id"], "text": item.ask}, secret=False)
+            return Entry({"what": "question", **at, "id": event["id"], "text": item.ask, "choices": item.choices}, secret=False)
         case "answer":
             return Entry({"what": "answer", **at, "id": event["id"], "text": event["text"]}, secret=True)
         case "action":
