@@ -36,6 +36,8 @@ class Board:
     """What is being prepared."""
     trouble: str = ""
     """What is wrong with the console itself, such as a full disk."""
+    reported: bool = False
+    """Whether the reports have been written."""
     online: Mapping[Seat, int] = field(default_factory=dict)
 
     def sees_all(self, seat: Seat) -> bool:
@@ -61,6 +63,7 @@ class Board:
             "note": self.note if game.phase is Phase.PREPARING else "",
             "trouble": self.trouble,
             "people": len(game.people),
+            "reported": self.reported,
             "may_abort": seat is Seat.FACILITATOR or self.plan.abort == "anyone",
         }
         if seat is not Seat.FACILITATOR:

@@ -36,8 +36,11 @@ class Refused(Exception):
 class Director:
     """Everything that happens goes through it: it alone writes the log and publishes to the streams."""
 
-    def __init__(self, board: Board, arms: RoundArms, log: EventLog, folder: RunFolder) -> None:
+    def __init__(
+        self, board: Board, arms: RoundArms, log: EventLog, folder: RunFolder, pulse: Callable[[], None] = lambda: None
+    ) -> None:
         self.board = board
+        self._pulse = pulse
         self._arms = arms
         self._log = log
         self._folder = folder
@@ -61,13 +64,20 @@ class Director:
         """Returns when the facilitator has ended the gameday."""
         await self._concluded.wait()
 
-    async def close(self) -> None:
-        """Reverts what is applied, and ends every connection and the pipeline's process."""
+    async def close_player(self) -> None:
+        """Reverts what is applied, and ends the pipeline's process."""
         self._closing = True
         if self.board.game.active:
             self._stop("interrupted")
             await self._round_over.wait()
         await self._player.close()
+
+    def reported(self) -> None:
+        """The report has been written."""
+        self.board.reported = True
+
+    def close(self) -> None:
+        """Ends every connection."""
         for task in self._tasks:
             task.cancel()
         for stream in self.streams.values():
@@ -279,18 +289,21 @@ class Director:
             fault_id: "reverted" if state == "applied" else state for fault_id, state in self.board.faults.items()
         }
         self._round_over.set()
-        for cue in list(self.board.game.cues.values()):
-            by_hand = cue.item.at_s is None and cue.item.after_fault_s is None
-            if cue.round == round_.number and isinstance(cue.item, Question) and by_hand and not self._closing:
-                if cue.id not in self.board.game.done:
-                    self._record_somehow("question", by=None, id=cue.id, **self._now())
+        if not self._closing:
+            self._ask_what_is_left(round_.number)
         self._tell_all()
-        played = {r.number for r in self.board.game.rounds if r.reason in ("horizon", "stopped")}
         following = round_.number + 1
-        natural = reason == "horizon" and not self._closing
-        if self.board.plan.order == "in_turn" and natural and following < len(self.board.scenarios):
-            if following not in played:
-                self._begin(following, None)
+        in_turn = self.board.plan.order == "in_turn" and reason == "horizon" and not self._closing
+        if in_turn and following < len(self.board.scenarios):
+            self._begin(following, None)
+
+    def _ask_what_is_left(self, number: int) -> None:
+        """The questions of a round that have no moment of their own come when it has ended."""
+        for cue in self.board.game.cues.values():
+            timed = cue.item.at_s is not None or cue.item.after_fault_s is not None
+            open_ = cue.round == number and cue.id not in self.board.game.done
+            if open_ and isinstance(cue.item, Question) and not timed:
+                self._record_somehow("question", by=None, id=cue.id, **self._now())
 
     def _player_gone(self) -> None:
         if self._closing:
@@ -341,6 +354,7 @@ class Director:
     async def _beat_on(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
+            self._pulse()
             self.board.online = {seat: stream.listeners for seat, stream in self.streams.items()}
             for seat, stream in self.streams.items():
                 stream.beat(self.board.status(seat))

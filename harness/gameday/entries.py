@@ -40,7 +40,9 @@ def entry_of_record(record: Mapping[str, Any], number: int) -> Entry | None:
             return None
         text = str(record.get("error", ""))[:_LONGEST]
         fault_id = str(record["fault_id"])[:_LONGEST]
-        return Entry({"what": "fault", "round": number, "t": t, "state": state, "id": fault_id, "text": text}, secret=True)
+        return Entry(
+            {"what": "fault", "round": number, "t": t, "state": state, "id": fault_id, "text": text}, secret=True
+        )
     return None
 
 
@@ -60,7 +62,9 @@ def entry_of_event(event: Event, game: Game, scenarios: Sequence[str]) -> Entry 
         case "question":
             item = game.cues[event["id"]].item
             assert isinstance(item, Question)
-            return Entry({"what": "question", **at, "id": event["id"], "text": item.ask, "choices": item.choices}, secret=False)
+            return Entry(
+                {"what": "question", **at, "id": event["id"], "text": item.ask, "choices": item.choices}, secret=False
+            )
         case "answer":
             return Entry({"what": "answer", **at, "id": event["id"], "text": event["text"]}, secret=True)
         case "action":
@@ -71,14 +75,20 @@ def entry_of_event(event: Event, game: Game, scenarios: Sequence[str]) -> Entry 
         case "abort":
             return Entry({"what": "abort", **at, "text": event.get("text", "")}, secret=False)
         case "round.live":
-            return Entry({"what": "round", **at, "state": "live", "title": game.plan.round_title(event["round"])}, False)
+            return Entry(
+                {"what": "round", **at, "state": "live", "title": game.plan.round_title(event["round"])}, False
+            )
         case "round.end":
             title = game.plan.round_title(event["round"])
             return Entry({"what": "round", **at, "state": "ended", "title": title, "reason": event["reason"]}, False)
         case "fault.injected":
-            return Entry({"what": "fault", **at, "state": "asked for", "id": scenarios[event["round"]], "text": ""}, True)
+            return Entry(
+                {"what": "fault", **at, "state": "asked for", "id": scenarios[event["round"]], "text": ""}, True
+            )
         case "fault.called_off":
-            return Entry({"what": "fault", **at, "state": "called off", "id": scenarios[event["round"]], "text": ""}, True)
+            return Entry(
+                {"what": "fault", **at, "state": "called off", "id": scenarios[event["round"]], "text": ""}, True
+            )
     return None
 
 

@@ -207,4 +207,3 @@ def kind_of(item: Cue) -> str:
     if isinstance(item, Inject):
         return "inject"
     return "pause" if isinstance(item, Pause) else "question"
-

@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Player:
         self._round: Round | None = None
         self._interrupt = Interrupt()
         self._keeps_pace = False
-        self._now = lambda: 0.0
+        self._now: Callable[[], float] = time.perf_counter
         self._cues: list[Message] = []
 
     def serve(self) -> None:

@@ -38,7 +38,7 @@ class Wire:
             self.closed = True
 
     def receive(self, wait_s: float | None) -> list[Message]:
-        """The messages that have come, waiting up to ``wait_s`` real seconds for the first; None: until there is one."""
+        """The messages that have come, waiting up to ``wait_s`` real seconds for the first; None: for ever."""
         if self.closed:
             return []
         ready, _, _ = select.select([self._incoming], [], [], wait_s)

@@ -27,8 +27,14 @@ from harness.gameday.web.wishes import WISHES, BadWish
 
 __all__ = ["create_app"]
 
-_STATIC = {"console.css": "text/css", "console.js": "text/javascript", "chart.js": "text/javascript",
-           "map.js": "text/javascript", "join.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_STATIC = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "chart.js": "text/javascript",
+    "map.js": "text/javascript",
+    "join.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 _REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
@@ -199,5 +205,3 @@ def _status_of(error: Refused | LogError) -> int:
 
 def _refusal(why: str, status: int) -> JSONResponse:
     return JSONResponse({"ok": False, "why": why}, status)
-
-

@@ -25,7 +25,7 @@ _HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -51,9 +51,7 @@ class Rates:
     True
     """
 
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, *, burst: int = BURST, rate: float = RATE
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, burst: int = BURST, rate: float = RATE) -> None:
         self._clock = clock
         self._burst = burst
         self._rate = rate
@@ -81,7 +79,9 @@ class _TooLarge(Exception):
 class Guard:
     """ASGI middleware. ``hosts`` are the values of Host that are answered; ``browser`` names who sent a request."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], rates: Rates, browser: Callable[[Headers], str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str], rates: Rates, browser: Callable[[Headers], str]
+    ) -> None:
         self._app = app
         self._hosts = frozenset(hosts)
         self._rates = rates

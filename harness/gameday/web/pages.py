@@ -112,8 +112,8 @@ def _document(title: str, body: Html) -> str:
     return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
 
 
-def _void(name: str, **attributes: str | int | bool) -> Html:
-    return Html(el(name, **attributes).removesuffix(f"</{name}>"))
+def _void(tag: str, /, **attributes: str | int | bool) -> Html:
+    return Html(el(tag, **attributes).removesuffix(f"</{tag}>"))
 
 
 def _script_tag(name: str) -> Html:

@@ -88,12 +88,12 @@
   }
 
   function banner(s) {
-    const box = $("banner"), key = `${s.phase} ${s.paused} ${s.pause_text}`;
+    const box = $("banner"), key = `${s.phase} ${s.paused} ${s.pause_text} ${s.reported}`;
     box.hidden = !(s.phase === "ended" || (s.paused && s.phase === "live"));
     if (box.dataset.key === key) return;
     box.dataset.key = key;
     box.className = s.phase === "ended" ? "over" : "";
-    if (s.phase === "ended") box.replaceChildren(h("b", { textContent: "The gameday is over." }), "Thank you. The after-action report is being written; it will be ", h("a", { href: "/report/gameday.html", textContent: "here" }), ".");
+    if (s.phase === "ended") box.replaceChildren(h("b", { textContent: "The gameday is over." }), s.reported ? "Thank you. " : "Thank you. The after-action report is being written.", s.reported ? h("a", { href: "/report/gameday.html", textContent: "Read the after-action report" }) : "");
     else box.replaceChildren(h("b", { textContent: "Paused" }), s.pause_text || "The facilitator has stopped the clock.");
   }
 
