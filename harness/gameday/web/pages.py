@@ -25,14 +25,13 @@ def console(person: Person, plan: Plan, components: Sequence[str]) -> str:
     facilitates = person.seat is Seat.FACILITATOR
     main = el(
         "main",
-        el("section", _banner(), _map(), _timeline(facilitates), class_="watch"),
+        el("section", _banner(), _map(), _timeline(facilitates), _feed(), class_="watch"),
         el(
             "div",
             _script() if facilitates else None,
             _questions(),
             _marks(components),
             _actions(),
-            _feed(),
             class_="side",
         ),
         id="main",
@@ -252,7 +251,7 @@ def _feed() -> Html:
         el("h2", "What happened", id="feed-title"),
         el("ol", id="feed", class_="feed", role="log", aria_live="polite", aria_labelledby="feed-title", tabindex="0"),
         el("p", "Nothing yet.", id="feed-empty", class_="muted"),
-        class_="panel",
+        class_="panel feed-panel",
     )
 
 

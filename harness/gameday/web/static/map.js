@@ -21,11 +21,14 @@ const PipelineMap = (() => {
     drawing = document.createElementNS(SVG, "svg");
     drawing.setAttribute("aria-hidden", "true");
     root.append(drawing);
+    const columns = document.createElement("div");
+    columns.className = "columns";
+    root.append(columns);
     for (const column of floor.columns) {
       const box = document.createElement("div");
       box.className = "column";
       box.append(...column.map(node));
-      root.append(box);
+      columns.append(box);
     }
     aside = document.createElement("div");
     aside.className = "aside";
