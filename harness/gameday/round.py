@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -159,10 +160,13 @@ def postponed(arm: Arm, now: float) -> Arm:
     scenario = arm.scenario
     assert scenario is not None
     first = min((fault.at_s or 0.0 for fault in scenario.faults if fault.after is None), default=0.0)
-    shift = round(now - arm.warmup_s - first, 3)
+    # Durations are exact to the millisecond: the next one, so that the fault really begins when the journal says.
+    shift = math.ceil((now - arm.warmup_s) * 1000 - 1e-6) / 1000 - first
     faults = tuple(
-        fault if fault.after is not None else fault.model_copy(update={"at_s": max(0.0, (fault.at_s or 0.0) + shift)})
+        fault
+        if fault.after is not None
+        else fault.model_copy(update={"at_s": max(0.0, round((fault.at_s or 0.0) + shift, 3))})
         for fault in scenario.faults
     )
-    moved = scenario.model_copy(update={"faults": faults, "horizon_s": scenario.horizon_s + shift})
+    moved = scenario.model_copy(update={"faults": faults, "horizon_s": round(scenario.horizon_s + shift, 3)})
     return replace(arm, scenario=Scenario.from_spec(moved.to_spec()), end_s=arm.warmup_s + moved.horizon_s)

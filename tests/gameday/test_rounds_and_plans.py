@@ -38,7 +38,7 @@ scenarios:
   - scenario: serving-killed
     injects: [{after_fault: 30h, text: hi}, {txt: hi}]
     pauses: [{text: hi}]
-questions: [{ask: Why?, at: 1h}]
+questions: [{ask: "Why?", at: 1h}]
 """
 
 
@@ -52,7 +52,8 @@ def test_every_mistake_of_a_plan_is_told_with_its_place(tmp_path: Path) -> None:
         "1:8: title: String should have at least 1 character, got ''.",
         "2:10: profile: unknown profile 'matur'. Did you mean 'mature'?",
         "3:8: speed: expected a number of at most 1000.0, got 5000.",
-        "4:1: surprise: unknown key. There are 12 to choose from.",
+        "4:1: surprise: unknown key. Write one of: abort, backend, briefing, longest_wait, order, profile, questions, "
+        "roles, scenarios, seed, speed, start, title.",
         "6:15: scenarios[0].scenario: the library has no scenario 'weather-frozn'. Did you mean 'weather-frozen'?",
         "7:15: scenarios[0].injects[0]: `at` and `after_fault` both say when. Keep one of them.",
         "9:46: scenarios[1].injects[1].txt: unknown key. Did you mean 'text'?",
@@ -135,16 +136,15 @@ class Silent:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.seen: set[str] = set()
         self.commands: list[tuple[str, dict[str, Any]]] = []
 
     def send(self, message: Mapping[str, Any]) -> None:
         self.sent.append(dict(message))
+        self.seen |= {message["kind"], message.get("record", {}).get("kind", "")}
 
     def receive(self, wait_s: float | None) -> list[dict[str, Any]]:
-        seen = {message["kind"] for message in self.sent} | {
-            message["record"]["kind"] for message in self.sent if message["kind"] == "record"
-        }
-        if self.commands and self.commands[0][0] in seen:
+        if self.commands and self.commands[0][0] in self.seen:
             return [self.commands.pop(0)[1]]
         return []
 
