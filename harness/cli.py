@@ -272,6 +272,55 @@ def proxy(**options: Any) -> None:
 
 
 @cli.command()
+@click.argument("plan", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+@click.option("--check", is_flag=True, help="Check the plan without running it.")
+@click.option("--example", is_flag=True, help="Print a plan to start from.")
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a gameday whose console has ended."
+)
+@click.option("--conclude", is_flag=True, help="With --resume: write the report, without a console.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of the console on loopback. [default: free]"
+)
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
+)
+@click.option("--linger", default="10m", show_default=True, help="How long the console shows the report after the end.")
+def gameday(
+    plan: Path | None,
+    check: bool,
+    example: bool,
+    resume: Path | None,
+    conclude: bool,
+    port: int,
+    results: Path,
+    linger: str,
+) -> None:
+    """Play scenarios with people in front of a live console in the browser.
+
+    FILE is the plan: roles, briefing, scenarios, messages, pauses and questions.
+    """
+    from harness.commands.gameday import GamedayOptions, check_plan, example_plan, gameday_command
+    from harness.scenario.durations import parse_duration
+
+    if example:
+        click.echo(example_plan(), nl=False)
+        return
+    if (plan is None) == (resume is None):
+        raise click.UsageError("Give a plan, or a run to --resume. `pipequake gameday --example` prints a plan.")
+    if conclude and resume is None:
+        raise click.UsageError("--conclude goes with --resume RUN.")
+    if check and plan is not None:
+        click.echo(check_plan(plan))
+        return
+    try:
+        linger_s = parse_duration(linger)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--linger") from None
+    sys.exit(gameday_command(GamedayOptions(plan, resume, conclude, port, results, linger_s)))
+
+
+@cli.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors to complete and check."""
     from harness.scenario.schema import schema as scenario_schema

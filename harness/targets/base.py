@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from chaos.engine import Driver
 from harness.scenario import Scenario, TargetFacts
@@ -79,10 +79,14 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.requested = False
+        #: What the arm's journal will give as the reason of its end.
+        self.reason = "interrupted"
         self._wake: Callable[[], None] | None = None
 
-    def request(self) -> None:
-        """Stops the arm at its next step; what it applied is reverted."""
+    def request(self, reason: str = "interrupted") -> None:
+        """Stops the arm at its next step; what it applied is reverted. Only the first reason counts."""
+        if not self.requested:
+            self.reason = reason
         self.requested = True
         if self._wake is not None:
             self._wake()
@@ -160,6 +164,19 @@ class Stranded(Protocol):
 
     async def tear_down(self) -> list[str]:
         """Ends every process and removes every volume of the deployment; what is still there, in words."""
+        ...
+
+
+#: Says how far time may move: gets the time now and the time when something is due next, in the target's seconds.
+Pace = Callable[[float, float], float]
+
+
+@runtime_checkable
+class OwnTime(Protocol):
+    """What a theatre is, besides, whose time passes as fast as it is told to: a simulated one."""
+
+    def keep_pace(self, pace: Pace) -> None:
+        """Asks before each step of time; the answer may be late."""
         ...
 
 
