@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.gameday.after_action.findings import AfterAction, RoundFinding
 from harness.gameday.after_action.wording import ended_text, entry_text, rows, since_text, verdict_text
-from harness.reports.markdown import _table as table
-from harness.reports.markdown import _text as text
+from harness.reports.markdown import escaped as text
+from harness.reports.markdown import table
 
 __all__ = ["render"]
 
