@@ -76,13 +76,19 @@ def init() -> None:
     help="Experiments a scenario, over seeds and phases of the injection: where intervals come from.",
 )
 @click.option(
+    "--time-scale",
+    type=click.FloatRange(1, 3600),
+    metavar="N",
+    help="How many seconds of the replay pass in a real one, outside of the simulator. [default: 120]",
+)
+@click.option(
     "--later", "shift_s", type=_Duration(), default="0s", help="Let all faults begin so much later (for reruns)."
 )
 @click.option(
     "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
 )
 @click.option("--verbose", is_flag=True, help="Also say what each arm cost to run.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that run at the same time. [default: 1]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Arms that run at the same time. [default: 1]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
@@ -181,6 +187,29 @@ def recover(results: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control API listens.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8474, show_default=True, help="Its port; 0 takes a free one."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="JSON file of proxies to begin with, as for /populate.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53 - 2), default=0, show_default=True, help="Of toxicity, jitter and slices."
+)
+@click.option(
+    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Answer under this name too; may be repeated."
+)
+@click.option("--allow-remote", is_flag=True, help="Let the API and the proxies listen on any interface.")
+def proxy(**options: Any) -> None:
+    """Run the fault proxy alone, for any client of Toxiproxy.
+
+    It runs until it is interrupted. The control API is Toxiproxy's, with leases and evidence besides.
+    """
+    from harness.commands.proxy import ProxyOptions, proxy_command
+
+    sys.exit(proxy_command(ProxyOptions(**options)))
+
+
+@cli.command()
 @click.option("--reason", default="", help="Shown to everybody whose run is stopped or refused.")
 @click.option("--clear", is_flag=True, help="Allow runs again.")
 def stop(reason: str, clear: bool) -> None:
@@ -246,29 +275,6 @@ def export_schedule(file: Path, form: str) -> None:
     from harness.commands.schedule import export_command
 
     sys.exit(export_command(file, form))
-
-
-@cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control API listens.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8474, show_default=True, help="Its port; 0 takes a free one."
-)
-@click.option("--config", type=click.Path(path_type=Path), help="JSON file of proxies to begin with, as for /populate.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**53 - 2), default=0, show_default=True, help="Of toxicity, jitter and slices."
-)
-@click.option(
-    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Answer under this name too; may be repeated."
-)
-@click.option("--allow-remote", is_flag=True, help="Let the API and the proxies listen on any interface.")
-def proxy(**options: Any) -> None:
-    """Run the fault proxy alone, for any client of Toxiproxy.
-
-    It runs until it is interrupted. The control API is Toxiproxy's, with leases and evidence besides.
-    """
-    from harness.commands.proxy import ProxyOptions, proxy_command
-
-    sys.exit(proxy_command(ProxyOptions(**options)))
 
 
 @cli.command()

@@ -23,6 +23,7 @@ def plan_arms(
     seed: int | None = None,
     repeats: int = 1,
     shift_s: float = 0.0,
+    time_scale: float = 1.0,
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles, the scenarios and their repeats.
 
@@ -30,7 +31,9 @@ def plan_arms(
     ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
     """
     treatments = [
-        _treatment(resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, backend)
+        _treatment(
+            resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, backend, time_scale
+        )
         for profile in profiles
         for scenario in scenarios
         for repeat in _repeats(scenario, seed, repeats)
@@ -69,7 +72,7 @@ def _repeats(scenario: Scenario, seed: int | None, count: int) -> Iterable[Repea
     return repeats_of(scenario.name, own if seed is None else seed, count)
 
 
-def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend: str) -> Arm:
+def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend: str, time_scale: float) -> Arm:
     scenario = shifted(resolved, shift_s).scenario if shift_s else resolved.scenario
     assert scenario.start is not None
     later = f"/later-{shift_s:g}s" if shift_s else ""
@@ -82,6 +85,7 @@ def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend
         warmup_s=scenario.warmup_s,
         end_s=scenario.warmup_s + scenario.horizon_s,
         scenario=scenario,
+        time_scale=time_scale,
     )
     (control, _), *others = _controls_of(arm)
     return replace(arm, control=control, reference=tuple(other for other, _ in others))
