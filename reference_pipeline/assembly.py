@@ -28,7 +28,7 @@ from reference_pipeline.registry.app import create_registry
 from reference_pipeline.registry.storage import ModelStorage
 from reference_pipeline.serving.app import Predictor, create_serving
 from reference_pipeline.serving.models import ModelShelf
-from reference_pipeline.serving.views import ViewReader
+from reference_pipeline.serving.views import OPEN_FOR_S, ViewReader
 from reference_pipeline.sources import FEEDS, create_source
 from reference_pipeline.store.online import OnlineStore
 from reference_pipeline.training.app import Trainer, TrainingConfig, create_training
@@ -105,17 +105,14 @@ def seed_registry(deployment: Deployment) -> None:
 
 async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
     """One service by name, ready to be served; to be called on the event loop that will serve it."""
-    if name in FEEDS:
-        return Service(
-            create_source(
-                name,
-                deployment.prepared,
-                clock,
-                history_s=max(_SOURCE_HISTORY_S, 1.1 * FEEDS[name].period_s),
-                seed=deployment.seed,
-            )
-        )
-    return await _BUILDERS[name](deployment, clock)
+    service = _source(name, deployment, clock) if name in FEEDS else await _BUILDERS[name](deployment, clock)
+    service.app.state.started_at = clock.now()
+    return service
+
+
+def _source(name: str, deployment: Deployment, clock: Clock) -> Service:
+    history_s = max(_SOURCE_HISTORY_S, 1.1 * FEEDS[name].period_s)
+    return Service(create_source(name, deployment.prepared, clock, history_s=history_s, seed=deployment.seed))
 
 
 def _session() -> aiohttp.ClientSession:
@@ -131,13 +128,13 @@ async def _registry(deployment: Deployment, clock: Clock) -> Service:
     return Service(create_registry(ModelStorage(deployment.folder / "registry")))
 
 
-def _store(deployment: Deployment, timeout_s: float | None) -> OnlineStore:
+def _store(deployment: Deployment, clock: Clock) -> OnlineStore:
     host, port = deployment.store_address
-    return OnlineStore(host, port, timeout_s=timeout_s)
+    return OnlineStore(host, port, timeout_s=deployment.profile.store_timeout_s, time_scale=clock.time_scale)
 
 
 async def _features(deployment: Deployment, clock: Clock) -> Service:
-    service = FeatureService(_store(deployment, deployment.profile.store_timeout_s), deployment.log(), clock)
+    service = FeatureService(_store(deployment, clock), deployment.log(), clock)
     return Service(create_features(service, deployment.lake))
 
 
@@ -190,7 +187,7 @@ async def _training(deployment: Deployment, clock: Clock) -> Service:
 
 async def _serving(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
-    store = _store(deployment, profile.store_timeout_s)
+    store = _store(deployment, clock)
     shelf = ModelShelf(
         _client(deployment, _session(), "registry", _CALL_TIMEOUT_S),
         deployment.folder / "serving",
@@ -203,13 +200,14 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         breaker=profile.breaker,
         checks_age=profile.checks_feature_age,
         cached_s=profile.cached_features_s,
+        open_for_s=OPEN_FOR_S / clock.time_scale,
     )
     loop = asyncio.get_running_loop()
     predictor = Predictor(shelf, reader, clock, simplified=profile.simplified_model, timer=loop.time)
 
     async def follow_registry() -> None:
         while True:
-            await asyncio.sleep(_REGISTRY_POLL_S)
+            await clock.sleep(_REGISTRY_POLL_S)
             await shelf.refresh()
 
     await shelf.refresh()

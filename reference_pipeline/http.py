@@ -106,17 +106,18 @@ def numbers(status: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 def service_routes(component: str, status: Callable[[], Mapping[str, Any]]) -> list[Route]:
     """``/health``, ``/status`` (JSON, for the pipeline's monitoring) and ``/metrics`` (for Prometheus).
 
-    A status also says when its process started (``started_at``, epoch seconds).
+    A status also says when its process started: ``started_at`` of the application's state (epoch seconds), or else the
+    moment of this call.
     """
-    started_at = SystemClock().now()
+    made_at = SystemClock().now()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StatusCollector(component, status))
 
     async def health(_: Request) -> Response:
         return JSONResponse({"ok": True})
 
-    async def show_status(_: Request) -> Response:
-        return JSONResponse({"started_at": started_at, **status()})
+    async def show_status(request: Request) -> Response:
+        return JSONResponse({"started_at": getattr(request.app.state, "started_at", made_at), **status()})
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")

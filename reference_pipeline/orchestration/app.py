@@ -71,7 +71,7 @@ class Orchestrator:
         while True:
             now = self._clock.now()
             wait = (self._config.retrain_at_s - now) % 86400
-            await asyncio.sleep(wait or 86400)
+            await self._clock.sleep(wait or 86400)
             await self.retrain()
 
     def start_retrain(self) -> None:
@@ -97,7 +97,7 @@ class Orchestrator:
                 self._counts["job_failures"] += 1
                 if attempt == self._config.job_retries:
                     return
-                await asyncio.sleep(self._config.retry_s * 2**attempt)
+                await self._clock.sleep(self._config.retry_s * 2**attempt)
         await self._release(version)
 
     async def _release(self, version: str) -> None:
@@ -117,7 +117,7 @@ class Orchestrator:
         before = self._alerts_of_models()
         try:
             await self._stage("canary", version)
-            await asyncio.sleep(self._config.canary_s)
+            await self._clock.sleep(self._config.canary_s)
         except _FAILED:
             await self._end_canary()
             raise
@@ -135,7 +135,7 @@ class Orchestrator:
                 await self._stage("canary", None)
                 return
             except _FAILED:
-                await asyncio.sleep(self._config.retry_s)
+                await self._clock.sleep(self._config.retry_s)
 
     async def _stage(self, stage: str, version: str | None) -> None:
         body = {"stage": stage, "version": version}
@@ -146,7 +146,7 @@ class Orchestrator:
         while self._runbooks:
             # Also while nothing fires: some act on the end of an alert, on time that has passed, or once more.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S)
+                await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S / self._clock.time_scale)
             self._changed.clear()
             for runbook in self._runbooks.values():
                 try:

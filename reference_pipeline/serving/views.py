@@ -44,16 +44,25 @@ class ViewReader:
     """Reads views.
 
     With ``checks_age``, views that are older than they may be, or don't say how old they are, count as missing.
-    ``cached_s`` is how long a copy may stand in for a view that can't be read.
+    ``cached_s`` is how long a copy may stand in for a view that can't be read; ``open_for_s`` is in the machine's time.
     """
 
-    def __init__(self, store: OnlineStore, clock: Clock, *, breaker: bool, checks_age: bool, cached_s: float) -> None:
+    def __init__(
+        self,
+        store: OnlineStore,
+        clock: Clock,
+        *,
+        breaker: bool,
+        checks_age: bool,
+        cached_s: float,
+        open_for_s: float = OPEN_FOR_S,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._checks_age = checks_age
         self._cached_s = cached_s
         self._copies: dict[str, tuple[float, dict[str, Any]]] = {}
-        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, OPEN_FOR_S) if breaker else None
+        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, open_for_s) if breaker else None
         self.suspect: frozenset[str] = frozenset()
         self.errors = 0
 
