@@ -47,7 +47,13 @@ def cli() -> None:
 )
 @click.option("--seed", type=click.IntRange(0, 2**53 - 2), help="Seed of the run; wins over the scenarios' own.")
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that run at the same time."
+    "--jobs", type=click.IntRange(1, 256), help="Arms that run at the same time. [default: 1; real processes: 2]"
+)
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(1, 3600),
+    metavar="N",
+    help="How many seconds of the replay pass in a real one, outside of the simulator. [default: 120]",
 )
 @click.option(
     "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."

@@ -20,6 +20,7 @@ def plan_arms(
     backend: str,
     default_start: datetime,
     seed: int | None = None,
+    time_scale: float = 1.0,
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles and scenarios.
 
@@ -27,7 +28,7 @@ def plan_arms(
     ``seed`` wins over the scenarios' own.
     """
     resolved = [resolve(scenario, seed, start=default_start) for scenario in scenarios]
-    treatments = [_treatment(one, profile, backend) for profile in profiles for one in resolved]
+    treatments = [_treatment(one, profile, backend, time_scale) for profile in profiles for one in resolved]
     controls: dict[str, Arm] = {}
     for arm in treatments:
         for control_id, control_seed in _controls_of(arm):
@@ -49,7 +50,7 @@ def grow(arms: Sequence[Arm], journal_of: Callable[[str], Path], kept: Collectio
     return growths
 
 
-def _treatment(resolved: ResolvedScenario, profile: str, backend: str) -> Arm:
+def _treatment(resolved: ResolvedScenario, profile: str, backend: str, time_scale: float) -> Arm:
     scenario = resolved.scenario
     assert scenario.start is not None
     arm = Arm(
@@ -61,6 +62,7 @@ def _treatment(resolved: ResolvedScenario, profile: str, backend: str) -> Arm:
         warmup_s=scenario.warmup_s,
         end_s=scenario.warmup_s + scenario.horizon_s,
         scenario=scenario,
+        time_scale=time_scale,
     )
     (control, _), *others = _controls_of(arm)
     return replace(arm, control=control, reference=tuple(other for other, _ in others))

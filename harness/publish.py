@@ -12,6 +12,7 @@ from harness.reports.narrative import Rerun
 from harness.run_folder import RunFolder
 from harness.scoring import Scorecard, score
 from harness.scoring.findings import ExperimentFinding
+from harness.targets.base import SIMULATOR
 from harness.verdict import ExitCode
 
 __all__ = ["publish"]
@@ -38,10 +39,13 @@ def _show(scorecard: Scorecard, console: Console, folder: RunFolder, rerun: Reru
 
 def _rerun(folder: RunFolder) -> Rerun:
     """The command that runs one experiment again."""
-    paths = folder.manifest().get("paths") or []
+    manifest = folder.manifest()
+    paths = manifest.get("paths") or []
+    backend = manifest.get("backend", SIMULATOR)
+    where = [] if backend == SIMULATOR else ["--backend", backend, "--time-scale", f"{manifest['time_scale']:g}"]
 
     def command(experiment: ExperimentFinding) -> str:
         which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]
-        return shlex.join(["pipequake", "run", *paths, *which])
+        return shlex.join(["pipequake", "run", *paths, *where, *which])
 
     return command

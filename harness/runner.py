@@ -71,7 +71,7 @@ class Conductor:
         """Reverts and ends the journal whatever happens."""
         reason, error = ERROR, None
         try:
-            self._interrupt.attach(self._changed.set)
+            self._interrupt.attach(waker(self._changed))
             reason = await phases()
         except ChaosError as failure:
             error = str(failure)
@@ -136,7 +136,7 @@ class Conductor:
                 return True
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), wait)
+                await asyncio.wait_for(self._changed.wait(), wait / self._stage.time_scale)
             except TimeoutError:
                 continue
         return False
@@ -224,6 +224,17 @@ def steady_state(
             reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
     records.append((kind, {"ok": not reasons, "reasons": reasons}))
     return records, not reasons
+
+
+def waker(event: asyncio.Event) -> Callable[[], None]:
+    """Sets an event of the running loop from a signal handler, also while the loop waits for the operating system."""
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(event.set)
+
+    return wake
 
 
 def first_act_s(scenario: Scenario) -> float:

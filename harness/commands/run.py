@@ -28,13 +28,16 @@ from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
 from harness.scenario.suggest import suggestion
 from harness.targets import load_target
-from harness.targets.base import Arm, Interrupt, Target
+from harness.targets.base import SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
-from harness.workers import Done, on_signals, run_trunks
+from harness.workers import Done, on_signals, run_arms, run_trunks
 
 __all__ = ["RunOptions", "run_command"]
 
 DEFAULT_PROFILES = ("mature",)
+#: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
+LIVE_TIME_SCALE = 120.0
+LIVE_JOBS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class RunOptions:
     profiles: tuple[str, ...]
     only: tuple[str, ...]
     seed: int | None
-    jobs: int
+    jobs: int | None
+    time_scale: float | None
     results: Path
     as_json: bool
     no_cache: bool
@@ -59,12 +63,15 @@ def run_command(options: RunOptions) -> int:
     stop_file.refuse_start()
     target = load_target()
     _check(options, target)
+    target.preflight(options.backend)
     scenarios = chosen(load_scenarios(options.paths, backend=options.backend), options.only)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
     manifest: dict[str, Any] = {
         "command": shlex.join(["pipequake", *sys.argv[1:]]),
         "paths": [str(path) for path in options.paths],
+        "backend": options.backend,
+        "time_scale": _time_scale(options),
         "version": version("pipequake"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -123,6 +130,8 @@ def run_into(
     pulse: Pulse,
 ) -> list[Done]:
     """Runs the arms into a folder and merges their journals; what became of each."""
+    if options.backend != SIMULATOR:
+        return _run_live(folder, arms, options, progress, interrupt, pulse)
     cache = _cache(target)
     controls = {arm.arm_id: arm for arm in arms if arm.scenario is None}
     kept = [
@@ -139,7 +148,24 @@ def run_into(
             cache.keep(controls[one.arm_id], folder.arm_journal(one.arm_id))
         progress.ended(one)
 
-    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs, ended, interrupt, pulse)
+    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs or 1, ended, interrupt, pulse)
+    folder.merge([arm.arm_id for arm in arms])
+    return done
+
+
+def _run_live(
+    folder: RunFolder, arms: Sequence[Arm], options: RunOptions, progress: Progress, interrupt: Interrupt, pulse: Pulse
+) -> list[Done]:
+    """Every arm for itself, and none of them kept: no run of real processes is like another."""
+    done: list[Done] = []
+    progress.begin(len(arms))
+
+    def ended(one: Done) -> None:
+        done.append(one)
+        progress.ended(one)
+
+    jobs = [(arm, folder.arm_journal(arm.arm_id)) for arm in arms]
+    run_arms(jobs, options.jobs or LIVE_JOBS, ended, interrupt, pulse)
     folder.merge([arm.arm_id for arm in arms])
     return done
 
@@ -187,7 +213,14 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         backend=options.backend,
         default_start=target.default_start(),
         seed=options.seed,
+        time_scale=_time_scale(options),
     )
+
+
+def _time_scale(options: RunOptions) -> float:
+    if options.backend == SIMULATOR:
+        return 1.0
+    return options.time_scale or LIVE_TIME_SCALE
 
 
 def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]:
@@ -206,6 +239,10 @@ def _check(options: RunOptions, target: Target) -> None:
         raise UsageError(
             f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
         )
+    if options.backend == SIMULATOR and options.time_scale is not None:
+        raise UsageError("the simulator's time has no scale: it takes as long as it takes. Leave out --time-scale.")
+    if options.backend != SIMULATOR and options.check_determinism:
+        raise UsageError("real processes never do the same twice. Use --check-determinism with the simulator.")
     for profile in options.profiles:
         if profile not in target.profiles:
             raise UsageError(f"unknown profile {profile!r}. Profiles: {', '.join(target.profiles)}.")

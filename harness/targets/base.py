@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: How the file is called that describes a real deployment beside the journal of its arm, while it exists.
 DESCRIPTION = ".live.json"
+#: The backend in virtual time. In every other one a replayed second takes a part of a real one.
+SIMULATOR = "sim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,9 @@ class Arm:
     """One run of the target: a control (``scenario`` None) or a treatment.
 
     ``end_s`` is warm-up and horizon together, in seconds of the target's time; ``control`` and ``reference`` name the
-    fault-free arms that a treatment is compared with (same seed, another seed). Everything is plain data, so that an
-    arm can be sent to another process.
+    fault-free arms that a treatment is compared with (same seed, another seed); ``time_scale`` is how many seconds of
+    the target's time pass in one of the machine's. Everything is plain data, so that an arm can be sent to another
+    process.
     """
 
     arm_id: str
@@ -37,6 +40,12 @@ class Arm:
     scenario: Scenario | None = None
     control: str | None = None
     reference: tuple[str, ...] = ()
+    time_scale: float = 1.0
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it runs in virtual time, with no process and no socket of the machine."""
+        return self.backend == SIMULATOR
 
     def start_fields(self) -> dict[str, Any]:
         """The fields of the journal's ``arm.start``."""
@@ -50,6 +59,8 @@ class Arm:
             "warmup_s": self.warmup_s,
             "horizon_s": self.end_s - self.warmup_s,
         }
+        if not self.simulated:
+            fields["time_scale"] = self.time_scale
         if self.scenario is not None:
             fields |= {
                 "control": self.control,
@@ -111,6 +122,11 @@ class Stage(Protocol):
     @property
     def driver(self) -> Driver:
         """Carries out the actions of faults."""
+        ...
+
+    @property
+    def time_scale(self) -> float:
+        """How many seconds of the target's time pass in one of the event loop's."""
         ...
 
     def now(self) -> float:
@@ -180,6 +196,10 @@ class Target(Protocol):
 
     def default_start(self) -> datetime:
         """Where a scenario without a ``start`` begins."""
+        ...
+
+    def preflight(self, backend: str) -> None:
+        """Checks that this machine can run the backend. Raises `harness.errors.UsageError` with what is missing."""
         ...
 
     def prepare(self, progress: Callable[[str], None]) -> None:

@@ -82,6 +82,11 @@ class SimulatedStage:
         """Carries out the actions of faults."""
         return self._driver
 
+    @property
+    def time_scale(self) -> float:
+        """The loop's time is the target's."""
+        return 1.0
+
     def now(self) -> float:
         """Virtual seconds since the start."""
         return self._world.loop.time()
