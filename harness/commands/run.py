@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -23,7 +24,7 @@ from harness.experiment import grow, plan_arms
 from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
-from harness.safety.guard import Pulse
+from harness.safety.guard import Pulse, guarded_live_run
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
 from harness.scenario.suggest import suggestion
@@ -77,12 +78,15 @@ def run_command(options: RunOptions) -> int:
     }
     folder.write_manifest(manifest)
     interrupt = Interrupt()
-    pulse = Pulse(stop_file, interrupt)
     with on_signals(interrupt.request):  # from beginning to end: what was learnt is always reported
         with Progress(console) as progress:
             target.prepare(progress.note)
             arms = _plan(options, target, scenarios)
-            done = run_into(folder, arms, target, options, progress, interrupt, pulse)
+            guard: AbstractContextManager[Pulse] = nullcontext(Pulse(stop_file, interrupt))
+            if options.backend != SIMULATOR:
+                guard = guarded_live_run(target, options.backend, folder, stop_file, interrupt, progress.note)
+            with guard as pulse:
+                done = run_into(folder, arms, target, options, progress, interrupt, pulse)
             if options.check_determinism and not interrupt.requested:
                 _compare_with_second_run(folder, arms, target, options, progress, interrupt, pulse)
         return _conclude(folder, console, options, manifest, arms, done, interrupt, pulse.stopped)

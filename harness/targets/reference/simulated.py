@@ -17,12 +17,13 @@ from harness.sim import World
 from harness.sim.http import serve
 from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
-from harness.targets.reference.driver import SimDriver, Touches
+from harness.targets.reference.driver import SimDriver
 from harness.targets.reference.layout import SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
 from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.touches import Touches
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
