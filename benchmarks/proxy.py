@@ -1,6 +1,6 @@
 """The embedded proxy against a real Toxiproxy and a direct connection, in one run.
 
-    python benchmarks/proxy.py [--repeats 7] [--uvloop] [--json]
+    python benchmarks/proxy.py [--repeats 7] [--json]
 
 Toxiproxy is `toxiproxy-server` on PATH or .cache/bin/server; install it with
 ``GOBIN=$PWD/.cache/bin go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0``. Each repeat measures every
@@ -250,8 +250,7 @@ def start_all(stack: contextlib.ExitStack, options: argparse.Namespace) -> tuple
     """The contenders by name, and the measures."""
     peer = stack.enter_context(process([sys.executable, "benchmarks/proxy_peer.py"]))
     echo, flood = map(int, first_line(peer).split())
-    code = f"from harness.commands.proxy import proxy_command; proxy_command('127.0.0.1', 0, uvloop={options.uvloop})"
-    ours = stack.enter_context(process([sys.executable, "-u", "-c", code]))
+    ours = stack.enter_context(process([sys.executable, "-m", "harness.cli", "proxy", "--port", "0"]))
     contenders: dict[str, Any] = {"direct": None, "embedded": Contender(first_line(ours).split()[-1], echo, flood)}
     if (binary := toxiproxy_binary()) is not None:
         port = free_port()
@@ -272,7 +271,6 @@ def start_all(stack: contextlib.ExitStack, options: argparse.Namespace) -> tuple
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--uvloop", action="store_true", help="run the embedded proxy on uvloop")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:

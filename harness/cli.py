@@ -129,6 +129,29 @@ def recover(results: Path) -> None:
 
 
 @cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control API listens.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8474, show_default=True, help="Its port; 0 takes a free one."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="JSON file of proxies to begin with, as for /populate.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53 - 2), default=0, show_default=True, help="Of toxicity, jitter and slices."
+)
+@click.option(
+    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Answer under this name too; may be repeated."
+)
+@click.option("--allow-remote", is_flag=True, help="Let the API and the proxies listen on any interface.")
+def proxy(**options: Any) -> None:
+    """Run the fault proxy alone, for any client of Toxiproxy.
+
+    It runs until it is interrupted. The control API is Toxiproxy's, with leases and evidence besides.
+    """
+    from harness.commands.proxy import ProxyOptions, proxy_command
+
+    sys.exit(proxy_command(ProxyOptions(**options)))
+
+
+@cli.command()
 @click.option("--reason", default="", help="Shown to everybody whose run is stopped or refused.")
 @click.option("--clear", is_flag=True, help="Allow runs again.")
 def stop(reason: str, clear: bool) -> None:

@@ -70,6 +70,20 @@ def listen_address(text: str) -> tuple[str, int]:
         raise AddressError(f"lookup {host}: expected an IP address, localhost or no host to listen on") from None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there: no host stands for every interface.
+
+    >>> [is_loopback(host) for host in ("127.0.0.2", "::1", "localhost", "", "0.0.0.0", "example.org")]
+    [True, True, True, False, False, False]
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def open_listener(text: str) -> tuple[socket.socket, str]:
     """A non-blocking listening socket and its address with the real port.
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from chaos.gateway.leases import Lease, Leases
-from chaos.network.addresses import AddressError, join_address, listen_address, open_listener, split_address
+from chaos.network.addresses import join_address, listen_address
+from chaos.network.drafts import (
+    Draft,
+    Refused,
+    check_listen,
+    check_upstream,
+    field,
+    json_kind,
+    json_object,
+    open_port,
+    parse_toxic,
+    same_listen,
+    text_field,
+)
 from chaos.network.proxy import Plant, Proxy
 from chaos.network.reactor import Timer
-from chaos.network.toxics import ToxicError, ToxicSpec
+from chaos.network.toxics import ToxicSpec
 
 _NAME_MAX = 255
 _PROXIES_MAX = 10_000
@@ -20,37 +32,6 @@ _TOXICS_MAX = 100
 _TTL_MIN_S, _TTL_MAX_S = 0.1, 86_400.0
 
 T = TypeVar("T")
-
-
-class Refused(Exception):
-    """An operation that was not carried out, nor any part of it; ``status`` is HTTP's."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-class _Draft:
-    """What a request asks a new proxy to be."""
-
-    def __init__(self, raw: Mapping[str, Any], position: int | None = None) -> None:
-        where = "" if position is None else f" at proxy {position}"
-        self.name = text_field(raw, "name", "")
-        self.upstream = text_field(raw, "upstream", "")
-        for key in ("name", "upstream"):
-            if not getattr(self, key):
-                raise Refused(400, f"missing required field: {key}{where}")
-        self.listen = text_field(raw, "listen", "")
-        self.enabled = field(raw, "enabled", bool, True)
-        check_name(self.name)
-        check_upstream(self.upstream)
-        check_listen(self.listen)
-        self.toxics: dict[str, ToxicSpec] = {}
-        for toxic in field(raw, "toxics", list, []):
-            spec = parse_toxic(toxic)
-            if spec.name in self.toxics:
-                raise Refused(409, "toxic already exists")
-            self.toxics[spec.name] = spec
 
 
 class Board:
@@ -82,7 +63,7 @@ class Board:
 
     def create(self, raw: Any) -> Proxy:
         """A new proxy."""
-        draft = _Draft(json_object(raw))
+        draft = Draft(json_object(raw), loopback_only=self._plant.loopback_only)
         if draft.name in self._proxies:
             raise Refused(409, "proxy already exists")
         return self._put([draft])[0]
@@ -91,14 +72,17 @@ class Board:
         """New proxies, or others in the place of those that differ; what is as asked for is left alone."""
         if not isinstance(raw, list):
             raise Refused(400, f"bad request body: expected an array of proxies, got {json_kind(raw)}")
-        drafts = [_Draft(json_object(each), position) for position, each in enumerate(raw, 1)]
+        drafts = [
+            Draft(json_object(each), loopback_only=self._plant.loopback_only, position=position)
+            for position, each in enumerate(raw, 1)
+        ]
         names = [draft.name for draft in drafts]
         for name in names:
             if names.count(name) > 1:
                 raise Refused(400, f"bad request body: proxy {name!r} is there more than once")
         return self._put(drafts)
 
-    def _put(self, drafts: Sequence[_Draft]) -> list[Proxy]:
+    def _put(self, drafts: Sequence[Draft]) -> list[Proxy]:
         """Opens all ports before anything changes, then changes everything."""
         if len(self._proxies) + len(drafts) > _PROXIES_MAX:
             raise Refused(400, f"there can be no more than {_PROXIES_MAX} proxies")
@@ -119,7 +103,7 @@ class Board:
                 proxy.open(*listeners.pop(0))
         return [self._proxies[draft.name] for draft in drafts]
 
-    def _is_there(self, draft: _Draft) -> bool:
+    def _is_there(self, draft: Draft) -> bool:
         known = self._proxies.get(draft.name)
         return known is not None and known.upstream == draft.upstream and same_listen(known.listen, draft.listen)
 
@@ -156,7 +140,7 @@ class Board:
         upstream = text_field(body, "upstream", proxy.upstream) or proxy.upstream
         enabled = field(body, "enabled", bool, proxy.enabled)
         lease = self._held_lease(body)
-        check_listen(listen)
+        check_listen(listen, loopback_only=self._plant.loopback_only)
         check_upstream(upstream)
         moved = not same_listen(proxy.listen, listen)
         opened = open_port(listen) if enabled and (moved or not proxy.enabled) else None
@@ -295,85 +279,4 @@ class Board:
         return lease
 
 
-# -- reading requests
-
-
-def json_kind(value: Any) -> str:
-    """JSON's word for a value."""
-    kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return kinds.get(type(value), "a number")
-
-
-def json_object(raw: Any) -> Mapping[str, Any]:
-    """The value, if it is an object."""
-    if not isinstance(raw, dict):
-        raise Refused(400, f"bad request body: expected an object, got {json_kind(raw)}")
-    return raw
-
-
-def field(raw: Mapping[str, Any], key: str, kind: type[T], default: T) -> T:
-    """A field of that type; missing or null is the default."""
-    value = raw.get(key)
-    if value is None:
-        return default
-    if not isinstance(value, kind):
-        wanted = json_kind(kind())
-        raise Refused(400, f"bad request body: expected {key} to be {wanted}, got {json_kind(value)}")
-    return value
-
-
-def text_field(raw: Mapping[str, Any], key: str, default: str) -> str:
-    """A field of text."""
-    return field(raw, key, str, default)
-
-
-def check_name(name: str) -> None:
-    """A name can be printed and is not endless."""
-    if len(name) > _NAME_MAX or not name.isprintable():
-        raise Refused(400, f"bad request body: a name has at most {_NAME_MAX} printable characters")
-
-
-def parse_toxic(raw: Any) -> ToxicSpec:
-    """The toxic that a request describes."""
-    given = {key: value for key, value in json_object(raw).items() if value is not None}
-    if isinstance(stream := given.get("stream"), str):
-        given["stream"] = stream.lower()
-    spec = ToxicSpec.from_json(given)
-    check_name(spec.name)
-    return spec
-
-
-def check_upstream(upstream: str) -> None:
-    """An upstream has a host and a port."""
-    try:
-        split_address(upstream)
-    except AddressError as error:
-        raise Refused(400, f"bad request body: upstream: {error}") from None
-
-
-def check_listen(listen: str) -> None:
-    """An address that could be listened on."""
-    try:
-        listen_address(listen)
-    except AddressError as error:
-        raise Refused(500, f"listen tcp: {error}") from None
-
-
-def same_listen(known: str, asked: str) -> bool:
-    """Whether a proxy that listens at ``known`` does what is asked; an ephemeral port is always another one."""
-    wanted = listen_address(asked)
-    return wanted[1] != 0 and listen_address(known) == wanted
-
-
-def open_port(listen: str) -> tuple[socket.socket, str]:
-    """A listener, or `Refused` in Toxiproxy's words."""
-    try:
-        return open_listener(listen)
-    except AddressError as error:
-        raise Refused(500, f"listen tcp: {error}") from None
-    except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise Refused(500, f"listen tcp {listen}: bind: {reason}") from None
-
-
-__all__ = ["Board", "Refused", "ToxicError"]
+__all__ = ["Board", "Refused"]

@@ -27,11 +27,12 @@ _RETRY_S = 0.05
 
 @dataclass(slots=True)
 class Plant:
-    """What all proxies of a server share: the loop, the seed, and limits on memory and connections."""
+    """What all proxies of a server share: the loop, the seed, and limits on memory, connections and addresses."""
 
     reactor: Reactor
     seed: int
     connections_max: int
+    loopback_only: bool = True
     connections: int = 0
     budget: Budget = field(default_factory=Budget)
     full: dict[Proxy, None] = field(default_factory=dict)  # proxies that wait for a place

@@ -24,12 +24,14 @@ class ProxyServer:
     """Runs in the current asyncio loop, from `start` to `close`.
 
     The same ``seed`` gives the same toxicity, jitter and slices to the nth connection of each proxy. ``hosts`` are
-    names under which the control API may be called, besides ``localhost`` and addresses.
+    names under which the control API may be called, besides ``localhost`` and addresses. ``loopback_only``: proxies
+    may not listen where another machine could reach them.
     """
 
-    def __init__(self, *, seed: int = 0, hosts: Sequence[str] = ()) -> None:
+    def __init__(self, *, seed: int = 0, hosts: Sequence[str] = (), loopback_only: bool = True) -> None:
         self._seed = seed
         self._hosts = tuple(hosts)
+        self._loopback_only = loopback_only
         self._reactor: Reactor | None = None
         self._board: Board | None = None
         self._http: HttpServer | None = None
@@ -37,7 +39,7 @@ class ProxyServer:
     async def start(self, host: str = "127.0.0.1", port: int = CONTROL_PORT) -> tuple[str, int]:
         """Serve the control API; returns its address with the real port. Raises `OSError` if it can't."""
         reactor = Reactor(asyncio.get_running_loop())
-        board = Board(Plant(reactor, self._seed, connections_max()))
+        board = Board(Plant(reactor, self._seed, connections_max(), self._loopback_only))
         http = HttpServer(Control(board, hosts=self._hosts))
         try:
             address = await http.start(host, port)

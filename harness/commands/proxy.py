@@ -3,57 +3,75 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import errno
 import json
 import os
 import signal
+import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from chaos.network.addresses import is_loopback, join_address
 from chaos.network.board import Refused
-from chaos.network.server import ProxyServer, raise_descriptor_limit
+from chaos.network.server import CONTROL_PORT, ProxyServer, raise_descriptor_limit
 from chaos.network.toxics import ToxicError
 from harness.errors import UsageError
 from harness.verdict import ExitCode
 
-__all__ = ["proxy_command"]
+__all__ = ["ProxyOptions", "proxy_command"]
 
 
-def proxy_command(
-    host: str, port: int, *, seed: int = 0, config: Path | None = None, hosts: Sequence[str] = (), uvloop: bool = False
-) -> int:
-    """Runs the fault proxy alone until SIGINT or SIGTERM. ``config``: proxies to begin with, as Toxiproxy's file."""
-    proxies = _read_config(config) if config is not None else None
+@dataclass(frozen=True, slots=True)
+class ProxyOptions:
+    """What the command line gives. ``config``: proxies to begin with, as in Toxiproxy's file."""
+
+    host: str = "127.0.0.1"
+    port: int = CONTROL_PORT
+    seed: int = 0
+    config: Path | None = None
+    allow_hosts: Sequence[str] = ()
+    allow_remote: bool = False
+
+
+def proxy_command(options: ProxyOptions) -> int:
+    """Runs the fault proxy alone until SIGINT or SIGTERM."""
+    if not options.allow_remote and not is_loopback(options.host):
+        raise UsageError(
+            f"--host {options.host}: anybody who reaches the control API can redirect and break connections, so it "
+            "listens on loopback alone. Give 127.0.0.1, ::1 or localhost, or say --allow-remote."
+        )
+    proxies = _read_config(options.config) if options.config is not None else []
     raise_descriptor_limit()
-    with asyncio.Runner(loop_factory=_uvloop_factory() if uvloop else None) as runner:
-        runner.run(_serve(ProxyServer(seed=seed, hosts=hosts), host, port, proxies, config))
+    asyncio.run(_serve(options, proxies))
     return ExitCode.PASSED
 
 
-async def _serve(server: ProxyServer, host: str, port: int, proxies: Any, config: Path | None) -> None:
+async def _serve(options: ProxyOptions, proxies: Any) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    server = ProxyServer(seed=options.seed, hosts=options.allow_hosts, loopback_only=not options.allow_remote)
     async with server:
+        # A name would be two addresses, which port 0 would give two ports.
+        host = "127.0.0.1" if options.host.lower() == "localhost" else options.host
         try:
-            address = await server.start(host, port)
+            address = await server.start(host, options.port)
         except OSError as error:
-            raise UsageError(
-                f"the control API can't listen on {host}:{port}: {_reason(error)}. "
-                "Give another port with --port (0 takes a free one), or stop what listens there."
-            ) from None
-        if proxies is not None:
-            try:
-                server.board.populate(proxies)
-            except (Refused, ToxicError) as error:
-                raise UsageError(f"{config}: {error}") from None
+            where = join_address(options.host, options.port)
+            raise UsageError(f"the control API can't listen on {where}: {_reason(error)}. {_fix(error)}") from None
+        try:
+            server.board.populate(proxies)
+        except (Refused, ToxicError) as error:
+            raise UsageError(f"{options.config}: {error}") from None
         for proxy in server.board.proxies():
-            click.echo(f"{proxy.name}: {proxy.listen} -> {proxy.upstream}")
-        click.echo(f"control API at http://{address[0]}:{address[1]}")
+            listening = proxy.listen if proxy.enabled else f"{proxy.listen} (disabled)"
+            click.echo(f"{proxy.name}: {listening} -> {proxy.upstream}")
+        click.echo(f"control API at http://{join_address(*address)}")
         await stop.wait()
 
 
@@ -62,17 +80,17 @@ def _read_config(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path} can't be read: {_reason(error)}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}. Give an array of proxies, as for POST /populate.") from None
 
 
 def _reason(error: OSError) -> str:
-    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror or error).lower()
 
 
-def _uvloop_factory() -> Any:
-    try:
-        loops = importlib.import_module("uvloop")
-    except ImportError:
-        raise UsageError("uvloop is not installed: pip install uvloop, or leave out --uvloop.") from None
-    return loops.new_event_loop
+def _fix(error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return "Give an address of this machine with --host."
+    if error.errno == errno.EACCES:
+        return "Give a port from 1024 up with --port."
+    return "Give another port with --port (0 takes a free one), or stop what listens there."

@@ -34,7 +34,7 @@ class Child:
                 cwd=folder,
                 env=environment,
                 start_new_session=True,  # a terminal's Ctrl-C is its parent's business
-                preexec_fn=_dies_with(os.getpid()),
+                preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509 - two system calls, looked up before
             )
         self.pid = self._process.pid
         self.identity = ProcessIdentity.of(self.pid)

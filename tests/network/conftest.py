@@ -27,7 +27,7 @@ def embedded_api() -> Iterator[str]:
 def api(request: pytest.FixtureRequest) -> Iterator[str]:
     """The control API's address of either server."""
     if request.param == "embedded":
-        with embedded() as address:
+        with embedded(7, "--allow-remote") as address:
             yield address
         return
     binary = toxiproxy_binary()

@@ -32,11 +32,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def embedded(seed: int = 7) -> Iterator[str]:
-    """The embedded proxy as `pipequake proxy` runs it; gives the address of its control API."""
-    code = f"from harness.commands.proxy import proxy_command; proxy_command('127.0.0.1', 0, seed={seed})"
+def embedded(seed: int = 7, *options: str) -> Iterator[str]:
+    """`pipequake proxy`; gives the address of its control API."""
     with tempfile.TemporaryFile("w+") as errors:
-        command = [sys.executable, "-u", "-c", code]
+        command = [sys.executable, "-m", "harness.cli", "proxy", "--port", "0", "--seed", str(seed), *options]
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT)
         assert running.stdout is not None
         try:

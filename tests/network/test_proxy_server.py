@@ -259,6 +259,19 @@ def test_hosts_and_origins(plain: httpx.Client, headers: dict[str, str], status:
     assert plain.get("/version", headers=headers).status_code == status
 
 
+@pytest.mark.parametrize("listen", [":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:80"])
+def test_proxies_listen_on_loopback_alone_unless_told(proxy: ProxyClient, listen: str) -> None:
+    with pytest.raises(ProxyError, match=r"proxies here may listen on loopback alone .*; --allow-remote") as caught:
+        proxy.create("p", "h:1", listen=listen)
+    assert caught.value.status == 403
+    made = proxy.create("p", "h:1", listen="[::1]:0")
+    with pytest.raises(ProxyError, match="loopback alone"):
+        proxy.update("p", listen=listen)
+    with pytest.raises(ProxyError, match="loopback alone"):
+        proxy.populate([{"name": "q", "upstream": "h:1", "listen": listen}])
+    assert proxy.proxies() == {"p": made}
+
+
 # -- seeds, evidence, leases
 
 
