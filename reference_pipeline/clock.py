@@ -53,17 +53,21 @@ class SystemClock:
 class ReplayClock:
     """Wall time of a replay: it is ``start`` (epoch seconds) until `begin`, and then runs ``time_scale`` times as fast.
 
+    Until the replay has begun, its time stands still, and whoever sleeps in it sleeps.
+
     >>> clock = ReplayClock(1_370_854_800.0, time_scale=120.0)
-    >>> clock.now()
-    1370854800.0
+    >>> clock.now(), clock.monotonic()
+    (1370854800.0, 0.0)
     >>> clock.begin(time.time() - 30.0)
-    >>> 3600.0 <= clock.now() - 1_370_854_800.0 < 3700.0
+    >>> 3600.0 <= clock.monotonic() < 3700.0
     True
     """
 
     def __init__(self, start: float, *, time_scale: float) -> None:
         self._start = start
         self._origin: float | None = None
+        self._monotonic_origin = 0.0
+        self._begun = asyncio.Event()
         self._time_scale = time_scale
 
     @property
@@ -74,6 +78,8 @@ class ReplayClock:
     def begin(self, origin: float) -> None:
         """Sets the machine's wall time (epoch seconds) at which the replay starts, or has started."""
         self._origin = origin
+        self._monotonic_origin = time.monotonic() + origin - time.time()
+        self._begun.set()
 
     def now(self) -> float:
         """Seconds since 1970 in the replay."""
@@ -81,9 +87,12 @@ class ReplayClock:
         return self._start + elapsed * self._time_scale
 
     def monotonic(self) -> float:
-        """Seconds of the replay since some moment."""
-        return time.monotonic() * self._time_scale
+        """Seconds of the replay since its start."""
+        elapsed = 0.0 if self._origin is None else max(time.monotonic() - self._monotonic_origin, 0.0)
+        return elapsed * self._time_scale
 
     async def sleep(self, seconds: float) -> None:
         """Waits so many seconds of the replay."""
-        await asyncio.sleep(seconds / self._time_scale)
+        await self._begun.wait()
+        to_come = max(self._monotonic_origin - time.monotonic(), 0.0)
+        await asyncio.sleep(to_come + seconds / self._time_scale)

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -96,32 +96,21 @@ class _Process:
         service = await assembly.build(self._name, deployment, self._clock)
         server = _Server(_settings(service.app))
         serving = asyncio.ensure_future(server.serve(sockets=[self._listener]))
-        work = asyncio.ensure_future(self._work(follower, [begin() for begin in service.background]))
+        work: asyncio.Future[Any] = asyncio.gather(follower, *(begin() for begin in service.background))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.end)
         try:
-            await asyncio.wait({serving, work}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([serving, work], return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 work.result()  # raises what the work died of: a service without its work must not look alive
             await serving
             return 0
         finally:
             work.cancel()
-            follower.cancel()
             await session.close()
 
-    async def _work(self, begun: asyncio.Future[None], work: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """What goes on beside the answers, from the replay's beginning on."""
-        try:
-            await asyncio.shield(begun)
-        except asyncio.CancelledError:
-            for coroutine in work:
-                coroutine.close()
-            raise
-        await asyncio.gather(*work, asyncio.get_running_loop().create_future())
-
     async def _follow_origin(self) -> None:
-        """Starts the clock when it is time."""
+        """Starts the clock when it is time. Never returns."""
         origin, file = self._config.origin, self._config.origin_file
         while origin is None and file is not None:
             try:
@@ -130,7 +119,7 @@ class _Process:
                 await asyncio.sleep(_ORIGIN_POLL_S)
         origin = time.time() if origin is None else origin
         self._clock.begin(origin)
-        await asyncio.sleep(origin - time.time())
+        await asyncio.get_running_loop().create_future()  # what is waited for is never over before the process
 
     def _deployment(self, session: aiohttp.ClientSession) -> assembly.Deployment:
         config = self._config

@@ -28,8 +28,8 @@ class ProcessConfig(BaseModel):
 
     ``start`` is where the replay begins, in epoch seconds, and ``time_scale`` how many of its seconds pass in one of
     the machine's. It begins at ``origin`` (epoch seconds of the machine), or when the file ``origin_file`` says so:
-    until it exists (it holds the number alone), services answer, and their clock stands still. With neither, it begins
-    when the process does.
+    until it exists (it holds the number alone), services answer and do what is to be done at the start, and their
+    clock stands still. With neither, it begins when the process does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from redis.asyncio import Redis
 
 from chaos.errors import InjectionError
@@ -43,6 +44,8 @@ LEASE_S = 8.0
 RESTART_S = 15.0
 #: From the moment when everything is up to the beginning of the replay, in seconds: every process looks until then.
 _COUNTDOWN_S = 0.3
+#: How long the first look of ingestion at every provider may take, and how often its end is looked for, in seconds.
+_SETTLE_WITHIN_S, _SETTLE_LOOK_S = 90.0, 0.1
 #: How often the journal is told how well the workload keeps its pace, in seconds.
 _PACE_EVERY_S = 5.0
 #: The least time between two looks at held keys, in seconds.
@@ -130,6 +133,7 @@ class LocalStage:
         early = [name for name in SERVICES if name != "serving"]
         await self._start(programs.gateway(), *map(programs.service, early))
         await self._start(programs.service("serving"))  # asks the registry for its model at once
+        await self._settled(wiring)
         self._recorder.write("arm.deployed", {"took_s": time.monotonic() - began, "time_scale": self.time_scale})
         await self._begin(programs.origin_file)
 
@@ -169,6 +173,18 @@ class LocalStage:
         asks = plan_asks(flights, start, self._arm.end_s, self._arm.seed)
         url = wiring.way("users", "serving") + "/predict"
         self._users = Users(asks, url, self._recorder, self.now, time_scale=self.time_scale)
+
+    async def _settled(self, wiring: Wiring) -> None:
+        """Waits until what is to be done at the replay's start is done: in the simulator it takes no time either."""
+        deadline = time.monotonic() + _SETTLE_WITHIN_S
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SETTLE_WITHIN_S)) as session:
+            while time.monotonic() < deadline:
+                async with session.get(wiring.url("ingestion") + "/status") as answer:
+                    feeds = (await answer.json())["feeds"].values()
+                if all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+                    return
+                await asyncio.sleep(_SETTLE_LOOK_S)
+        raise TargetError(f"ingestion has not caught up with its providers at the start: {self._logs}/ingestion.log")
 
     async def _begin(self, origin_file: Path) -> None:
         """Sets the moment of the replay's start, and waits for it."""
