@@ -107,6 +107,7 @@ class _Process:
             return 0
         finally:
             work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             await session.close()
 
     async def _follow_origin(self) -> None:

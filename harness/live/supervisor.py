@@ -20,7 +20,7 @@ _log = logging.getLogger("harness.live")
 _READY_POLL_S = 0.03
 #: How long a process may take to answer after its start, and to end after SIGTERM, in seconds.
 _START_WITHIN_S = 90.0
-_END_WITHIN_S = 3.0
+_END_WITHIN_S = 2.0
 #: How much of the end of a log an error shows.
 _TAIL_LINES = 5
 
@@ -84,22 +84,33 @@ class Supervisor:
             if place.child is not None and place.child.running and place.child.identity is not None
         ]
 
-    async def start(self, name: str) -> None:
-        """Starts a program that isn't running; returns when it answers. Raises `TargetError` if it dies instead."""
+    async def launch(self, name: str) -> Child | None:
+        """Starts a program that isn't running, and returns at once: the process, None once everything has ended.
+
+        Raises `TargetError` if it can't be started.
+        """
         place = self._places[name]
         async with place.busy:
-            if self._ending or self.child(name) is not None:
-                return
-            program = place.program
-            try:
-                environment = program.environment()
-                child = Child(program.argv, environment=environment, log=program.log, folder=program.folder)
-            except OSError as error:
-                raise TargetError(f"{name} cannot be started: {error}") from error
-            place.child = child
-            self._on_change()
-            self._spawn(self._follow(place, child))
-            await self._until_ready(program, child)
+            return self._launch(place)
+
+    def _launch(self, place: _Place) -> Child | None:
+        program = place.program
+        if self._ending or (place.child is not None and place.child.running):
+            return place.child
+        try:
+            child = Child(program.argv, environment=program.environment(), log=program.log, folder=program.folder)
+        except OSError as error:
+            raise TargetError(f"{program.name} cannot be started: {error}") from error
+        place.child = child
+        self._on_change()
+        self._spawn(self._follow(place, child))
+        return child
+
+    async def start(self, name: str) -> None:
+        """The same, and returns when it answers. Raises `TargetError` if it dies instead."""
+        child = await self.launch(name)
+        if child is not None:
+            await self._until_ready(self._places[name].program, child)
 
     async def _until_ready(self, program: Program, child: Child) -> None:
         deadline = asyncio.get_running_loop().time() + _START_WITHIN_S
@@ -132,12 +143,19 @@ class Supervisor:
         if child is not None:
             child.signal(signal.SIGCONT)
 
+    async def replace(self, name: str) -> Child | None:
+        """Ends a process, whatever its state, and starts the program again; returns as `launch` does."""
+        place = self._places[name]
+        async with place.busy:
+            if place.child is not None and place.child.running:
+                await place.child.end(_END_WITHIN_S)
+            return self._launch(place)
+
     async def restart(self, name: str) -> None:
-        """Ends a process, whatever its state, and starts it again."""
-        child = self.child(name)
+        """The same, and returns when it answers. Raises `TargetError` if it dies instead."""
+        child = await self.replace(name)
         if child is not None:
-            await child.end(_END_WITHIN_S)
-        await self.start(name)
+            await self._until_ready(self._places[name].program, child)
 
     async def end_all(self) -> None:
         """Kills everything, at once and for good. May be called twice."""

@@ -139,7 +139,7 @@ class LocalDriver:
         if args.get("empty") and point.name == STORE and self.supervisor.child(STORE) is None:
             shutil.rmtree(self.store_data, ignore_errors=True)
             self.store_data.mkdir(exist_ok=True)
-        await self.supervisor.start(point.name)
+        await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         if await self.supervisor.pause(point.name):
@@ -169,11 +169,11 @@ class LocalDriver:
             return Evidence(loads, "loads") if loads else None
 
         self.traces.follow(fault_id, overlay_id, count)
-        await self.supervisor.restart(point.name)
+        await self.supervisor.replace(point.name)
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         if self.overlays.remove(point.name, args["overlay_id"]):
-            await self.supervisor.restart(point.name)
+            await self.supervisor.replace(point.name)
 
 
 def _actions(found: Mapping[str, Any] | None, toxic: str) -> int:
