@@ -13,18 +13,25 @@ WORKDIR /src
 COPY pyproject.toml deploy/wheels* deploy/requirements.py wheels/
 RUN python3 wheels/requirements.py wheels/pyproject.toml > requirements.txt && \
     if ls wheels/*.whl > /dev/null 2>&1; then offline="--no-index --find-links wheels"; fi && \
-    /opt/pipequake/bin/pip install --no-cache-dir --no-compile ${offline:-} -r requirements.txt
+    /opt/pipequake/bin/pip install --no-cache-dir ${offline:-} -r requirements.txt
 
 FROM ${BASE_IMAGE}
 COPY --from=build /usr/lib/*/libgomp.so.1 /usr/local/lib/
 COPY --from=build /opt/pipequake /opt/pipequake
-RUN ldconfig && mkdir -p /var/lib/pipeline /var/lib/overlays && chown 10001:10001 /var/lib/pipeline /var/lib/overlays
-ENV PATH=/opt/pipequake/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PIPEQUAKE_CACHE=/var/cache/pipequake
+# New volumes take over what lies in these folders, and whose it is.
+RUN ldconfig && mkdir -p /var/lib/pipeline /var/lib/overlays /var/cache/pipequake && \
+    chown 10001:10001 /var/lib/pipeline /var/lib/overlays /var/cache/pipequake
+ENV PATH=/opt/pipequake/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+    PIPEQUAKE_CACHE=/var/cache/pipequake
 WORKDIR /app
-# The year of flights is prepared once, here: containers start in seconds, and none of them can change it.
+# The year of flights is prepared once, here, so that containers start in seconds.
 COPY reference_pipeline reference_pipeline
-RUN python -c "from reference_pipeline.data import prepare; from reference_pipeline.training.history import prepare_examples; prepare_examples(prepare())"
+RUN python -m compileall -q reference_pipeline
+USER 10001:10001
+RUN python -c "from reference_pipeline.data import prepare; from reference_pipeline.training.history import prepare_examples; \
+    prepare_examples(prepare())"
+USER 0:0
 COPY chaos chaos
 COPY harness harness
+RUN python -m compileall -q chaos harness
 USER 10001:10001
