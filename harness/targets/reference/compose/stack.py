@@ -1,0 +1,308 @@
+"""One deployment in containers: made, started in order, described so that anybody can find it again, and torn down."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+from uuid import uuid4
+
+from harness.errors import TargetError
+from harness.targets.reference.compose import compose_file
+from harness.targets.reference.compose.engine import (
+    PROJECT_LABEL,
+    SERVICE_LABEL,
+    connect,
+    engine_errors,
+    last_lines,
+)
+from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, PROXY_HOST
+from harness.targets.reference.layout import SERVICES
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+__all__ = ["OWNER_LABEL", "Description", "Stack", "clean_up", "owner", "remove_project"]
+
+OWNER_LABEL = "pipequake.owner"
+#: Variables of docker-compose.yml that choose published ports: empty means that the engine chooses free ones.
+_PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER")
+_TOXIPROXY_PORT = 8474
+_READY_S = 60.0
+_POLL_S = 0.2
+#: Serving asks for its model when it starts, and then every half an hour: the registry must be there first.
+_LAST = "serving"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Where a deployment is: JSON that outlives the process which made it. URLs are known once it runs."""
+
+    project: str
+    owner: str
+    config: str
+    containers: Mapping[str, str]
+    urls: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it."""
+        return {
+            "backend": "compose",
+            "project": self.project,
+            "owner": self.owner,
+            "config": self.config,
+            "containers": dict(self.containers),
+            "urls": dict(self.urls),
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Description:
+        """Raises ``KeyError`` for what is no description of a compose deployment."""
+        return cls(raw["project"], raw["owner"], raw["config"], raw["containers"], raw["urls"])
+
+
+def owner(pid: int | None = None) -> str:
+    """This process, told from any other one that had or will have its number.
+
+    >>> owner().split(":")[1] == str(os.getpid())
+    True
+    """
+    pid = os.getpid() if pid is None else pid
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks since boot; empty if it is gone, or where that can't be told."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_dead(label: str) -> bool:
+    """Whether the process that a label names is known to have ended. Others' machines can't be judged."""
+    host, _, rest = label.partition(":")
+    pid, _, started = rest.partition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(started) and _started(int(pid)) != started
+
+
+class Stack:
+    """A compose project. Times are the machine's; methods block."""
+
+    def __init__(self, client: DockerClient, description: Description) -> None:
+        self.client = client
+        self.description = description
+
+    @classmethod
+    def create(cls, configs: Mapping[str, Any]) -> Stack:
+        """Makes a project with a configuration for each service; nothing runs yet.
+
+        Raises `TargetError` if that can't be done; then nothing is left of it.
+        """
+        client = connect()
+        _check_images(client)
+        project = f"pipequake-{uuid4().hex[:10]}"
+        folder = Path(tempfile.mkdtemp(prefix=f"{project}-"))
+        description = Description(project, owner(), str(folder), {}, {})
+        try:
+            _write_configs(folder, configs)
+            variables = {f"PIPEQUAKE_{name}_PORT": "" for name in _PORT_VARIABLES}
+            compose_file.create(
+                project, {**variables, "PIPEQUAKE_OWNER": description.owner, "PIPEQUAKE_CONFIG": str(folder)}
+            )
+            _join_networks(client, project)
+            found = {name: str(container.id) for name, container in _containers(client, project).items()}
+            return cls(client, Description(project, description.owner, str(folder), found, {}))
+        except BaseException:
+            cls(client, description).tear_down()
+            raise
+
+    @classmethod
+    def attach(cls, raw: Mapping[str, Any]) -> Stack:
+        """The deployment of a description, whoever made it. Raises `TargetError` if the engine can't be reached."""
+        return cls(connect(), Description.from_json(raw))
+
+    @property
+    def project(self) -> str:
+        """The name that compose knows it by."""
+        return self.description.project
+
+    def container(self, service: str) -> Container:
+        """A service's container. Raises `TargetError` if it is gone."""
+        with engine_errors(f"looking for the container of {service}"):
+            return self.client.containers.get(self.description.containers[service])
+
+    def start(self) -> None:
+        """Starts every container and waits until all services answer. Their clocks stand still until `begin`."""
+        for service in self.description.containers:
+            if service != _LAST:
+                self._start(service)
+        self._find_urls()
+        self._await_ready({"registry"})
+        self._start(_LAST)
+        self._await_ready({*SERVICES, "gateway"})
+
+    def begin(self, origin: float) -> None:
+        """Starts the clocks at a moment of the machine's wall time (epoch seconds)."""
+        folder = Path(self.description.config)
+        draft = folder / ".origin"
+        draft.write_text(repr(origin))
+        draft.replace(folder / "origin")
+
+    def restarted(self, service: str) -> None:
+        """Waits until a service that was started again answers. Raises `TargetError`."""
+        self._await_ready({service})
+
+    def tear_down(self) -> None:
+        """Removes all of it, whatever state it is in. Doing it twice is no error."""
+        remove_project(self.client, self.project)
+        shutil.rmtree(self.description.config, ignore_errors=True)
+
+    def _start(self, service: str) -> None:
+        with engine_errors(f"{service} can't be started"):
+            self.container(service).start()
+
+    def _find_urls(self) -> None:
+        with engine_errors("looking for the ports of Toxiproxy"):
+            container = self.container("toxiproxy")
+            container.reload()
+            published = container.attrs["NetworkSettings"]["Ports"]
+        ports = {
+            "toxiproxy": _TOXIPROXY_PORT,
+            "serving": LINK_PORTS["users->serving"],
+            **{name.partition("->")[2]: port for name, (port, _) in ENTRIES.items()},
+        }
+        urls = {name: f"http://127.0.0.1:{published[f'{port}/tcp'][0]['HostPort']}" for name, port in ports.items()}
+        known = self.description
+        self.description = Description(known.project, known.owner, known.config, known.containers, urls)
+
+    def _await_ready(self, services: set[str]) -> None:
+        """Waits until services answer; a container that ends meanwhile ends the waiting, too."""
+        deadline = time.monotonic() + _READY_S
+        while True:
+            ready = self._ready()
+            missing = sorted(name for name in services if not ready.get(name))
+            if not missing:
+                return
+            self._check_alive()
+            if time.monotonic() > deadline:
+                tails = "\n".join(f"  {name}:\n{last_lines(self.container(name))}" for name in missing[:3])
+                raise TargetError(f"no answer from {', '.join(missing)} within {_READY_S:g} s. Their last lines:\n{tails}")
+            time.sleep(_POLL_S)
+
+    def _ready(self) -> Mapping[str, bool]:
+        try:
+            with urlopen(f"{self.description.urls['outpost']}/ready", timeout=10) as answer:
+                found: dict[str, bool] = json.load(answer)
+                return found
+        except (URLError, OSError, ValueError):
+            return {}  # the outpost itself is still starting
+
+    def _check_alive(self) -> None:
+        with engine_errors("looking at the containers"):
+            for name, container in _containers(self.client, self.project).items():
+                if container.status in ("exited", "dead"):
+                    code = container.attrs["State"]["ExitCode"]
+                    killed = " (out of memory)" if container.attrs["State"].get("OOMKilled") else ""
+                    raise TargetError(
+                        f"the container of {name} ended at its start, with exit code {code}{killed}. Its last lines:\n"
+                        f"{last_lines(container)}\n"
+                        f"If its image is older than this checkout: docker compose build, or scripts/offline-images."
+                    )
+
+
+def _write_configs(folder: Path, configs: Mapping[str, Any]) -> None:
+    """Readable for the containers' own user, who is nobody here."""
+    folder.chmod(0o755)
+    for name, config in configs.items():
+        (folder / f"{name}.json").write_text(json.dumps({**config, "origin_file": "/etc/pipeline/origin"}))
+        (folder / f"{name}.json").chmod(0o644)
+
+
+def _check_images(client: DockerClient) -> None:
+    from docker.errors import ImageNotFound
+
+    missing = []
+    for image in sorted(set(compose_file.images().values())):
+        try:
+            with engine_errors(f"looking for the image {image}"):
+                try:
+                    client.images.get(image)
+                except ImageNotFound:
+                    missing.append(image)
+        except ImageNotFound:
+            missing.append(image)
+    if missing:
+        raise TargetError(
+            f"the engine lacks the image{'s' * (len(missing) != 1)} {', '.join(missing)}. "
+            "Fix: docker compose build && docker compose pull --ignore-buildable; "
+            "on a host that reaches no registry: scripts/offline-images."
+        )
+
+
+def _join_networks(client: DockerClient, project: str) -> None:
+    """Toxiproxy is on both networks; docker-compose 1.29 joins the second one only when it starts a container itself."""
+    with engine_errors("joining Toxiproxy to its networks"):
+        toxiproxy = _containers(client, project)[PROXY_HOST]
+        for network in client.networks.list(filters={"label": f"{PROJECT_LABEL}={project}"}):
+            if network.name not in toxiproxy.attrs["NetworkSettings"]["Networks"]:
+                network.connect(toxiproxy, aliases=[PROXY_HOST])
+
+
+def _containers(client: DockerClient, project: str) -> dict[str, Container]:
+    found: Iterable[Container] = client.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
+    return {container.labels[SERVICE_LABEL]: container for container in found}
+
+
+def remove_project(client: DockerClient, project: str) -> None:
+    """Removes containers, networks and volumes of a compose project; nothing happens if there are none."""
+    from docker.errors import NotFound
+
+    mine = {"label": f"{PROJECT_LABEL}={project}"}
+    with engine_errors(f"removing what is left of {project}"):
+        for found in (
+            client.containers.list(all=True, filters=mine),
+            client.networks.list(filters=mine),
+            client.volumes.list(filters=mine),
+        ):
+            for item in found:
+                try:
+                    item.remove(**({"force": True, "v": True} if hasattr(item, "exec_run") else {}))
+                except NotFound:
+                    continue
+
+
+def clean_up(client: DockerClient) -> list[str]:
+    """Removes the deployments of processes of this machine that have ended; the names of their projects."""
+    projects: dict[str, str] = {}
+    with engine_errors("looking for what dead runs left"):
+        for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
+            projects[container.labels.get(PROJECT_LABEL, "")] = container.labels[OWNER_LABEL]
+        for volume in client.volumes.list(filters={"label": OWNER_LABEL}):
+            labels = volume.attrs.get("Labels") or {}
+            projects[labels.get(PROJECT_LABEL, "")] = labels[OWNER_LABEL]
+        for network in client.networks.list(filters={"label": OWNER_LABEL}):
+            labels = network.attrs.get("Labels") or {}
+            projects[labels.get(PROJECT_LABEL, "")] = labels[OWNER_LABEL]
+    dead = sorted(project for project, label in projects.items() if project and _is_dead(label))
+    for project in dead:
+        remove_project(client, project)
+    return dead
