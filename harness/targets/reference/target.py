@@ -36,7 +36,7 @@ class ReferenceTarget:
     """`harness.targets.base.Target` for the pipeline that comes with Pipequake."""
 
     name = "reference"
-    backends: tuple[str, ...] = ("sim", "local")
+    backends: tuple[str, ...] = ("sim", "local", "compose")
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -103,6 +103,10 @@ class ReferenceTarget:
             from harness.targets.reference.local.stranded import StrandedLocal
 
             return StrandedLocal(description)
+        if description.get("backend") == "compose":
+            from harness.targets.reference.compose.theatre import attach
+
+            return attach(description)
         raise TargetError(f"a deployment of the unknown backend {description.get('backend')!r} was left behind")
 
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
@@ -113,6 +117,10 @@ class ReferenceTarget:
             from harness.targets.reference.local.theatre import LocalTheatre
 
             return LocalTheatre(arm, log)
+        if arm.backend == "compose":
+            from harness.targets.reference.compose.theatre import ComposeTheatre
+
+            return ComposeTheatre(arm, log)
         from harness.targets.reference.theatre import SimulatedTheatre
 
         return SimulatedTheatre(arm, log)

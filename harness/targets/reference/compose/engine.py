@@ -26,7 +26,7 @@ class EngineError(TargetError):
     """The engine refused something, or can't be reached."""
 
 
-def connect(timeout_s: float = TIMEOUT_S) -> DockerClient:
+def connect(timeout_s: float | None = TIMEOUT_S) -> DockerClient:
     """A client of the engine of ``DOCKER_HOST``, or of this machine. Raises `EngineError` with what to do."""
     try:
         import docker

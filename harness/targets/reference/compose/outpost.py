@@ -15,7 +15,8 @@ import json
 import socket
 import time
 from collections import deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -26,7 +27,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness.targets.reference.compose.wiring import HTTP_PORT, OUTPOST_PORT
+from harness.targets.reference.compose.overlays import Overlays
+from harness.targets.reference.compose.wiring import HTTP_PORT, OUTPOST_PORT, OVERLAYS
 from harness.targets.reference.layout import SERVICES
 
 __all__ = ["Outpost", "create_outpost"]
@@ -54,11 +56,12 @@ class _Answering:
 class Outpost:
     """What has happened, by number, and who waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, overlays: Path) -> None:
         self._events: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._number = 0
         self._news = asyncio.Event()
         self._asked_at = -_DESERTED_S
+        self._overlays = Overlays(overlays)
         self._answering: dict[str, tuple[_Answering, int, uvicorn.Server, asyncio.Task[None]]] = {}
 
     def tell(self, kind: str, **fields: Any) -> None:
@@ -94,10 +97,8 @@ class Outpost:
             return _error(400, "after and wait_s must be numbers")
         self._asked_at = time.monotonic()
         if self._number <= after and wait_s > 0:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait_s)
-            except TimeoutError:
-                pass
         self._asked_at = time.monotonic()
         return JSONResponse([event for event in self._events if event["number"] > after])
 
@@ -127,6 +128,19 @@ class Outpost:
         """How many requests were answered there."""
         name = request.path_params["name"]
         return self._shown(name) if name in self._answering else _error(404, f"nothing answers as {name!r}")
+
+    async def overlay(self, request: Request) -> Response:
+        """Puts, shows or removes an overlay of a service's libraries."""
+        service, overlay_id = request.path_params["service"], request.path_params["overlay_id"]
+        if request.method == "DELETE":
+            removed = self._overlays.remove(service, overlay_id)
+            return JSONResponse({}) if removed else _error(404, f"{service} has no overlay {overlay_id!r}")
+        if request.method == "PUT":
+            try:
+                self._overlays.put(service, overlay_id, dict((await request.json())["files"]))
+            except (ValueError, KeyError, TypeError, OSError) as error:
+                return _error(400, f"the overlay can't be put: {error}")
+        return JSONResponse({"loads": self._overlays.loads(service, overlay_id)})
 
     def _shown(self, name: str) -> Response:
         app, port, _, _ = self._answering[name]
@@ -160,6 +174,7 @@ def create_outpost(outpost: Outpost) -> Starlette:
             Route("/ready", outpost.ready),
             Route("/answers/{name}", outpost.answer, methods=["PUT"]),
             Route("/answers/{name}", outpost.answered),
+            Route("/overlays/{service}/{overlay_id}", outpost.overlay, methods=["GET", "PUT", "DELETE"]),
         ]
     )
 
@@ -177,7 +192,7 @@ def _settings(app: ASGIApp) -> uvicorn.Config:
 
 
 async def _main() -> None:
-    app = create_outpost(Outpost())
+    app = create_outpost(Outpost(Path(OVERLAYS)))
     with socket.create_server(("0.0.0.0", OUTPOST_PORT)) as listener:
         await _Server(_settings(app)).serve(sockets=[listener])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import tempfile
@@ -17,6 +16,7 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 from harness.errors import TargetError
+from harness.safety.identity import ProcessIdentity
 from harness.targets.reference.compose import compose_file
 from harness.targets.reference.compose.engine import (
     PROJECT_LABEL,
@@ -32,16 +32,18 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-__all__ = ["OWNER_LABEL", "Description", "Stack", "clean_up", "owner", "remove_project"]
+__all__ = ["OWNER_LABEL", "Description", "Stack", "check_images", "clean_up", "remove_project"]
 
 OWNER_LABEL = "pipequake.owner"
 #: Variables of docker-compose.yml that choose published ports: empty means that the engine chooses free ones.
 _PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER")
 _TOXIPROXY_PORT = 8474
-_READY_S = 60.0
+_READY_S = 120.0
 _POLL_S = 0.2
+_LOG_LINES = 2000
 #: Serving asks for its model when it starts, and then every half an hour: the registry must be there first.
-_LAST = "serving"
+#: Prometheus would tell of services that are still starting.
+_LATER = ("serving", "prometheus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +73,23 @@ class Description:
         return cls(raw["project"], raw["owner"], raw["config"], raw["containers"], raw["urls"])
 
 
-def owner(pid: int | None = None) -> str:
-    """This process, told from any other one that had or will have its number.
-
-    >>> owner().split(":")[1] == str(os.getpid())
-    True
-    """
-    pid = os.getpid() if pid is None else pid
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks since boot; empty if it is gone, or where that can't be told."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+def owner() -> str:
+    """This process, told from any other one that had or will have its number, here or on another machine."""
+    own = ProcessIdentity.own()
+    return f"{socket.gethostname()}:{own.pid}:{own.ticks}"
 
 
 def _is_dead(label: str) -> bool:
-    """Whether the process that a label names is known to have ended. Others' machines can't be judged."""
+    """Whether the process that a label names is known to have ended. Those of other machines can't be judged.
+
+    >>> _is_dead(owner()), _is_dead("by-hand"), _is_dead("elsewhere:1:1"), _is_dead(f"{socket.gethostname()}:1:1")
+    (False, False, False, True)
+    """
     host, _, rest = label.partition(":")
-    pid, _, started = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit():
+    pid, _, ticks = rest.partition(":")
+    if host != socket.gethostname() or not (pid.isdigit() and ticks.isdigit()):
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return bool(started) and _started(int(pid)) != started
+    return not ProcessIdentity(int(pid), int(ticks)).alive()
 
 
 class Stack:
@@ -118,7 +106,7 @@ class Stack:
         Raises `TargetError` if that can't be done; then nothing is left of it.
         """
         client = connect()
-        _check_images(client)
+        check_images(client)
         project = f"pipequake-{uuid4().hex[:10]}"
         folder = Path(tempfile.mkdtemp(prefix=f"{project}-"))
         description = Description(project, owner(), str(folder), {}, {})
@@ -153,12 +141,13 @@ class Stack:
     def start(self) -> None:
         """Starts every container and waits until all services answer. Their clocks stand still until `begin`."""
         for service in self.description.containers:
-            if service != _LAST:
+            if service not in _LATER:
                 self._start(service)
         self._find_urls()
         self._await_ready({"registry"})
-        self._start(_LAST)
+        self._start("serving")
         self._await_ready({*SERVICES, "gateway"})
+        self._start("prometheus")
 
     def begin(self, origin: float) -> None:
         """Starts the clocks at a moment of the machine's wall time (epoch seconds)."""
@@ -167,9 +156,15 @@ class Stack:
         draft.write_text(repr(origin))
         draft.replace(folder / "origin")
 
-    def restarted(self, service: str) -> None:
-        """Waits until a service that was started again answers. Raises `TargetError`."""
-        self._await_ready({service})
+    def keep_logs(self, path: Path) -> None:
+        """Writes down what every container said; what can't be had is left out."""
+        with path.open("a", encoding="utf-8") as log:
+            for service in sorted(self.description.containers):
+                try:
+                    text = last_lines(self.container(service), _LOG_LINES)
+                except TargetError:
+                    continue
+                log.write(f"== {service}\n{text}\n")
 
     def tear_down(self) -> None:
         """Removes all of it, whatever state it is in. Doing it twice is no error."""
@@ -237,7 +232,8 @@ def _write_configs(folder: Path, configs: Mapping[str, Any]) -> None:
         (folder / f"{name}.json").chmod(0o644)
 
 
-def _check_images(client: DockerClient) -> None:
+def check_images(client: DockerClient) -> None:
+    """Raises `TargetError` naming the images that are missing, and the fix."""
     from docker.errors import ImageNotFound
 
     missing = []

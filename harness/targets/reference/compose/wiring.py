@@ -20,6 +20,8 @@ HTTP_PORT = 8000
 STORE_PORT = 6379
 CONTROL_PORT = 8001
 OUTPOST_PORT = 8002
+#: Where overlays lie in every container: a folder for each service.
+OVERLAYS = "/var/lib/overlays"
 
 #: The port on Toxiproxy of each link; the users' one is published.
 LINK_PORTS: Mapping[str, int] = {link: 20000 + place for place, link in enumerate(LINKS)}
