@@ -59,6 +59,11 @@ class ReferenceTarget:
             from harness.targets.reference.local.preflight import check
 
             check()
+        """Checks that this machine can run the backend."""
+        if backend == "compose":
+            from harness.targets.reference.compose.theatre import preflight
+
+            preflight()
 
     def prepare(self, progress: Callable[[str], None]) -> None:
         """Prepares the flight data in the cache; a quarter of a minute, once."""
