@@ -78,7 +78,7 @@ def validate(paths: tuple[Path, ...], backend: str | None) -> None:
     """Check scenarios against the target without running them."""
     from harness.library import load_scenarios
 
-    found = load_scenarios(paths, backend=backend)
+    found = load_scenarios(paths, backend=backend, say=lambda text: click.echo(text, err=True))
     click.echo(f"{len(found)} scenario{'s' * (len(found) != 1)} valid")
 
 
