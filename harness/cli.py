@@ -172,6 +172,16 @@ def stop(reason: str, clear: bool) -> None:
 
 
 @cli.command()
+@click.option("--backend", type=click.Choice(["sim", "local", "compose"]), help="Fail (exit code 2) if this one can't run.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every fault in every backend.")
+def doctor(backend: str | None, as_json: bool) -> None:
+    """Say what this host can do: per backend and per fault, why not, and how to mend it."""
+    from harness.commands.doctor import doctor_command
+
+    sys.exit(doctor_command(backend, as_json=as_json))
+
+
+@cli.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors to complete and check."""
     from harness.scenario.schema import schema as scenario_schema

@@ -40,6 +40,8 @@ _PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROME
 _TOXIPROXY_PORT = 8474
 _READY_S = 120.0
 _POLL_S = 0.2
+#: The harness looks for itself. Each check of the engine's starts a process in a container: dozens would be a load.
+_HEALTH_INTERVAL = "10m"
 _LOG_LINES = 2000
 #: Serving asks for its model when it starts, and then every half an hour: the registry must be there first.
 #: Prometheus would tell of services that are still starting.
@@ -112,10 +114,12 @@ class Stack:
         description = Description(project, owner(), str(folder), {}, {})
         try:
             _write_configs(folder, configs)
-            variables = {f"PIPEQUAKE_{name}_PORT": "" for name in _PORT_VARIABLES}
-            compose_file.create(
-                project, {**variables, "PIPEQUAKE_OWNER": description.owner, "PIPEQUAKE_CONFIG": str(folder)}
-            )
+            variables = {f"PIPEQUAKE_{name}_PORT": "" for name in _PORT_VARIABLES} | {
+                "PIPEQUAKE_OWNER": description.owner,
+                "PIPEQUAKE_CONFIG": str(folder),
+                "PIPEQUAKE_HEALTH_INTERVAL": _HEALTH_INTERVAL,
+            }
+            compose_file.create(project, variables)
             _join_networks(client, project)
             found = {name: str(container.id) for name, container in _containers(client, project).items()}
             return cls(client, Description(project, description.owner, str(folder), found, {}))
