@@ -172,7 +172,9 @@ def stop(reason: str, clear: bool) -> None:
 
 
 @cli.command()
-@click.option("--backend", type=click.Choice(["sim", "local", "compose"]), help="Fail (exit code 2) if this one can't run.")
+@click.option(
+    "--backend", type=click.Choice(["sim", "local", "compose"]), help="Fail (exit code 2) if this one can't run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every fault in every backend.")
 def doctor(backend: str | None, as_json: bool) -> None:
     """Say what this host can do: per backend and per fault, why not, and how to mend it."""

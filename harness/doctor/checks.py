@@ -124,7 +124,9 @@ def _store() -> Finding:
 
 def _httpx() -> Finding:
     there = importlib.util.find_spec("httpx") is not None
-    return Finding("httpx", there, "installed" if there else "not installed", "" if there else "pip install 'pipequake[live]'")
+    return Finding(
+        "httpx", there, "installed" if there else "not installed", "" if there else "pip install 'pipequake[live]'"
+    )
 
 
 def _faketime() -> Finding:

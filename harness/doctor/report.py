@@ -31,7 +31,9 @@ class Report:
         """Plain data; ``missing`` is empty for a backend that can run, and a fault without a reason can be done."""
         return {
             "checks": [finding.to_json() for finding in self.findings],
-            "backends": {name: {"ok": not missing, "missing": list(missing)} for name, missing in self.backends.items()},
+            "backends": {
+                name: {"ok": not missing, "missing": list(missing)} for name, missing in self.backends.items()
+            },
             "faults": {
                 name: {backend: reasons.get(name) for backend, reasons in self.faults.items()}
                 for name in registry.names()

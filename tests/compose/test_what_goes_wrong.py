@@ -119,7 +119,12 @@ def test_what_a_killed_run_left_is_removed_and_what_lives_is_not(engine: Any) ->
     alive = Stack.create(configs())
     try:
         dead = subprocess.run(
-            [sys.executable, "-c", code], input=json.dumps(configs()), capture_output=True, text=True, cwd=ROOT, check=False
+            [sys.executable, "-c", code],
+            input=json.dumps(configs()),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
         )
         assert dead.returncode == -9, dead.stderr
         project = json.loads(dead.stdout)["project"]

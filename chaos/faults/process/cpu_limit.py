@@ -33,9 +33,7 @@ class CpuLimit(Fault):
     observes: ClassVar[str | None] = "limits"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("service:serving", {"cpus": 0.05})
 
-    cpus: Annotated[
-        float, Field(ge=0.01, le=64.0, description="How much of a CPU's time it gets."), Unit("CPUs")
-    ]
+    cpus: Annotated[float, Field(ge=0.01, le=64.0, description="How much of a CPU's time it gets."), Unit("CPUs")]
 
     def plan(self, view: PointView) -> Plan:
         by = {"fault_id": view.fault_id}

@@ -54,12 +54,11 @@ class ReferenceTarget:
         return layout.DEFAULT_START
 
     def preflight(self, backend: str) -> None:
-        """Real processes need more than the simulator: a store, and a client of the proxy."""
+        """Real processes need more than the simulator: a store and a client of the proxy, or an engine and images."""
         if backend == "local":
             from harness.targets.reference.local.preflight import check
 
             check()
-        """Checks that this machine can run the backend."""
         if backend == "compose":
             from harness.targets.reference.compose.theatre import preflight
 

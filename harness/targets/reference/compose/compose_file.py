@@ -62,9 +62,7 @@ def create(project: str, variables: Mapping[str, str]) -> None:
     command = [*compose_command(), "-f", str(compose_file()), "-p", project, "up", "--no-start", "--no-build"]
     environment = {**os.environ, "COMPOSE_PARALLEL_LIMIT": "32", **variables}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise EngineError(f"compose took over {_TIMEOUT_S:g} s to make the containers; is the engine busy?") from None
     if done.returncode != 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ from harness.targets.reference.compose.limits import cpu_limit, memory_limit, se
 from harness.targets.reference.compose.outside import Caller, passed_bytes
 from harness.targets.reference.compose.wiring import LINK_PORTS, upstream
 from harness.targets.reference.layout import STORE
-from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 
 if TYPE_CHECKING:
     from harness.targets.reference.compose.stack import Stack
@@ -42,10 +42,11 @@ _PING_S, _PINGS = 0.1, 100
 class ComposeDriver:
     """`chaos.engine.Driver` on a deployment. Without ``events`` (after a crash) it can undo, and has no evidence.
 
-    ``store`` is a client of the feature store on the harness's own way in.
+    ``store`` is a client of the feature store on the harness's own way in; keys that are held are looked after every
+    ``hold_every_s`` seconds.
     """
 
-    def __init__(self, stack: Stack, store: Any, events: EngineEvents | None) -> None:
+    def __init__(self, stack: Stack, store: Any, events: EngineEvents | None, *, hold_every_s: float = EVERY_S) -> None:
         self._stack = stack
         self._store = store
         self._events = events
@@ -53,7 +54,7 @@ class ComposeDriver:
         self._gateway = Caller("feed gateway", urls.get("gateway", ""))
         self._outpost = Caller("outpost", urls.get("outpost", ""))
         self._toxiproxy = Caller("Toxiproxy", urls.get("toxiproxy", ""))
-        self._agent = StoreAgent(store, self._overwritten)
+        self._agent = StoreAgent(store, self._overwritten, every_s=hold_every_s)
         self._held_keys: dict[str, int] = {}
         self._traces: dict[str, dict[str, Trace]] = {}
         self._known: dict[str, Evidence] = {}
@@ -124,8 +125,7 @@ class ComposeDriver:
         toxic = _in_whole_numbers(ToxicSpec.from_json(args["toxic"]))
         links = _links(point)
         before = await self._passed()
-        for link in links:
-            await self._with_proxy(lambda client, link=link: _add(client, link, toxic))
+        await self._on_links(links, lambda client, link: _add(client, link, toxic))
         keys = [(link, toxic.stream) for link in links]
 
         async def trace() -> tuple[int, str]:
@@ -137,15 +137,13 @@ class ComposeDriver:
 
     async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        for link in _links(point):
-            await self._with_proxy(lambda client, link=link: client.remove_toxic(link, args["name"]))
+        await self._on_links(_links(point), lambda client, link: client.remove_toxic(link, args["name"]))
 
     async def _answer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         """Every link to the service leads to the outpost instead, where each request gets one status."""
         path = f"/answers/{quote(fault_id, safe='')}"
         port = (await self._outpost("PUT", path, {"status": args["status"]}))["port"]
-        for link in _links(point):
-            await self._with_proxy(lambda client, link=link: client.update(link, upstream=f"outpost:{port}"))
+        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=f"outpost:{port}"))
 
         async def trace() -> tuple[int, str]:
             return (await self._outpost("GET", path))["requests"], "requests"
@@ -154,8 +152,7 @@ class ComposeDriver:
 
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        for link in _links(point):
-            await self._with_proxy(lambda client, link=link: client.update(link, upstream=upstream(point.name)))
+        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=upstream(point.name)))
 
     async def _passed(self) -> Mapping[tuple[str, str], float]:
         return passed_bytes(await self._toxiproxy.text("GET", "/metrics") or "")
@@ -183,10 +180,12 @@ class ComposeDriver:
     async def _start_empty(self, point: Point) -> None:
         """The store comes back without its data; nobody else reaches it before that is done."""
         links = _links(point)
-        if await self._engine("looking at the store", lambda name: self._stack.container(name).status, STORE) == "running":
+        if (
+            await self._engine("looking at the store", lambda name: self._stack.container(name).status, STORE)
+            == "running"
+        ):
             return  # done before
-        for link in links:
-            await self._with_proxy(lambda client, link=link: client.update(link, enabled=False))
+        await self._on_links(links, lambda client, link: client.update(link, enabled=False))
         await self._engine("starting the store", lambda name: self._stack.container(name).start(), STORE)
         for attempt in range(_PINGS):
             try:
@@ -196,8 +195,7 @@ class ComposeDriver:
                 if attempt == _PINGS - 1:
                     raise InjectionError(f"the store does not answer: {error}") from error
                 await asyncio.sleep(_PING_S)
-        for link in links:
-            await self._with_proxy(lambda client, link=link: client.update(link, enabled=True))
+        await self._on_links(links, lambda client, link: client.update(link, enabled=True))
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._trace_event(fault_id, point.name, "pause", "processes")
@@ -262,9 +260,7 @@ class ComposeDriver:
         self._trace(fault_id, counted, trace)
         await self._engine(f"limiting {service}", lambda name: change(self._stack.container(name), value), service)
 
-    async def _unlimit(
-        self, fault_id: str, point: Point, change: Callable[[Any, float], None], value: float
-    ) -> None:
+    async def _unlimit(self, fault_id: str, point: Point, change: Callable[[Any, float], None], value: float) -> None:
         await self._settle(fault_id)
         service = point.name
         await self._engine(f"limiting {service}", lambda name: change(self._stack.container(name), value), service)
@@ -338,10 +334,11 @@ class ComposeDriver:
         except TargetError as error:
             raise InjectionError(str(error)) from error
 
-    async def _with_proxy(self, work: Callable[[ProxyClient], object]) -> None:
+    async def _on_links(self, links: Sequence[str], change: Callable[[ProxyClient, str], object]) -> None:
         def guarded() -> None:
             with ProxyClient(self._stack.description.urls["toxiproxy"]) as client:
-                work(client)
+                for link in links:
+                    change(client, link)
 
         try:
             await asyncio.to_thread(guarded)

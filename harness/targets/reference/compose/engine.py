@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-__all__ = ["EngineError", "SERVICE_LABEL", "PROJECT_LABEL", "connect", "engine_errors", "last_lines"]
+__all__ = ["PROJECT_LABEL", "SERVICE_LABEL", "EngineError", "connect", "engine_errors", "last_lines"]
 
 #: How long the engine may take to answer: stopping and starting containers on a busy machine takes its time.
 TIMEOUT_S = 60.0
@@ -116,4 +116,6 @@ def explain(text: str) -> str:
 def last_lines(container: Container, lines: int = 6) -> str:
     """The end of a container's log, for a message."""
     raw: Any = container.logs(tail=lines)
-    return "\n".join(f"    {line}" for line in raw.decode("utf-8", "replace").rstrip().splitlines()) or "    (no output)"
+    return (
+        "\n".join(f"    {line}" for line in raw.decode("utf-8", "replace").rstrip().splitlines()) or "    (no output)"
+    )

@@ -42,7 +42,9 @@ class EngineEvents:
 
     def __enter__(self) -> EngineEvents:
         self._client = connect(timeout_s=None)
-        self._stream = self._client.events(decode=True, filters={"type": ["container", "network"], "event": list(_ACTIONS)})
+        self._stream = self._client.events(
+            decode=True, filters={"type": ["container", "network"], "event": list(_ACTIONS)}
+        )
         self._thread.start()
         return self
 

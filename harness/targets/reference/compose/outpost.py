@@ -4,7 +4,7 @@ The harness has no address that containers on an internal network could reach. I
 until there is something to tell: a matter of milliseconds, whatever engine, firewall or virtual machine lies between.
 
 ``POST /alerts`` takes Alertmanager's webhooks, ``POST /services/<name>/restart`` what a runbook asks of the platform;
-``GET /events?after=N&wait_s=S`` gives both, in order. ``GET /ready`` says which services answer. ``PUT /answers/<id>``
+``GET /events?after=N&wait_s=S`` gives both, in order. ``GET /ready`` says which services answer, ``GET /status/<name>`` what one says of itself. ``PUT /answers/<id>``
 opens a port where every request gets one status, and ``GET /answers/<id>`` counts them.
 """
 
@@ -109,6 +109,16 @@ class Outpost:
             up = await asyncio.gather(*(_answers(session, name) for name in (*SERVICES, "gateway")))
         return JSONResponse(dict(zip((*SERVICES, "gateway"), up, strict=True)))
 
+    async def status(self, request: Request) -> Response:
+        """What a service says of itself, asked without Toxiproxy in between."""
+        url = f"http://{request.path_params['service']}:{HTTP_PORT}/status"
+        timeout = aiohttp.ClientTimeout(total=_READY_TIMEOUT_S)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+                return Response(await answer.read(), answer.status, media_type="application/json")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return _error(502, str(error) or type(error).__name__)
+
     async def answer(self, request: Request) -> Response:
         """Opens a port where every request gets the status of the body."""
         name = request.path_params["name"]
@@ -172,6 +182,7 @@ def create_outpost(outpost: Outpost) -> Starlette:
             Route("/services/{service}/restart", outpost.restart, methods=["POST"]),
             Route("/events", outpost.events),
             Route("/ready", outpost.ready),
+            Route("/status/{service}", outpost.status),
             Route("/answers/{name}", outpost.answer, methods=["PUT"]),
             Route("/answers/{name}", outpost.answered),
             Route("/overlays/{service}/{overlay_id}", outpost.overlay, methods=["GET", "PUT", "DELETE"]),

@@ -151,6 +151,7 @@ class Stack:
         self._await_ready({"registry"})
         self._start("serving")
         self._await_ready({*SERVICES, "gateway"})
+        self._await_settled()
         self._start("prometheus")
 
     def begin(self, origin: float) -> None:
@@ -204,16 +205,34 @@ class Stack:
             self._check_alive()
             if time.monotonic() > deadline:
                 tails = "\n".join(f"  {name}:\n{last_lines(self.container(name))}" for name in missing[:3])
-                raise TargetError(f"no answer from {', '.join(missing)} within {_READY_S:g} s. Their last lines:\n{tails}")
+                raise TargetError(
+                    f"no answer from {', '.join(missing)} within {_READY_S:g} s. Their last lines:\n{tails}"
+                )
             time.sleep(_POLL_S)
 
+    def _await_settled(self) -> None:
+        """Waits until ingestion has taken what providers had before the start: in the simulator it takes no time."""
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            feeds = list(self._ask("/status/ingestion").get("feeds", {}).values())
+            if feeds and all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+                return
+            time.sleep(_POLL_S)
+        raise TargetError(
+            f"ingestion has not caught up with its providers within {_READY_S:g} s. Its last lines:\n"
+            f"{last_lines(self.container('ingestion'))}"
+        )
+
     def _ready(self) -> Mapping[str, bool]:
+        return self._ask("/ready")
+
+    def _ask(self, path: str) -> dict[str, Any]:
         try:
-            with urlopen(f"{self.description.urls['outpost']}/ready", timeout=10) as answer:
-                found: dict[str, bool] = json.load(answer)
+            with urlopen(self.description.urls["outpost"] + path, timeout=10) as answer:
+                found: dict[str, Any] = json.load(answer)
                 return found
         except (URLError, OSError, ValueError):
-            return {}  # the outpost itself is still starting
+            return {}  # the outpost, or what it asks, is still starting
 
     def _check_alive(self) -> None:
         with engine_errors("looking at the containers"):
@@ -305,4 +324,6 @@ def clean_up(client: DockerClient) -> list[str]:
     dead = sorted(project for project, label in projects.items() if project and _is_dead(label))
     for project in dead:
         remove_project(client, project)
+        for folder in Path(tempfile.gettempdir()).glob(f"{project}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
     return dead

@@ -28,6 +28,7 @@ from harness.targets.reference.compose.stack import Stack
 from harness.targets.reference.compose.wiring import OUTPOST_PORT, gateway_config, service_config
 from harness.targets.reference.layout import SERVICES
 from harness.targets.reference.receiver import alert_record
+from harness.targets.reference.store_agent import EVERY_S
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline.data import Prepared
 from reference_pipeline.profiles import PROFILES
@@ -44,6 +45,8 @@ _LOOK_S = 0.25
 #: How long the outpost may hold a question, and how long to wait when it can't be reached.
 _FOLLOW_S, _AGAIN_S = 10.0, 0.2
 _STORE_TIMEOUT_S = 5.0
+#: The least time between two looks at held keys, and how often the workload's pace is told, in seconds.
+_HOLD_EVERY_S, _PACE_EVERY_S = 0.2, 5.0
 _MONITORING = "monitoring"
 
 
@@ -96,6 +99,7 @@ class ComposeStage:
 
     async def deploy(self) -> None:
         """Makes the containers, says where they are, starts them, and then the clocks."""
+        began = time.monotonic()
         self._stack = stack = await asyncio.to_thread(Stack.create, self._configs())
         self._describe()
         await asyncio.to_thread(stack.start)
@@ -107,11 +111,15 @@ class ComposeStage:
         )
         with engine_errors("following the engine's events"):
             await asyncio.to_thread(self._events.__enter__)
-        self._driver = ComposeDriver(stack, store_client(stack.description.urls["store"]), self._events)
+        every_s = max(EVERY_S / self._arm.time_scale, _HOLD_EVERY_S)
+        store = store_client(stack.description.urls["store"])
+        self._driver = ComposeDriver(stack, store, self._events, hold_every_s=every_s)
         self._users = self._plan_users()
+        took_s = time.monotonic() - began
+        self._recorder.write("arm.deployed", {"took_s": took_s, "time_scale": self._arm.time_scale})
         self._origin = time.monotonic() + _BEGIN_IN_S
         stack.begin(time.time() + _BEGIN_IN_S)
-        for work in (self._users.run(), self._follow_outpost(), self._watch_faults()):
+        for work in (self._users.run(), self._follow_outpost(), self._watch_faults(), self._tell_pace()):
             self._spawn(work)
 
     async def close(self) -> None:
@@ -136,7 +144,9 @@ class ComposeStage:
             draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
             draft.replace(self._description)
         except OSError as error:
-            raise TargetError(f"{self._description} can't be written ({error.strerror}): nothing was started") from error
+            raise TargetError(
+                f"{self._description} can't be written ({error.strerror}): nothing was started"
+            ) from error
 
     def _configs(self) -> dict[str, Any]:
         arm = self._arm
@@ -188,6 +198,12 @@ class ComposeStage:
         record = alert_record(alert)
         if record["labels"].get("source") != "prometheus" or record["component"] in self._profile.watched:
             self._recorder.write("alert", record)
+
+    async def _tell_pace(self) -> None:
+        """How well the workload keeps its pace: a machine that is too slow shows here first."""
+        while True:
+            await asyncio.sleep(_PACE_EVERY_S)
+            self._recorder.write("arm.pace", self._users.pace.summary())
 
     async def _watch_faults(self) -> None:
         """Tells the listener what faults touch, soon after they do."""
