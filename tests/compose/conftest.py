@@ -1,4 +1,4 @@
-"""Containers for real: asked for with PIPEQUAKE_COMPOSE=1 (`scripts/test-compose` does), else skipped, with the reason."""
+"""Real containers: asked for with PIPEQUAKE_COMPOSE=1 (`scripts/test-compose` does), else skipped, with the reason."""
 
 from __future__ import annotations
 

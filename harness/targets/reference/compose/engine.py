@@ -59,7 +59,7 @@ def _why_unreachable(error: BaseException) -> str:
 
 def _chain(error: BaseException | None) -> str:
     """What went wrong, down to what the operating system said."""
-    texts = []
+    texts: list[str] = []
     while error is not None and len(texts) < 8:
         texts.append(f"{type(error).__name__}: {error}")
         error = error.__cause__ or error.__context__
@@ -86,11 +86,11 @@ _FIXES = (
     ),
     (
         "port is already allocated",
-        "Another program has the port: end it, or set the variable of docker-compose.yml to another one.",
+        "Another program has the port: end it, or set its variable (see docker-compose.yml).",
     ),
     (
         "address already in use",
-        "Another program has the port: end it, or set the variable of docker-compose.yml to another one.",
+        "Another program has the port: end it, or set its variable (see docker-compose.yml).",
     ),
     (
         "could not find an available, non-overlapping",
@@ -104,7 +104,7 @@ def explain(text: str) -> str:
     """An engine's message in one line, with what to do about it where that is known.
 
     >>> explain("port is already allocated")
-    'port is already allocated. Another program has the port: end it, or set the variable of docker-compose.yml to another one.'
+    'port is already allocated. Another program has the port: end it, or set its variable (see docker-compose.yml).'
     """
     message = " ".join(text.split())
     for sign, fix in _FIXES:

@@ -4,8 +4,9 @@ The harness has no address that containers on an internal network could reach. I
 until there is something to tell: a matter of milliseconds, whatever engine, firewall or virtual machine lies between.
 
 ``POST /alerts`` takes Alertmanager's webhooks, ``POST /services/<name>/restart`` what a runbook asks of the platform;
-``GET /events?after=N&wait_s=S`` gives both, in order. ``GET /ready`` says which services answer, ``GET /status/<name>`` what one says of itself. ``PUT /answers/<id>``
-opens a port where every request gets one status, and ``GET /answers/<id>`` counts them.
+``GET /events?after=N&wait_s=S`` gives both, in order. ``GET /ready`` says which services answer, ``GET /status/<name>``
+what one says of itself. ``PUT /answers/<id>`` opens a port where every request gets one status, and ``GET
+/answers/<id>`` counts them; ``/overlays/<service>/<id>`` puts files before a service's libraries.
 """
 
 from __future__ import annotations

@@ -53,11 +53,11 @@ class Caller:
 def passed_bytes(metrics: str) -> Mapping[tuple[str, str], float]:
     """Bytes that a Toxiproxy has received, by (proxy, direction), from its Prometheus metrics.
 
-    >>> line = 'toxiproxy_proxy_received_bytes_total{direction="upstream",listener="[::]:1",proxy="a->b",upstream="b"} 7'
+    >>> line = 'toxiproxy_proxy_received_bytes_total{direction="upstream",listener="[::]:1",proxy="a->b"} 7'
     >>> passed_bytes(line)
     {('a->b', 'upstream'): 7.0}
     """
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for line in metrics.splitlines():
         if line.startswith("toxiproxy_proxy_received_bytes_total{"):
             labels, _, value = line.partition("{")[2].rpartition("} ")

@@ -29,7 +29,7 @@ class Overlays:
         self._of: dict[str, dict[str, dict[str, str]]] = {}
 
     def put(self, service: str, overlay_id: str, files: Mapping[str, str]) -> None:
-        """Puts files ({relative path: text}) before the service's libraries. Raises ``ValueError`` for a path outside."""
+        """Puts files ({relative path: text}) before a service's libraries. Raises ``ValueError`` for one outside."""
         for name in files:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ValueError(f"{name!r} does not lie within the overlay")

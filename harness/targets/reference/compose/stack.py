@@ -278,7 +278,7 @@ def check_images(client: DockerClient) -> None:
 
 
 def _join_networks(client: DockerClient, project: str) -> None:
-    """Toxiproxy is on both networks; docker-compose 1.29 joins the second one only when it starts a container itself."""
+    """Toxiproxy is on both networks; docker-compose 1.29 joins the second one only when it starts it itself."""
     with engine_errors("joining Toxiproxy to its networks"):
         toxiproxy = _containers(client, project)[PROXY_HOST]
         for network in client.networks.list(filters={"label": f"{PROJECT_LABEL}={project}"}):

@@ -53,9 +53,13 @@ _MONITORING = "monitoring"
 def store_client(url: str) -> Redis:
     """A client on the harness's own way to the feature store; it gives up soon, and asks once."""
     host, _, port = url.removeprefix("http://").partition(":")
-    retry = Retry(NoBackoff(), 0)
-    timeouts = {"socket_timeout": _STORE_TIMEOUT_S, "socket_connect_timeout": _STORE_TIMEOUT_S}
-    return Redis(host=host, port=int(port or 0), retry=retry, **timeouts)
+    return Redis(
+        host=host,
+        port=int(port or 0),
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=_STORE_TIMEOUT_S,
+        socket_connect_timeout=_STORE_TIMEOUT_S,
+    )
 
 
 class ComposeStage:
