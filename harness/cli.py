@@ -112,7 +112,7 @@ def validate(paths: tuple[Path, ...], backend: str | None) -> None:
     """Check scenarios against the target without running them."""
     from harness.library import load_scenarios
 
-    found = load_scenarios(paths, backend=backend)
+    found = load_scenarios(paths, backend=backend, say=lambda text: click.echo(text, err=True))
     click.echo(f"{len(found)} scenario{'s' * (len(found) != 1)} valid")
 
 
@@ -324,6 +324,18 @@ def gameday(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--linger") from None
     sys.exit(gameday_command(GamedayOptions(plan, resume, conclude, port, results, linger_s)))
+
+
+@cli.command()
+@click.option(
+    "--backend", type=click.Choice(["sim", "local", "compose"]), help="Fail (exit code 2) if this one can't run."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every fault in every backend.")
+def doctor(backend: str | None, as_json: bool) -> None:
+    """Say what this host can do: per backend and per fault, why not, and how to mend it."""
+    from harness.commands.doctor import doctor_command
+
+    sys.exit(doctor_command(backend, as_json=as_json))
 
 
 @cli.command()

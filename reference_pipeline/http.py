@@ -58,11 +58,14 @@ class Client:
             raise ServiceError(status, f"{path} didn't answer in JSON: {_excerpt(body)!r}") from None
 
     async def raw(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        """The body of the answer."""
+        """The body of the answer; ``data`` is JSON."""
         return (await self._call(method, path, data))[1]
 
     async def _call(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
-        async with self._session.request(method, self.base + path, data=data, timeout=self._timeout) as answer:
+        headers = {} if data is None else {"content-type": "application/json"}
+        async with self._session.request(
+            method, self.base + path, data=data, headers=headers, timeout=self._timeout
+        ) as answer:
             body = await answer.read()
             if answer.status >= 400:
                 raise ServiceError(answer.status, _excerpt(body))

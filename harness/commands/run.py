@@ -71,7 +71,7 @@ def run_command(options: RunOptions) -> int:
     target = load_target()
     _check(options, target)
     target.preflight(options.backend)
-    scenarios = chosen(load_scenarios(options.paths, backend=options.backend), options.only)
+    scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=_say), options.only)
     rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
@@ -100,6 +100,10 @@ def run_command(options: RunOptions) -> int:
             if options.check_determinism and not interrupt.requested:
                 _compare_with_second_run(folder, arms, target, options, progress, interrupt, pulse)
         return _conclude(folder, console, options, manifest, arms, done, interrupt, pulse.stopped)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _conclude(

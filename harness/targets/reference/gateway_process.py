@@ -66,7 +66,7 @@ async def _run(config: dict[str, Any], feeds: socket.socket, control: socket.soc
         servers = [_Server(_settings(gateway)), _Server(_settings(create_control(gateway, clock.now)))]
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, _end, servers)
-        beginning = asyncio.ensure_future(_begin(clock, Path(config["origin_file"])))
+        beginning = asyncio.ensure_future(_begin(clock, config.get("origin_file")))
         try:
             await asyncio.gather(
                 *(s.serve(sockets=[place]) for s, place in zip(servers, (feeds, control), strict=True))
@@ -80,11 +80,14 @@ def _end(servers: Sequence[_Server]) -> None:
         server.should_exit = True
 
 
-async def _begin(clock: ReplayClock, origin_file: Path) -> None:
-    """Starts the clock when it is time."""
+async def _begin(clock: ReplayClock, origin_file: str | None) -> None:
+    """Starts the clock when it is time; without a file that says so, at once."""
+    if origin_file is None:
+        clock.begin(time.time())
+        return
     while True:
         try:
-            clock.begin(float(origin_file.read_text()))
+            clock.begin(float(Path(origin_file).read_text()))
             return
         except (FileNotFoundError, ValueError):  # not yet, or not yet whole
             await asyncio.sleep(_ORIGIN_POLL_S)

@@ -44,6 +44,7 @@ LINKS = (
     "orchestration->registry",
     "orchestration->serving",
     "orchestration->ingestion",
+    "orchestration->features",
 )
 #: Every host of the pipeline and its surroundings.
 HOSTS = ("users", "gateway", "alerts", STORE, *SERVICES)
