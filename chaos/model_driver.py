@@ -26,6 +26,8 @@ VERBS: Mapping[PointKind, tuple[str, ...]] = {
     PointKind.SERVICE: _PROCESS,
     PointKind.STORE: (*_PROCESS, "hold", "release"),
     PointKind.ENV: ("overlay", "remove_overlay"),
+    PointKind.ARTIFACT: ("tamper", "restore"),
+    PointKind.TRAFFIC: ("load", "unload", "alter", "unalter"),
 }
 
 #: Verbs that put something under a name, with the verb that removes it and the argument that names it.
@@ -33,6 +35,9 @@ _NAMED = {
     "install": ("uninstall", "rule_id"),
     "hold": ("release", "hold_id"),
     "overlay": ("remove_overlay", "overlay_id"),
+    "tamper": ("restore", "tamper_id"),
+    "load": ("unload", "load_id"),
+    "alter": ("unalter", "alter_id"),
 }
 _REMOVES = {removal: (verb, name) for verb, (removal, name) in _NAMED.items()}
 #: Verbs that put a process into a state, with the state.

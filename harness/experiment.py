@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.repeats import Repeat, repeats_of, shifted
 from harness.scenario import DEFAULT_SEED, ResolvedScenario, Scenario, resolve
-from harness.targets.base import Arm, Growth
+from harness.targets.base import Arm, Density, Growth
 
 __all__ = ["grow", "plan_arms", "shift_of"]
 
@@ -27,8 +27,8 @@ def plan_arms(
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles, the scenarios and their repeats.
 
-    Treatments that share profile, seed and start share their controls, which are as long as the longest of them.
-    ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
+    Treatments that share profile, seed, start and density share their controls, which are as long as the longest of
+    them. ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
     """
     treatments = [
         _treatment(
@@ -86,6 +86,11 @@ def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend
         end_s=scenario.warmup_s + scenario.horizon_s,
         scenario=scenario,
         time_scale=time_scale,
+        density=Density(
+            grain_s=scenario.grain_s or 0.0,
+            users=1.0 if scenario.users is None else scenario.users,
+            through=scenario.through or "",
+        ),
     )
     (control, _), *others = _controls_of(arm)
     return replace(arm, control=control, reference=tuple(other for other, _ in others))
@@ -95,7 +100,8 @@ def _controls_of(arm: Arm) -> Iterable[tuple[str, int]]:
     """(id, seed) of the control of an arm, and of the fault-free arm that tells how much seeds differ."""
     for seed in (arm.seed, arm.seed + 1):
         start = arm.start.strftime("%Y%m%dT%H%M%S")
-        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}", seed
+        density = "".join(f"/{name.removesuffix('_s')}-{value}" for name, value in arm.density.fields().items())
+        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}{density}", seed
 
 
 def _longer(one: Arm, other: Arm) -> Arm:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,42 +15,56 @@ import pyarrow as pa
 from reference_pipeline.clock import Clock
 from reference_pipeline.data import Prepared
 from reference_pipeline.data.prepared import TimeTable
+from reference_pipeline.dispatch.app import Dispatch, create_dispatch
 from reference_pipeline.features.app import FeatureService, create_features
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import Client
-from reference_pipeline.ingestion import HttpSettings, Manifest, create_ingestion, load_baseline
+from reference_pipeline.ingestion import JUDGES_VALUES, HttpSettings, Manifest, create_ingestion, load_baseline
+from reference_pipeline.lockfile import checked
 from reference_pipeline.monitoring.app import Monitor, MonitorConfig, create_monitoring
-from reference_pipeline.monitoring.charts import load_charts
+from reference_pipeline.monitoring.calibration import CALIBRATION_WEEKS, SHADOW, load_charts
+from reference_pipeline.monitoring.charts import Charts
+from reference_pipeline.monitoring.checks import DAILY
+from reference_pipeline.monitoring.days import DAY_S
+from reference_pipeline.monitoring.earlier import Asked, asked_before
 from reference_pipeline.orchestration.app import OrchestrationConfig, Orchestrator, create_orchestration
-from reference_pipeline.orchestration.runbook import Platform
+from reference_pipeline.orchestration.runbook import Images, Platform
 from reference_pipeline.profiles import Profile
 from reference_pipeline.registry.app import create_registry
 from reference_pipeline.registry.storage import ModelStorage
 from reference_pipeline.serving.app import Predictor, create_serving
 from reference_pipeline.serving.models import ModelShelf
+from reference_pipeline.serving.requests import KnownRoutes, RateLimit
 from reference_pipeline.serving.views import OPEN_FOR_S, ViewReader
-from reference_pipeline.sources import FEEDS, create_source
-from reference_pipeline.store.online import OnlineStore
+from reference_pipeline.settings import Settings
+from reference_pipeline.sources import FEEDS, Feed, create_mirror, create_source, feeds
+from reference_pipeline.store.online import FeatureStore, OnlineStore
+from reference_pipeline.store.replicated import ReplicatedStore
 from reference_pipeline.training.app import Trainer, TrainingConfig, create_training
 from reference_pipeline.training.history import first_model
+from reference_pipeline.training.model import load
 
 #: The nightly retrain, in seconds after midnight UTC: three in the morning in New York.
 RETRAIN_AT_S = 7 * 3600
 _RETRY_S = 600
 _REGISTRY_POLL_S = 1800
 _CALL_TIMEOUT_S = 5.0
+#: How many connections serving has at a time.
+SERVING_CONNECTIONS = 64
 _TRAINING_TIMEOUT_S = 600.0
 #: How many periods of its own a feed may miss before it counts as silent, beyond what history's gaps explain.
 _MISSED_PERIODS = 2
 
-#: How long an idle connection between two services stays open, in seconds: longer than any of their periods.
+#: How long a service keeps an idle connection open, in seconds: longer than any of their periods.
 KEEP_ALIVE_S = 1800
+#: A client lets go of one earlier: a request on a connection that the server is just closing is lost.
+CLIENT_KEEP_ALIVE_S = KEEP_ALIVE_S - 60
 
 #: How far back a provider's batches reach when a deployment starts, at least: what its features need to be warm.
 _SOURCE_HISTORY_S = 15 * 3600
 
 #: The services, in the order in which a deployment starts them.
-SERVICES = (*FEEDS, "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")
+SERVICES = (*FEEDS, "mirror", "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,9 @@ class Deployment:
     """What the services of one deployment share.
 
     ``addresses`` maps services (and ``gateway``, ``alerts``) to base URLs; ``folder`` holds their volumes; ``seed``
-    sets the phases of periodic work; ``load_library`` imports a dependency by name.
+    sets the phases of periodic work, and ``grain_s`` how often batches come at most; ``load_library`` imports a
+    dependency by name, and ``read_file`` reads a file of a service's configuration. The address of a second store is
+    used where the profile has one.
     """
 
     profile: Profile
@@ -71,8 +87,17 @@ class Deployment:
     seed: int
     phase: Callable[[str, float], float]
     key: bytes = b"reference-pipeline"
+    grain_s: float = 0.0
     platform: Platform | None = None
+    images: Images | None = None
+    second_store_address: tuple[str, int] | None = None
     load_library: Callable[[str, str], ModuleType] = field(default=lambda service, name: __import__(name))
+    read_file: Callable[[str, str], str | None] = field(default=lambda service, name: None)
+
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """The feeds as this deployment's providers publish them."""
+        return feeds(self.grain_s)
 
     @property
     def lake(self) -> Path:
@@ -86,10 +111,16 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An ASGI app and the work that goes on beside it."""
+    """An ASGI app and the work that goes on beside it; beyond so many ``connections`` it turns requests away."""
 
     app: Any
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+    connections: int | None = None
+
+
+def services_of(profile: Profile) -> tuple[str, ...]:
+    """The services that a deployment with this profile has, in the order in which they start."""
+    return tuple(name for name in SERVICES if name != "mirror" or profile.second_provider)
 
 
 def seed_registry(deployment: Deployment) -> None:
@@ -105,22 +136,28 @@ def seed_registry(deployment: Deployment) -> None:
 
 async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
     """One service by name, ready to be served; to be called on the event loop that will serve it."""
-    service = _source(name, deployment, clock) if name in FEEDS else await _BUILDERS[name](deployment, clock)
+    if name in FEEDS or name == "mirror":
+        service = Service(_source(name, deployment, clock))
+    else:
+        service = await _BUILDERS[name](deployment, clock)
     service.app.state.started_at = clock.now()
     return service
 
 
-def _source(name: str, deployment: Deployment, clock: Clock) -> Service:
-    history_s = max(_SOURCE_HISTORY_S, 1.1 * FEEDS[name].period_s)
-    return Service(create_source(name, deployment.prepared, clock, history_s=history_s, seed=deployment.seed))
+def _source(name: str, deployment: Deployment, clock: Clock) -> Any:
+    prepared, known, seed = deployment.prepared, deployment.feeds, deployment.seed
+    if name == "mirror":
+        return create_mirror(prepared, clock, known, history_s=_SOURCE_HISTORY_S, seed=seed)
+    history_s = max(_SOURCE_HISTORY_S, 1.1 * known[name].period_s)
+    return create_source(known[name], prepared, clock, history_s=history_s, seed=seed)
 
 
 def _session() -> aiohttp.ClientSession:
     """Keeps connections open between looks that are minutes apart."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=CLIENT_KEEP_ALIVE_S))
 
 
-def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float) -> Client:
+def _client(deployment: Deployment, session: aiohttp.ClientSession, name: str, timeout_s: float | None) -> Client:
     return Client(session, deployment.addresses[name], timeout_s=timeout_s)
 
 
@@ -128,9 +165,30 @@ async def _registry(deployment: Deployment, clock: Clock) -> Service:
     return Service(create_registry(ModelStorage(deployment.folder / "registry")))
 
 
-def _store(deployment: Deployment, clock: Clock) -> OnlineStore:
-    host, port = deployment.store_address
-    return OnlineStore(host, port, timeout_s=deployment.profile.store_timeout_s, time_scale=clock.time_scale)
+def _store(deployment: Deployment, clock: Clock) -> FeatureStore:
+    """The feature store, or both of them."""
+    timeout_s, second = deployment.profile.store_timeout_s, deployment.second_store_address
+    if not deployment.profile.second_store or second is None:
+        return OnlineStore(*deployment.store_address, timeout_s=timeout_s, time_scale=clock.time_scale)
+    first, other = (
+        OnlineStore(*address, timeout_s=timeout_s, time_scale=clock.time_scale, marks=True)
+        for address in (deployment.store_address, second)
+    )
+    return ReplicatedStore(first, other, clock.now)
+
+
+def _settings(deployment: Deployment, service: str) -> Settings:
+    return Settings(lambda name: deployment.read_file(service, name), approvals=deployment.profile.approves_settings)
+
+
+def _library(deployment: Deployment, service: str) -> Callable[[str], ModuleType]:
+    """How a service imports a dependency: with a lock file, no other than the one that the deployment was made with."""
+
+    def load(name: str) -> ModuleType:
+        module = deployment.load_library(service, name)
+        return checked(module) if deployment.profile.locked_libraries else module
+
+    return load
 
 
 async def _features(deployment: Deployment, clock: Clock) -> Service:
@@ -148,31 +206,41 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         await features.post("/partitions", {"feed": feed, "path": where})
 
     careful = profile.validation != "none"
-    baseline = load_baseline(deployment.prepared, deployment.start) if profile.validation == "statistical" else None
+    baseline = None
+    if profile.validation in JUDGES_VALUES:
+        baseline = load_baseline(deployment.prepared, deployment.start, feeds=deployment.feeds)
     ingestion = create_ingestion(
         session=session,
         feed_urls={feed: f"{deployment.addresses['gateway']}/{feed}" for feed in FEEDS},
         lake=deployment.lake,
         clock=clock,
         level=profile.validation,
-        poll_s=poll_intervals(profile),
+        poll_s=poll_intervals(profile, deployment.feeds),
         on_partition=hand_over,
         baseline=baseline,
         http=HttpSettings() if careful else HttpSettings(timeout_s=None, attempts=1),
+        standby_urls=(
+            {feed: f"{deployment.addresses['mirror']}/{feed}" for feed in FEEDS} if profile.second_provider else {}
+        ),
     )
     return Service(ingestion.app, (ingestion.run,))
 
 
-def poll_intervals(profile: Profile) -> dict[str, float]:
+def poll_intervals(profile: Profile, feeds: Mapping[str, Feed] = FEEDS) -> dict[str, float]:
     """How often each feed is polled, in seconds: as the profile says, but at most six times a period or half-hourly."""
-    return {name: max(profile.poll_s, min(feed.period_s / 6, 1800)) for name, feed in FEEDS.items()}
+    return {name: max(profile.poll_s, min(feed.period_s / 6, 1800)) for name, feed in feeds.items()}
 
 
 async def _training(deployment: Deployment, clock: Clock) -> Service:
     profile = deployment.profile
     session = _session()
     trainer = Trainer(
-        TrainingConfig(gated=profile.validation_gate, view_dropout=profile.view_dropout, key=deployment.key),
+        TrainingConfig(
+            gate_segments=profile.gate_segments,
+            view_dropout=profile.view_dropout,
+            key=deployment.key,
+            needs_tracker=not profile.breaker,
+        ),
         history=deployment.examples.slice,
         lake=deployment.lake,
         log=deployment.log(),
@@ -180,7 +248,8 @@ async def _training(deployment: Deployment, clock: Clock) -> Service:
         clock=clock,
         started_at=deployment.start,
         experiments=deployment.folder / "experiments",
-        load_library=lambda name: deployment.load_library("training", name),
+        load_library=_library(deployment, "training"),
+        settings=_settings(deployment, "training"),
     )
     return Service(create_training(trainer))
 
@@ -192,8 +261,9 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         _client(deployment, _session(), "registry", _CALL_TIMEOUT_S),
         deployment.folder / "serving",
         key=deployment.key if profile.verify_artifacts else None,
-        load_library=lambda name: deployment.load_library("serving", name),
+        load_library=_library(deployment, "serving"),
     )
+    settings = _settings(deployment, "serving")
     reader = ViewReader(
         store,
         clock,
@@ -201,9 +271,20 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         checks_age=profile.checks_feature_age,
         cached_s=profile.cached_features_s,
         open_for_s=OPEN_FOR_S / clock.time_scale,
+        settings=settings,
     )
     loop = asyncio.get_running_loop()
-    predictor = Predictor(shelf, reader, clock, simplified=profile.simplified_model, timer=loop.time)
+    predictor = Predictor(
+        shelf,
+        reader,
+        clock,
+        simplified=profile.simplified_model,
+        timer=loop.time,
+        settings=settings,
+        routes=_routes(deployment) if profile.checks_requests else None,
+        shift_limit=_charts(deployment).limits.get(SHADOW) if profile.shadow else None,
+    )
+    limit = None if profile.requests_a_minute is None else RateLimit(profile.requests_a_minute, loop.time)
 
     async def follow_registry() -> None:
         while True:
@@ -211,7 +292,19 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
             await shelf.refresh()
 
     await shelf.refresh()
-    return Service(create_serving(predictor, shelf, store.ping), (follow_registry,))
+    return Service(create_serving(predictor, shelf, store.ping, limit), (follow_registry,), SERVING_CONNECTIONS)
+
+
+def _routes(deployment: Deployment) -> KnownRoutes:
+    """The routes of the weeks before the start."""
+    history = deployment.examples.slice(deployment.start - CALIBRATION_WEEKS * 7 * 86400, deployment.start)
+    columns = (history[name].to_pylist() for name in ("origin", "dest", "distance"))
+    return KnownRoutes({f"{origin}>{dest}": miles for origin, dest, miles in zip(*columns, strict=True)})
+
+
+def _charts(deployment: Deployment) -> Charts:
+    charts = load_charts(deployment.examples, deployment.start, deployment.load_library("monitoring", "lightgbm"))
+    return charts.aged(deployment.grain_s)
 
 
 async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
@@ -227,22 +320,35 @@ async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
             scrape_s=profile.scrape_s,
             review_s=profile.review_s,
             phase_s=deployment.phase("monitoring", profile.watch_s),
+            unattended=profile.unattended,
         ),
         services={name: _client(deployment, session, name, 2.0) for name in profile.watched},
         receivers=receivers,
-        charts=load_charts(deployment.examples, deployment.start, deployment.load_library("monitoring", "lightgbm")),
+        charts=_charts(deployment),
+        platform=deployment.platform if "restart" in profile.runbooks else None,
+        restart_s=profile.runbooks.get("restart", 0.0),
+        earlier=_earlier(deployment) if not set(DAILY).isdisjoint(profile.checks) else (),
         expected_gap_s=expected_gaps(deployment),
         clock=clock,
     )
     return Service(create_monitoring(monitor), (monitor.run,))
 
 
+def _earlier(deployment: Deployment) -> Sequence[Asked]:
+    """What was asked in the last hours before the start, as a deployment that has been running knows it."""
+    past = deployment.examples.slice(deployment.start - 2 * DAY_S, deployment.start + DAY_S / 2)
+    storage = ModelStorage(deployment.folder / "registry")
+    artifact = storage.artifact(str(storage.stages()["production"]))
+    model = load(deployment.load_library("monitoring", "lightgbm"), artifact)
+    return asked_before(past, model, deployment.start)
+
+
 def expected_gaps(deployment: Deployment) -> dict[str, float]:
     """How long each feed may stay silent, in seconds: two of its periods, its lag, and the polls of this profile."""
-    polls = poll_intervals(deployment.profile)
+    polls = poll_intervals(deployment.profile, deployment.feeds)
     return {
         name: _MISSED_PERIODS * feed.period_s + feed.lag_s + feed.jitter_s + 2 * polls[name]
-        for name, feed in FEEDS.items()
+        for name, feed in deployment.feeds.items()
     }
 
 
@@ -258,12 +364,27 @@ async def _orchestration(deployment: Deployment, clock: Clock) -> Service:
             retry_s=_RETRY_S,
             canary_s=profile.canary_s,
             runbooks=profile.runbooks,
+            shadow=profile.shadow,
         ),
         services={n: _client(deployment, session, n, timeouts.get(n, _CALL_TIMEOUT_S)) for n in names},
         platform=deployment.platform,
+        images=deployment.images,
         clock=clock,
+        monitor=_client(deployment, session, "monitoring", _CALL_TIMEOUT_S) if profile.guards_monitor else None,
+        alerts=_client(deployment, session, "alerts", _CALL_TIMEOUT_S) if profile.guards_monitor else None,
     )
     return Service(create_orchestration(orchestrator), (orchestrator.run,))
+
+
+async def _dispatch(deployment: Deployment, clock: Clock) -> Service:
+    serving = _client(deployment, _session(), "serving", _CALL_TIMEOUT_S if deployment.profile.breaker else None)
+    return Service(create_dispatch(Dispatch(serving, clock, isolated=deployment.profile.breaker)))
+
+
+def paced(profile: Profile, grain_s: float) -> Profile:
+    """The profile with periodic work at most so often; what it has stays."""
+    slower = {name: max(getattr(profile, name), grain_s / 4) for name in ("poll_s", "watch_s", "scrape_s")}
+    return replace(profile, **slower, review_s=max(profile.review_s, grain_s))
 
 
 _BUILDERS: Mapping[str, Callable[[Deployment, Clock], Awaitable[Service]]] = {
@@ -274,4 +395,5 @@ _BUILDERS: Mapping[str, Callable[[Deployment, Clock], Awaitable[Service]]] = {
     "serving": _serving,
     "monitoring": _monitoring,
     "orchestration": _orchestration,
+    "dispatch": _dispatch,
 }

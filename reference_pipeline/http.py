@@ -33,7 +33,7 @@ class ServiceError(Exception):
 class Client:
     """Calls one service. Raises one of `UNREACHABLE`, or `ServiceError` for an answer that is no good."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, *, timeout_s: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: str, *, timeout_s: float | None) -> None:
         self._session = session
         self.base = base
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)

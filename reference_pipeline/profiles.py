@@ -1,15 +1,21 @@
-"""Maturity profiles: which defences a deployment of the pipeline has. One table, read from top to bottom.
+"""Maturity profiles: which defences a deployment of the pipeline has. One table, read from left to right.
 
-The columns are readings of the comparison matrix of the field (monitoring coverage, incident response, data validation,
-deployment safety, recovery). A profile changes what the pipeline *has*, never what a harness thinks of it.
+The columns are readings of the columns of the field's comparison matrix (monitoring coverage, incident response, data
+validation, deployment safety, recovery) and of its architecture patterns (validation in depth, breakers, fallbacks,
+canary, shadow mode, lineage, point-in-time retrieval, rollback, retrain triggers, failover). A profile changes what the
+pipeline *has*, never what a harness thinks of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-Validation = Literal["none", "schema", "statistical"]
+#: As `reference_pipeline.ingestion.violation.Level`, without what comes with it.
+Validation = Literal["none", "schema", "statistical", "learned"]
+
+_MIN, _HOUR = 60.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +27,14 @@ class Profile:
     # Data validation
     validation: Validation
     poll_s: float
+    second_provider: bool
+    """A slower second provider of each feed, for a failover."""
 
     # Serving: time-outs, isolation, fallbacks
     store_timeout_s: float | None
     """Socket time-out of the feature store's client; None leaves the library's defaults (5 s, with retries)."""
+    second_store: bool
+    """A replica of the feature store that is read where the first one fails or is behind."""
     breaker: bool
     cached_features_s: float
     """How long features that were read before may stand in for ones that can't be read; 0 for never."""
@@ -33,17 +43,30 @@ class Profile:
     """Share of training rows in which a feature view is hidden, so that the model learns to do without it."""
     checks_feature_age: bool
     """Features older than their view allows are treated as missing."""
+    checks_requests: bool
+    """Requests are held against what history knows: routes, carriers, distances."""
+    requests_a_minute: float | None
+    """How many requests of one client are answered in a minute; None for all."""
 
     # Deployment safety
-    validation_gate: bool
+    gate_segments: tuple[str, ...] | None
+    """By which columns a candidate is compared with production besides overall; None for no gate at all."""
+    shadow: bool
+    """A candidate first answers yesterday's requests in the shadow, and must not differ much in any segment."""
     canary_s: float
     """How long a new model serves a tenth of the traffic before it may take all; 0 for no canary."""
     verify_artifacts: bool
+    approves_settings: bool
+    """Settings that were changed without an approval are refused."""
+    locked_libraries: bool
+    """A library that isn't the one of the lock file is refused."""
 
     # Monitoring coverage
     watched: tuple[str, ...]
     """The services whose health is looked at."""
     checks: tuple[str, ...]
+    unattended: tuple[str, ...]
+    """Alerts that are sent where nobody reads them: among all others, as information."""
     watch_s: float
     """How often serving is watched."""
     scrape_s: float
@@ -52,71 +75,96 @@ class Profile:
     """How often every service, and the predictions of the last hours (drift, quality), are looked at."""
 
     # Incident response and recovery
+    guards_monitor: bool
+    """Orchestration looks after monitoring, as monitoring does after everything else."""
     supervised: bool
     """A supervisor restarts a process that died."""
     job_retries: int
-    runbooks: tuple[str, ...]
+    runbooks: Mapping[str, float]
+    """What is done about alerts, and after how long: at once by a machine, later by a person."""
 
 
-AD_HOC = Profile(
-    name="ad_hoc",
-    validation="none",
-    poll_s=900,
-    store_timeout_s=None,
-    breaker=False,
-    cached_features_s=0,
-    simplified_model=False,
-    view_dropout=0.0,
-    checks_feature_age=False,
-    validation_gate=False,
-    canary_s=0,
-    verify_artifacts=False,
-    watched=("serving",),
-    checks=("serving_health", "errors"),
-    watch_s=300,
-    scrape_s=900,
-    review_s=900,
-    supervised=False,
-    job_retries=0,
-    runbooks=(),
+_SERVICES = ("serving", "ingestion", "features", "training", "registry", "orchestration")
+_SYSTEM = ("serving_health", "health", "errors", "latency", "training")
+_DATA_AND_MODEL = (
+    *_SYSTEM,
+    "fallbacks",
+    "dependencies",
+    "source_age",
+    "contract",
+    "feature_age",
+    "drift",
+    "predictions",
+    "quality",
+    "model_age",
+    "jobs",
+)
+_ANOMALIES = (
+    *_DATA_AND_MODEL,
+    "replica",
+    "releases",
+    "libraries",
+    "configuration",
+    "access",
+    "seasonal",
+    "segments",
+    "outcome",
 )
 
-MATURE = Profile(
-    name="mature",
-    validation="statistical",
-    poll_s=300,
-    store_timeout_s=0.25,
-    breaker=True,
-    cached_features_s=2 * 3600,
-    simplified_model=True,
-    view_dropout=0.05,
-    checks_feature_age=True,
-    validation_gate=True,
-    canary_s=2 * 3600,
-    verify_artifacts=True,
-    watched=("serving", "ingestion", "features", "training", "registry", "orchestration"),
-    checks=(
-        "serving_health",
-        "health",
-        "errors",
-        "latency",
-        "fallbacks",
-        "dependencies",
-        "source_age",
-        "contract",
-        "feature_age",
-        "drift",
-        "predictions",
-        "quality",
-        "model_age",
-        "training",
+_TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
+    # ------------------- ad_hoc -------- basic ----------- mature ---------- world_class -----------------------------
+    "validation": ("none", "schema", "statistical", "learned"),
+    "poll_s": (900, 900, 300, 120),
+    "second_provider": (False, False, True, True),
+    #
+    "store_timeout_s": (None, 1.0, 0.25, 0.25),
+    "second_store": (False, False, False, True),
+    "breaker": (False, False, True, True),
+    "cached_features_s": (0, 0, 2 * _HOUR, 4 * _HOUR),
+    "simplified_model": (False, False, True, True),
+    "view_dropout": (0.0, 0.0, 0.05, 0.05),
+    "checks_feature_age": (False, False, True, True),
+    "checks_requests": (False, False, False, True),
+    "requests_a_minute": (None, None, None, 120),
+    #
+    "gate_segments": (None, (), ("origin",), ("origin", "carrier", "dest")),
+    "shadow": (False, False, False, True),
+    "canary_s": (0, 0, 2 * _HOUR, 1 * _HOUR),
+    "verify_artifacts": (False, False, True, True),
+    "approves_settings": (False, False, False, True),
+    "locked_libraries": (False, False, False, True),
+    #
+    "watched": (("serving", "training"), _SERVICES, _SERVICES, _SERVICES),
+    "checks": (("serving_health", "errors", "training"), (*_SYSTEM, "contract"), _DATA_AND_MODEL, _ANOMALIES),
+    "unattended": (("TrainingFailed",), (), (), ()),
+    "watch_s": (5 * _MIN, 5 * _MIN, 2 * _MIN, 1 * _MIN),
+    "scrape_s": (15 * _MIN, 15 * _MIN, 5 * _MIN, 2 * _MIN),
+    "review_s": (15 * _MIN, 15 * _MIN, 15 * _MIN, 10 * _MIN),
+    #
+    "guards_monitor": (False, False, False, True),
+    "supervised": (False, True, True, True),
+    "job_retries": (0, 1, 3, 3),
+    "runbooks": (
+        {},
+        {"restart": 1 * _HOUR, "retrain": 4 * _HOUR, "backfill": 4 * _HOUR},
+        {
+            "restart": 2 * _MIN,
+            "fallback": 0,
+            "backfill": 0,
+            "retrain": 0,
+            "rollback": 15 * _MIN,
+            "failover": 45 * _MIN,
+            "pin": 2 * _HOUR,
+        },
+        {"restart": 2 * _MIN, "fallback": 0, "backfill": 0, "retrain": 0, "rollback": 0, "failover": 0, "pin": 0},
     ),
-    watch_s=120,
-    scrape_s=300,
-    review_s=900,
-    supervised=True,
-    job_retries=3,
-    runbooks=("restart", "rollback", "fallback", "backfill", "retrain"),
-)
+}
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (AD_HOC, MATURE)}
+
+def _profile(name: str, column: int) -> Profile:
+    return Profile(name=name, **{field: row[column] for field, row in _TABLE.items()})
+
+
+PROFILES: Mapping[str, Profile] = {
+    name: _profile(name, column) for column, name in enumerate(("ad_hoc", "basic", "mature", "world_class"))
+}

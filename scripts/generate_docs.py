@@ -1,8 +1,8 @@
-"""Writes docs/faults.md: the reference of every fault, from its own declaration, and the scenarios that use it.
+"""Writes docs/faults.md (the reference of every fault, and the scenarios that use it) and docs/coverage.md.
 
     python scripts/generate_docs.py [--check]
 
-``--check`` writes nothing and fails if the page is out of date.
+``--check`` writes nothing and fails if a page is out of date.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import coverage_page
 
 from chaos.catalogue import markdown
 from chaos.registry import registry
-from harness.scenario import load_scenario
+from harness.scenario import Scenario, load_scenario
 
-PAGE = ROOT / "docs" / "faults.md"
+DOCS = ROOT / "docs"
 
 
 def scenarios_by_fault() -> dict[str, list[Path]]:
@@ -38,13 +40,19 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def library() -> list[tuple[Path, Scenario]]:
+    """Every built-in scenario, with its file's path from the top."""
+    files = sorted((ROOT / "scenarios").rglob("*.yaml"))
+    return [(path.relative_to(ROOT), load_scenario(path)) for path in files]
+
+
 def main() -> None:
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-            sys.exit("docs/faults.md is out of date; run scripts/generate_docs.py")
-        return
-    PAGE.write_text(text, encoding="utf-8")
+    for name, text in (("faults.md", page()), ("coverage.md", coverage_page.page(library()))):
+        file = DOCS / name
+        if "--check" not in sys.argv[1:]:
+            file.write_text(text, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != text:
+            sys.exit(f"docs/{name} is out of date; run scripts/generate_docs.py")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Draft:
     horizon_s: float | None
     start: datetime | None
     blast_radius: BlastRadius | None
+    through: str | None = None
 
 
 def draft(raw: Mapping[str, Any]) -> Draft:
@@ -58,6 +59,7 @@ def draft(raw: Mapping[str, Any]) -> Draft:
         horizon_s=_seconds(raw, "horizon"),
         start=_or_none(_START.validate_python, raw.get("start")),
         blast_radius=_or_none(BlastRadius.model_validate, raw.get("blast_radius", {})),
+        through=raw["through"] if isinstance(raw.get("through"), str) else None,
     )
 
 

@@ -217,6 +217,17 @@ class Scenario(_Part):
     horizon_s: Seconds = Field(
         default=24 * 3600.0, alias="horizon", description="How long faults and their effects are watched."
     )
+    grain_s: Seconds | None = Field(
+        default=None,
+        alias="grain",
+        description="For runs of weeks: no batch, poll or look comes more often. Default: the target's own rhythm.",
+    )
+    users: Share | None = Field(
+        default=None, description="For runs of weeks: the share of users who ask. Default: all of them."
+    )
+    through: Name | None = Field(
+        default=None, description="The service that users ask instead of the one that predicts: a consumer of it."
+    )
     steady_state: tuple[SteadyState, ...] = Field(
         default=(SteadyState(probe=Signal.AVAILABILITY, at_least=0.99),),
         max_length=MAX_ENTRIES,

@@ -32,6 +32,9 @@ def check_surface(
     if facts is not None:
         yield from _check_components(draft, facts)
         yield from _check_replay(draft, facts)
+        if draft.through is not None and draft.through not in facts.services:
+            hint = suggestion(draft.through, facts.services)
+            yield Finding(("through",), f"the target has no service {draft.through!r}. {hint}")
 
 
 def _check_fault(

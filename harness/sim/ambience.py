@@ -22,6 +22,7 @@ def virtual_ambience(loop: SimLoop, *, epoch: float, seed: int) -> Iterator[None
         stack.enter_context(_seeded_random(seed))
         stack.enter_context(_inline_threads())
         stack.enter_context(_wall_time(loop, epoch))
+        stack.enter_context(_idle_time(loop))
         yield
 
 
@@ -34,6 +35,20 @@ def _wall_time(loop: SimLoop, epoch: float) -> Iterator[None]:
         # Asked when somebody reads the clock, instead of told at each jump of the loop.
         traveller.time_ns = lambda: epoch_ns + round(loop.now * 1e9)
         yield
+
+
+@contextmanager
+def _idle_time(loop: SimLoop) -> Iterator[None]:
+    """aiohttp counts how long a pooled connection has been idle on the monotonic clock, which is the loop's here."""
+    from aiohttp import connector
+
+    pool: Any = connector
+    original = pool.monotonic
+    pool.monotonic = lambda: loop.now
+    try:
+        yield
+    finally:
+        pool.monotonic = original
 
 
 @contextmanager

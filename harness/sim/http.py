@@ -10,10 +10,11 @@ import uvicorn
 from uvicorn.server import ServerState
 
 
-async def serve(app: Any, port: int = 8000, *, keep_alive_s: int = 5) -> None:
+async def serve(app: Any, port: int = 8000, *, keep_alive_s: int = 5, connections: int | None = None) -> None:
     """Serves an ASGI app on the host in whose context it runs, until the host is killed.
 
-    ``keep_alive_s`` is how long an idle connection stays open (uvicorn's default). The app's lifespan is not run:
+    ``keep_alive_s`` is how long an idle connection stays open (uvicorn's default); with more than so many
+    ``connections``, requests are answered with 503. The app's lifespan is not run:
     start-up belongs in the host's boot coroutine. Failures of the app are answered with 500 and not logged.
     """
     loop = asyncio.get_running_loop()
@@ -29,6 +30,7 @@ async def serve(app: Any, port: int = 8000, *, keep_alive_s: int = 5) -> None:
         server_header=False,
         date_header=False,
         timeout_keep_alive=keep_alive_s,
+        limit_concurrency=connections,
     )
     config.load()
     state = ServerState()

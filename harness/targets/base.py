@@ -21,6 +21,22 @@ SIMULATOR = "sim"
 
 
 @dataclass(frozen=True, slots=True)
+class Density:
+    """How densely an arm is played: no periodic work more often than each ``grain_s`` seconds (0: the target's own
+    rhythm), by which share of its ``users``, and ``through`` which service they ask."""
+
+    grain_s: float = 0.0
+    users: float = 1.0
+    through: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """What is out of the ordinary."""
+        found = {"grain_s": self.grain_s, "users": self.users, "through": self.through}
+        ordinary = {"grain_s": 0.0, "users": 1.0, "through": ""}
+        return {name: value for name, value in found.items() if value != ordinary[name]}
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """One run of the target: a control (``scenario`` None) or a treatment.
 
@@ -40,6 +56,7 @@ class Arm:
     scenario: Scenario | None = None
     control: str | None = None
     reference: tuple[str, ...] = ()
+    density: Density = Density()
     time_scale: float = 1.0
 
     @property
@@ -58,6 +75,7 @@ class Arm:
             "start": self.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "warmup_s": self.warmup_s,
             "horizon_s": self.end_s - self.warmup_s,
+            **self.density.fields(),
         }
         if not self.simulated:
             fields["time_scale"] = self.time_scale

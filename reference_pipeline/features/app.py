@@ -22,8 +22,8 @@ from reference_pipeline.features.labels import labels_of
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.features.windows import ARRIVAL_WINDOW_S, Columns, FeatureEngine, Updates
 from reference_pipeline.http import service_routes
-from reference_pipeline.ingestion.lake import lineage_of
-from reference_pipeline.store.online import OnlineStore
+from reference_pipeline.ingestion.lake import batch_and_revision, lineage_of, newest_revisions
+from reference_pipeline.store.online import FeatureStore
 from reference_pipeline.tail import TailLog, asked_after
 
 #: Labels that monitoring may still ask for.
@@ -39,12 +39,13 @@ class FeatureService:
     partition. One that could not be stored is refused, so that ingestion sends it again.
     """
 
-    def __init__(self, store: OnlineStore, log: OfflineLog, clock: Clock) -> None:
+    def __init__(self, store: FeatureStore, log: OfflineLog, clock: Clock) -> None:
         self._store = store
         self._log = log
         self._clock = clock
         self._engine = FeatureEngine()
         self._labels = TailLog(clock.now(), kept=_LABELS_KEPT)
+        self._lake: Path | None = None
         self._unwritten: dict[tuple[str, str], Updates] = {}
         self._taken_at: dict[str, float] = {}
         self._counts = {"partitions": 0, "values": 0, "store_errors": 0}
@@ -53,6 +54,7 @@ class FeatureService:
 
     def restore(self, lake: Path) -> None:
         """Rebuilds the windows and the latest labels from the partitions that were taken before a restart."""
+        self._lake = lake
         for feed, span_s in _REMEMBERED_S.items():
             partitions = self._log.partitions(feed)
             if partitions:
@@ -72,7 +74,10 @@ class FeatureService:
             through = min(through, now)  # no batch covers the future, whatever it says: windows would end there
             updates = self._unwritten.get((feed, partition))
             if updates is None:
-                updates = self._unwritten[feed, partition] = self._absorb(feed, columns, through)
+                updates = self._absorb(feed, columns, through)
+                if batch_and_revision(partition)[1] > 1 and feed in _REMEMBERED_S:
+                    updates, through = self._rebuild(feed, partition, columns, through)
+                self._unwritten[feed, partition] = updates
             await self._write(updates, through)
             # Readers may have had the values from now on, not before.
             self._log.append(feed, partition, updates, self._clock.now(), through)
@@ -80,6 +85,21 @@ class FeatureService:
             self._taken_at[feed] = now
             self._counts["partitions"] += 1
             self._counts["values"] += len(updates)
+
+    def _rebuild(self, feed: str, partition: str, columns: Columns, through: float) -> tuple[Updates, float]:
+        """The features of a feed with a revised batch in its place: what it replaces has never been there.
+
+        Returns the newest values of every entity of the windows, and until when they go.
+        """
+        known = self._log.partitions(feed)
+        files = _newest(self._lake / feed, [*known, partition], _REMEMBERED_S[feed]) if self._lake else []
+        if not files or through <= files[0][1] - _REMEMBERED_S[feed]:
+            return {}, through  # long past: only the offline store and training will see it
+        self._engine.forget(feed)
+        updates: Updates = {}
+        for part, until in reversed(files):
+            updates |= self._engine.update(feed, part, min(until, self._clock.now()))
+        return updates, min(files[0][1], self._clock.now())
 
     def _absorb(self, feed: str, columns: Columns, through: float) -> Updates:
         if feed == "flights":
@@ -104,7 +124,7 @@ class FeatureService:
 
     def status(self) -> dict[str, Any]:
         """When a partition of each feed was last turned into features (epoch seconds), and counters."""
-        return {"taken_at": dict(self._taken_at), **self._counts}
+        return {"taken_at": dict(self._taken_at), "replica_errors": self._store.write_errors, **self._counts}
 
 
 class BadRequest(Exception):
@@ -121,7 +141,7 @@ def _newest(folder: Path, partitions: Sequence[str], span_s: float) -> list[tupl
     """Those of the partitions whose data is at most so much older than the newest, newest first."""
     files = {file.stem: file for file in folder.rglob("*.parquet")}
     read: list[tuple[Columns, float]] = []
-    for partition in reversed(partitions):
+    for partition in reversed(newest_revisions(partitions)):
         if partition not in files:
             continue
         columns, through = read_partition(files[partition])

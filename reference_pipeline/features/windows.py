@@ -77,6 +77,14 @@ class FeatureEngine:
         self._observed_at: dict[tuple[str, str], float] = {}
         self._flights_through = -math.inf
 
+    def forget(self, feed: str) -> None:
+        """As if no batch of the feed had ever come."""
+        if feed == "flights":
+            self._windows.clear()
+            self._flights_through = -math.inf
+        ours = ("weather",) if feed == "weather" else ("tail",)
+        self._observed_at = {key: at for key, at in self._observed_at.items() if key[0] not in ours}
+
     def update(self, feed: str, columns: Columns, through: float) -> Updates:
         """New values of each entity that the batch touched; an unknown feed touches none."""
         if feed == "flights":

@@ -9,10 +9,11 @@ from reference_pipeline.ingestion.lake import read_lineage, read_partition
 from reference_pipeline.ingestion.manifest import Manifest, ManifestError
 from reference_pipeline.ingestion.status import FeedStatus
 from reference_pipeline.ingestion.validation import Validated, validate
-from reference_pipeline.ingestion.violation import Level, Violation
+from reference_pipeline.ingestion.violation import JUDGES_VALUES, Level, Violation
 
 __all__ = [
     "CONTRACTS",
+    "JUDGES_VALUES",
     "Baseline",
     "Column",
     "Contract",

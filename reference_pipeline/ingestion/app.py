@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 from starlette.applications import Starlette
@@ -18,7 +19,7 @@ from reference_pipeline.ingestion.client import FeedClient, FetchError, HttpSett
 from reference_pipeline.ingestion.contract import CONTRACTS
 from reference_pipeline.ingestion.ingestor import FeedIngestor, OnPartition
 from reference_pipeline.ingestion.status import prometheus
-from reference_pipeline.ingestion.violation import Level
+from reference_pipeline.ingestion.violation import JUDGES_VALUES, Level
 from reference_pipeline.rhythm import Rhythm
 
 
@@ -61,15 +62,19 @@ def create_ingestion(
     on_partition: OnPartition,
     baseline: Baseline | None = None,
     http: HttpSettings = HttpSettings(),
+    standby_urls: Mapping[str, str] = MappingProxyType({}),
 ) -> Ingestion:
     """The service for the feeds of ``feed_urls`` (name to the URL that ``/batches`` is appended to).
 
-    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Level
-    ``statistical`` compares batches
-    with ``baseline`` and raises ``ValueError`` without one; an unknown feed is a ``KeyError``.
+    ``standby_urls`` are second providers of these feeds, for a failover.
+
+    ``poll_s`` is the time between two polls; one that takes longer skips those that it overlaps. Levels
+    ``statistical`` and ``learned`` compare batches with ``baseline`` and raise ``ValueError`` without one; an unknown
+    feed is a ``KeyError``.
     """
-    if level == "statistical" and baseline is None:
-        raise ValueError("level 'statistical' needs a baseline: pass load_baseline(prepared, start)")
+    if level in JUDGES_VALUES and baseline is None:
+        raise ValueError(f"level {level!r} needs a baseline: pass load_baseline(prepared, start)")
+    registers: dict[str, frozenset[str]] = {}
     feeds = {
         name: FeedIngestor(
             CONTRACTS[name],
@@ -79,6 +84,8 @@ def create_ingestion(
             level,
             on_partition,
             baseline=None if baseline is None else baseline.feeds[name],
+            registers=registers,
+            standby=FeedClient(session, standby_urls[name], http) if name in standby_urls else None,
             http=http,
         )
         for name, url in feed_urls.items()
@@ -121,6 +128,15 @@ def _app(ingestion: Ingestion) -> Starlette:
             return JSONResponse({"detail": str(error)}, 502)
         return JSONResponse({"feed": name, "accepted": accepted})
 
+    async def failover(request: Request) -> Response:
+        name = request.query_params.get("feed", "")
+        if name not in ingestion.feeds:
+            return JSONResponse({"detail": f"unknown feed {name!r}; known are {', '.join(ingestion.feeds)}"}, 404)
+        mended = await ingestion.feeds[name].fail_over()
+        if mended is None:
+            return JSONResponse({"detail": f"{name} has no second provider"}, 409)
+        return JSONResponse({"feed": name, "mended": mended})
+
     return Starlette(
         routes=[
             Route("/health", health),
@@ -128,5 +144,6 @@ def _app(ingestion: Ingestion) -> Starlette:
             Route("/metrics", metrics),
             Route("/quarantine/{batch_id}/release", release, methods=["POST"]),
             Route("/backfill", backfill, methods=["POST"]),
+            Route("/failover", failover, methods=["POST"]),
         ]
     )

@@ -33,8 +33,8 @@ class Column:
     """One column: its type, whether null is allowed, the possible range, the complete list of categories.
 
     ``watched`` numbers are compared with their history (location, spread, distribution); ``learnt`` texts
-    with the categories that history holds. A value may be absent by design: null rates count only the rows
-    that ``expected`` marks.
+    with the categories that history holds; ``refers_to`` names the feed whose key the texts should be. A value may be
+    absent by design: null rates count only the rows that ``expected`` marks.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Column:
     allowed: tuple[str, ...] | None = None
     watched: bool = False
     learnt: bool = False
+    refers_to: str | None = None
     expected: Callable[[Columns], Rows] | None = None
 
 
@@ -62,7 +63,8 @@ class Contract:
     """What a feed promises. ``keys`` are unique in an append feed, within the batch in a snapshot.
 
     ``closed`` says which end of the batch's window belongs to it. Statistics are made of batches of at least
-    ``batch_rows_min`` rows and of the ``recent_rows`` latest rows.
+    ``batch_rows_min`` rows, of the ``recent_rows`` latest rows, and, for the volume, of ``recent_windows`` batches in
+    which ``recent_windows_rows_min`` rows are usual.
     """
 
     feed: str
@@ -74,6 +76,8 @@ class Contract:
     closed: Literal["left", "right"]
     batch_rows_min: int
     recent_rows: int
+    recent_windows: int
+    recent_windows_rows_min: int
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
 
@@ -98,17 +102,19 @@ FLIGHTS = Contract(
     feed="flights",
     version="1.0",
     format="json",
-    keys=("flight_id", "event"),
+    keys=("carrier", "flight", "origin", "sched_dep", "event"),  # whatever a provider calls it, it is the same flight
     mode="append",
     time_column="event_time",
     closed="left",
     batch_rows_min=10,
     recent_rows=400,
+    recent_windows=8,
+    recent_windows_rows_min=150,
     columns=(
         Column("flight_id", "string"),
         Column("carrier", "string", learnt=True),
         Column("flight", "int64", low=1, high=9999),
-        Column("tailnum", "string", required=False),
+        Column("tailnum", "string", required=False, refers_to="planes"),
         Column("origin", "string", allowed=("EWR", "JFK", "LGA")),
         Column("dest", "string", learnt=True),
         Column("sched_dep", "timestamp"),
@@ -152,6 +158,8 @@ WEATHER = Contract(
     closed="right",
     batch_rows_min=3,
     recent_rows=72,
+    recent_windows=6,
+    recent_windows_rows_min=15,
     columns=(
         Column("origin", "string", allowed=("EWR", "JFK", "LGA")),
         Column("observed_at", "timestamp"),
@@ -178,6 +186,8 @@ PLANES = Contract(
     closed="left",
     batch_rows_min=100,
     recent_rows=0,
+    recent_windows=0,
+    recent_windows_rows_min=0,
     columns=(
         Column("tailnum", "string"),
         Column("year", "int64", required=False, low=1903, high=2014, watched=True),

@@ -75,7 +75,7 @@ def _json(payload: bytes) -> tuple[int, dict[str, list[Any]]]:
 
 def _csv(payload: bytes) -> tuple[int, dict[str, list[Any]]]:
     try:
-        lines = list(csv.reader(io.StringIO(payload.decode()), strict=True))
+        lines = list(csv.reader(io.StringIO(payload.decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DecodeError(f"not CSV: {error}") from error
     if not lines:

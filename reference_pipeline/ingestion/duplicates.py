@@ -36,8 +36,8 @@ class KeyMemory:
         if self._contract.mode == "snapshot":
             return
         self._seen.update(dict.fromkeys(self._keys(table)))
-        for key in list(self._seen)[: max(0, len(self._seen) - REMEMBERED)]:
-            del self._seen[key]
+        while len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
 
     def _keys(self, table: pa.Table) -> Iterator[tuple[Any, ...]]:
         return zip(*(table[name].to_pylist() for name in self._contract.keys), strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from reference_pipeline.ingestion.manifest import Manifest
 from reference_pipeline.ingestion.quarantine import Quarantine
 from reference_pipeline.ingestion.statistics import Recent, arrays
 from reference_pipeline.ingestion.status import FeedStatus
-from reference_pipeline.ingestion.validation import Validated, few, validate, validate_or_mask
+from reference_pipeline.ingestion.validation import Validated, validate, validate_or_mask
 from reference_pipeline.ingestion.violation import Level, Severity, Violation
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,12 @@ PAGE = 100
 GAP_PATIENCE_S = 6 * 3600.0
 #: Skipped sequences that are remembered.
 GAPS_MAX = 500
+#: So many good batches in a row make a provider that was left worth going back to.
+WELL_BATCHES: Mapping[str, int] = {"append": 2, "snapshot": 1}
+#: A batch of such a provider is late when it comes more than its own length and this after its end, in seconds.
+LATE_S = 1800.0
+#: How far back a failover looks for batches that were bad in hindsight, in seconds.
+SUSPECT_S = 3 * 3600.0
 #: Partitions that a restart reads to know the latest rows again.
 WARM_PARTITIONS = 40
 
@@ -63,16 +69,23 @@ class FeedIngestor:
         on_partition: OnPartition,
         *,
         baseline: FeedBaseline | None = None,
+        registers: dict[str, frozenset[str]],
+        standby: FeedClient | None = None,
         http: HttpSettings,
     ) -> None:
         self.contract = contract
         self.status = FeedStatus()
+        self._primary = client
+        self._standby = standby
         self._client = client
+        self._well_batches = 0
+        self._rehearsed: int | None = None
         self._lake = lake
         self._clock = clock
         self._level: Level = level
         self._on_partition = on_partition
         self._baseline = baseline
+        self._registers = registers
         self._http = http
         self._lock = asyncio.Lock()
         self._keys = KeyMemory(contract)
@@ -92,11 +105,16 @@ class FeedIngestor:
                 await self._deliver()
                 await self._take_new()
             except (FetchError, OSError) as error:
-                self.status.poll_errors += 1
-                self.status.last_error = str(error)
-                log.warning("%s: %s", self.contract.feed, error)
+                self._failed(error)
             else:
                 self.status.last_success_at = self._clock.now()
+            if self._client is not self._primary:
+                await self._rehearse()
+
+    def _failed(self, error: Exception) -> None:
+        self.status.poll_errors += 1
+        self.status.last_error = str(error)
+        log.warning("%s: %s", self.contract.feed, error)
 
     async def backfill(self, after: int | None = None) -> int:
         """Takes again what was quarantined, changed since or never came, after a sequence; how many were accepted.
@@ -112,10 +130,54 @@ class FeedIngestor:
                     return 0
             for manifest in await self._listing(after):
                 entry = self._ledger.entries.get(manifest.batch_id)
-                if entry is None or entry.sha256 != manifest.sha256:
+                if entry is None or entry.sha256 != manifest.sha256 or entry.masked:
                     revision = entry is not None and entry.state != "quarantined"
                     accepted += await self._take(manifest, revision=revision)
         return accepted
+
+    async def fail_over(self) -> int | None:
+        """Reads from the second provider from now on, also what the first one left bad or missing; how many batches
+        that mended. None without a second provider, 0 if it is in use already.
+
+        Once the first one has brought `WELL_BATCHES` good batches in a row, it is read from again.
+        """
+        if self._standby is None:
+            return None
+        async with self._lock:
+            if self._client is self._standby:
+                return 0
+            self._client = self._standby
+            self.status.standby = True
+            self._well_batches, self._rehearsed = 0, self._ledger.cursor
+        try:
+            return await self.backfill(self._before_oldest_suspect())
+        except FetchError as error:
+            self._failed(error)
+            return 0
+
+    async def _rehearse(self) -> None:
+        """Judges what the first provider publishes meanwhile, without taking it; goes back to it when it is well."""
+        try:
+            for manifest in await self._primary.manifests(self._rehearsed, PAGE):
+                if self._rehearsed is not None and manifest.sequence <= self._rehearsed:
+                    continue
+                payload = await self._primary.payload(manifest.batch_id)
+                violations = [] if payload is None else self._judge(payload, manifest).violations
+                well = payload is not None and not violations and not self._is_old(manifest)
+                self._well_batches = self._well_batches + 1 if well else 0
+                self._rehearsed = manifest.sequence
+                self.status.saw(manifest, violations, self._clock.now())
+        except FetchError as error:
+            self._well_batches = 0
+            self._failed(error)
+        if self._well_batches >= WELL_BATCHES[self.contract.mode]:
+            self._client = self._primary
+            self.status.standby = False
+
+    def _is_old(self, manifest: Manifest) -> bool:
+        """Whether a batch comes so late that its provider can't be called well."""
+        length = manifest.window_end - manifest.window_start
+        return self._clock.now() - manifest.window_end > length + LATE_S
 
     async def release(self, batch_id: str) -> list[Violation] | None:
         """Accepts a quarantined batch as far as it can be read; None if no such batch waits, else what is still wrong.
@@ -152,6 +214,14 @@ class FeedIngestor:
         lacking = [*(e.sequence for e in self._ledger.entries.values() if e.lacking), *self._missing]
         return min(lacking) - 1 if lacking else None
 
+    def _before_oldest_suspect(self) -> int | None:
+        """The sequence before what a failover asks for again: what lacks, and what the last hours brought."""
+        oldest = self._clock.now() - SUSPECT_S
+        late = [e.sequence for e in self._ledger.entries.values() if float(str(e.manifest["window_end"])) > oldest]
+        lack = self._before_oldest_lack()
+        starts = [*([lack] if lack is not None else []), *([min(late) - 1] if late else [])]
+        return min(starts) if starts else self._ledger.cursor
+
     async def _listing(self, after: int | None) -> list[Manifest]:
         """All manifests after a sequence, page by page."""
         manifests: list[Manifest] = []
@@ -179,10 +249,11 @@ class FeedIngestor:
             self._missing[manifest.sequence] = self._clock.now()
             self.status.gaps = len(self._missing)
             return False
-        outcome = validate_or_mask(payload, manifest, self.contract, self._level, self._recent, self._baseline)
+        outcome = self._judge(payload, manifest)
         if outcome.ok and self._level != "none":
             self._drop_duplicates(outcome, revision)
-        self.status.saw(manifest, outcome.violations, self._clock.now())
+        standby = self._client is not self._primary
+        self.status.saw(manifest, outcome.violations, self._clock.now(), standby=standby)
         digest = sha256(payload).hexdigest()
         if not outcome.ok:
             self._set_aside(manifest, payload, outcome)
@@ -192,6 +263,11 @@ class FeedIngestor:
         if outcome.masked:  # the values that were left out can still be looked at, and released
             self._set_aside(manifest, payload, outcome)
         return True
+
+    def _judge(self, payload: bytes, manifest: Manifest) -> Validated:
+        return validate_or_mask(
+            payload, manifest, self.contract, self._level, self._recent, self._baseline, self._registers
+        )
 
     async def _download(self, manifest: Manifest) -> bytes | None:
         """The payload; fetched once more if it differs from the manifest, as a transfer may have gone wrong."""
@@ -204,10 +280,10 @@ class FeedIngestor:
         fresh = self._keys.fresh(outcome.table, revision=revision)
         duplicates = len(fresh) - int(fresh.sum())
         if duplicates:
-            outcome.ok = few(duplicates, len(fresh))
+            outcome.ok = duplicates < len(fresh)  # one with nothing new is not the batch that it says it is
             detail = f"{duplicates} of {len(fresh)} rows have been seen before"
             severity: Severity = "warning" if outcome.ok else "error"
-            outcome.violations.append(Violation("duplicate", self.contract.keys[0], detail, severity))
+            outcome.violations.append(Violation("duplicate", None, detail, severity))
             outcome.table = outcome.table.filter(pa.array(fresh))
             self.status.duplicate_rows += duplicates
 
@@ -237,6 +313,7 @@ class FeedIngestor:
         path = write_partition(self._lake, manifest, outcome.table, lineage)
         self._ledger.record(manifest, "stored", path.relative_to(self._lake).as_posix(), digest, outcome.masked)
         self._keys.remember(outcome.table)
+        self._register(outcome.table)
         if outcome.recent is not None:
             self._recent = outcome.recent
             self.status.null_rates = self._recent.null_rates()
@@ -249,6 +326,12 @@ class FeedIngestor:
         self.status.accepted(manifest, len(outcome.table), now)
         self._pending.append(_Pending(manifest, path, outcome.table))
         await self._deliver()
+
+    def _register(self, table: pa.Table) -> None:
+        """Keeps the keys of a snapshot, for the feeds that refer to it."""
+        if self.contract.mode == "snapshot":
+            keys = table[self.contract.keys[0]].to_pylist()
+            self._registers[self.contract.feed] = frozenset(key for key in keys if key is not None)
 
     # -- handing over
 
@@ -294,8 +377,10 @@ class FeedIngestor:
                 log.warning("%s: the latest rows stay unknown: %s", self.contract.feed, error)
                 continue
             self._keys.remember(table)
+            self._register(table)
             columns = {name: table[name].to_pylist() for name in self.contract.names}
-            self._recent = self._recent.with_rows(arrays(self.contract, columns))
+            rows = arrays(self.contract, columns)
+            self._recent = self._recent.with_rows(rows, (float(str(entry.manifest["window_start"])), table.num_rows))
         if stored:
             newest = max(stored, key=lambda entry: entry.sequence)
             manifest = Manifest.from_json(newest.manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -51,6 +51,25 @@ def write_partition(lake: Path, manifest: Manifest, table: pa.Table, lineage: Ma
     )
     temporary.replace(path)
     return path
+
+
+def batch_and_revision(partition: str) -> tuple[str, int]:
+    """Which batch a partition (a file's name without its ending) holds, and in which revision.
+
+    >>> batch_and_revision("weather-20130610T050000Z-r2"), batch_and_revision("weather-20130610T050000Z")
+    (('weather-20130610T050000Z', 2), ('weather-20130610T050000Z', 1))
+    """
+    batch, mark, number = partition.rpartition("-r")
+    return (batch, int(number)) if mark and number.isdigit() else (partition, 1)
+
+
+def newest_revisions(partitions: Iterable[str]) -> list[str]:
+    """The partitions that no later revision of the same batch replaces, in the order of the batches."""
+    newest: dict[str, tuple[int, str]] = {}
+    for partition in partitions:
+        batch, revision = batch_and_revision(partition)
+        newest[batch] = max(newest.get(batch, (0, "")), (revision, partition))
+    return [newest[batch][1] for batch in sorted(newest)]
 
 
 def read_lineage(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Two scales: a batch by itself (when it has enough rows) and the sliding window o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,11 @@ import numpy.typing as npt
 from reference_pipeline.ingestion.contract import Column, Columns, Contract
 
 Floats = npt.NDArray[np.float64]
-#: Statistics of one column, by name: null_rate, location (median), spread (interquartile range).
+#: Statistics of one column, by name: null_rate, unknown_rate (of references), location (median), spread
+#: (interquartile range).
 ColumnStatistics = dict[str, float]
+#: The keys that each feed of references has, by feed.
+Registers = Mapping[str, AbstractSet[str]]
 
 
 def arrays(contract: Contract, columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[Any]]:
@@ -36,8 +40,11 @@ def nulls(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(values == "") if values.dtype.kind == "U" else np.isnan(values)
 
 
-def statistics_of(contract: Contract, columns: Columns) -> dict[str, ColumnStatistics]:
-    """Statistics of each column that may be null or is watched, where enough values bear them."""
+def statistics_of(contract: Contract, columns: Columns, registers: Registers) -> dict[str, ColumnStatistics]:
+    """Statistics of each column that may be null or is watched, where enough values bear them.
+
+    A reference into a register that isn't known is not judged.
+    """
     known_min = max(2, contract.batch_rows_min // 2)
     out: dict[str, ColumnStatistics] = {}
     for column in contract.columns:
@@ -50,6 +57,10 @@ def statistics_of(contract: Contract, columns: Columns) -> dict[str, ColumnStati
         rate = None if column.required else null_rate(column, columns, missing, contract.batch_rows_min)
         if rate is not None:
             found["null_rate"] = rate
+        register = registers.get(column.refers_to or "")
+        if register and len(values) - count >= contract.batch_rows_min:
+            unknown = sum(value not in register for value in values.tolist())
+            found["unknown_rate"] = (unknown - count * ("" not in register)) / (len(values) - count)
         if column.watched and len(values) - count >= known_min:
             known = np.sort(values[~missing] if count else values)
             last = len(known) - 1
@@ -97,8 +108,12 @@ class Recent:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        self._names = [c.name for c in contract.columns if c.watched or not c.required or c.allowed]
+        self._names = [c.name for c in contract.columns if c.watched or not c.required or c.allowed or c.learnt]
+        if contract.time_column is not None:
+            self._names += [name for name in ("sched_dep", contract.time_column) if name in contract.names]
         self.columns: dict[str, npt.NDArray[Any]] = {}
+        #: Start (epoch seconds) and rows of the latest batches.
+        self.windows: tuple[tuple[float, int], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -110,10 +125,16 @@ class Recent:
         """Whether there are enough rows to judge."""
         return 0 < self._contract.recent_rows <= self.rows
 
-    def with_rows(self, columns: Columns) -> Recent:
-        """What this would be after the rows; as many are kept as the contract says (200 of a snapshot)."""
+    def with_rows(self, columns: Columns, window: tuple[float, int] | None = None) -> Recent:
+        """What this would be after a batch's rows; as many are kept as the contract says (200 of a snapshot).
+
+        ``window`` is the batch's start and how many rows it came with.
+        """
         keep = self._contract.recent_rows or 200
         after = Recent(self._contract)
+        last = self._contract.recent_windows
+        if window is not None and last:
+            after.windows = (*self.windows, window)[-last:]
         for name in self._names:
             new = columns[name]
             old = self.columns.get(name)

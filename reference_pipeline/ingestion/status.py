@@ -21,7 +21,7 @@ class FeedStatus:
     ``last_success_at`` is the last poll without an error, ``last_batch_at`` the last accepted batch.
     ``open_violations`` are those of the newest batch, by kind. ``quarantined`` counts batches, ``quarantine_open``
     those that still wait. ``gaps`` are sequences that
-    were skipped and haven't come (yet).
+    were skipped and haven't come (yet). ``standby``: the second provider is read from.
     """
 
     last_success_at: float | None = None
@@ -39,15 +39,17 @@ class FeedStatus:
     delivery_errors: int = 0
     undelivered: int = 0
     gaps: int = 0
+    standby: bool = False
     last_error: str | None = None
     violations: Counter[str] = field(default_factory=Counter)
     open_violations: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_violations: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=SHOWN))
     null_rates: dict[str, float] = field(default_factory=dict)
 
-    def saw(self, manifest: Manifest, violations: list[Violation], at: float) -> None:
-        """Counts what validation found in a batch."""
-        self.open_violations = {violation.kind: violation.to_json() for violation in reversed(violations)}
+    def saw(self, manifest: Manifest, violations: list[Violation], at: float, *, standby: bool = False) -> None:
+        """Counts what validation found in a batch; how a feed is, only its first provider's batches say."""
+        if not standby:
+            self.open_violations = {violation.kind: violation.to_json() for violation in reversed(violations)}
         for violation in violations:
             self.violations[violation.kind] += 1
             self.last_violations.append(violation.to_json() | {"batch_id": manifest.batch_id, "at": round(at, 3)})
@@ -78,6 +80,7 @@ _GAUGES = (
     "quarantine_open",
     "undelivered",
     "gaps",
+    "standby",
 )
 
 

@@ -1,10 +1,11 @@
-"""Enforces a contract on a batch, at one of three levels.
+"""Enforces a contract on a batch, at one of four levels.
 
 ``none`` takes what it can read: what can't be converted becomes null, missing columns are null, unknown ones
 are dropped. ``schema`` quarantines a batch whose structure differs: checksum, version, columns, types, nulls
 in required columns. ``statistical`` also judges values: impossible rows are taken out (and the batch
 quarantined when they are more than a few), and null rates, location, spread, distribution and volume are
-compared with what the feed's history makes usual.
+compared with what the feed's history makes usual. ``learned`` also holds against the latest rows what ties
+values together in the feed's history (`reference_pipeline.ingestion.relations`).
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import compress
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from reference_pipeline.ingestion.baseline import FeedBaseline, hour_of_week
+from reference_pipeline.ingestion.baseline import FeedBaseline
 from reference_pipeline.ingestion.contract import Columns, Contract, Rows
 from reference_pipeline.ingestion.decode import Decoded, DecodeError, decode
 from reference_pipeline.ingestion.manifest import Manifest
-from reference_pipeline.ingestion.statistics import Recent, arrays, nulls, statistics_of
-from reference_pipeline.ingestion.violation import Level, Violation
+from reference_pipeline.ingestion.relations import strained
+from reference_pipeline.ingestion.statistics import Recent, Registers, arrays, nulls, statistics_of
+from reference_pipeline.ingestion.violation import JUDGES_VALUES, Level, Violation
+from reference_pipeline.ingestion.volumes import hour_of_week, volume_ratio
 
 #: A batch that loses more than this share of its rows is quarantined as a whole.
 REJECTED_SHARE_MAX = 0.2
@@ -56,18 +60,19 @@ def validate_or_mask(
     level: Level,
     recent: Recent,
     baseline: FeedBaseline | None = None,
+    registers: Registers = MappingProxyType({}),
 ) -> Validated:
     """As `validate`; a batch that is wrong in optional columns only is accepted without the values of these.
 
     What it violates stays on record, and the window of the latest rows stays without it.
     """
-    whole = validate(payload, manifest, contract, level, recent, baseline)
+    whole = validate(payload, manifest, contract, level, recent, baseline, registers)
     wrong = dict.fromkeys(v.column for v in whole.violations if v.severity == "error" and v.column)
     optional = {column.name for column in contract.columns if not column.required}
     masked = tuple(name for name in wrong if name in optional)
-    if whole.ok or level != "statistical" or not masked:
+    if whole.ok or level not in JUDGES_VALUES or not masked:
         return whole
-    rest = validate(payload, manifest, contract, level, recent, baseline, masked=masked)
+    rest = validate(payload, manifest, contract, level, recent, baseline, registers, masked=masked)
     if not rest.ok:
         return whole
     rest.violations, rest.recent, rest.masked = whole.violations, None, masked
@@ -81,12 +86,14 @@ def validate(
     level: Level,
     recent: Recent,
     baseline: FeedBaseline | None = None,
+    registers: Registers = MappingProxyType({}),
     *,
     masked: tuple[str, ...] = (),
 ) -> Validated:
     """Decodes and judges a payload. Changes nothing: who takes the batch keeps `Validated.recent`.
 
-    The values of ``masked`` columns count as null, and nothing is held against these columns.
+    ``registers`` are the keys of the feeds that columns refer to. The values of ``masked`` columns count as null, and
+    nothing is held against these columns.
     """
     severity = "warning" if level == "none" else "error"
     found = list(_manifest_violations(payload, manifest, contract, severity))
@@ -104,12 +111,15 @@ def validate(
     rejected: list[dict[str, Any]] = []
     if level == "schema":
         found += _required_nulls(columns, contract)
-    elif level == "statistical" and not _failed(found):
-        columns, rejected = _judge_values(decoded, columns, manifest, contract, baseline, found, masked)
+    rows = decoded.rows
+    if level in JUDGES_VALUES and not _failed(found):
+        columns, rejected = _judge_values(decoded, columns, manifest, contract, baseline, found, masked, registers)
         found = [violation for violation in found if violation.column not in masked]
-    after = recent.with_rows(columns)
-    if level == "statistical" and baseline is not None and not _failed(found):
-        found += _recent_violations(after, contract, baseline)
+    after = recent.with_rows(columns, (manifest.window_start, rows))
+    if level in JUDGES_VALUES and baseline is not None and not _failed(found):
+        found += _recent_violations(after, contract, baseline, registers)
+        if level == "learned" and after.full:
+            found += _strained_relations(after, contract, baseline)
     return Validated(not _failed(found), found, _table(decoded, contract), rejected, after)
 
 
@@ -121,6 +131,7 @@ def _judge_values(
     baseline: FeedBaseline | None,
     found: list[Violation],
     masked: tuple[str, ...],
+    registers: Registers,
 ) -> tuple[dict[str, npt.NDArray[Any]], list[dict[str, Any]]]:
     """Takes impossible rows out of ``decoded``, adds to ``found``; the columns that remain and the rows taken out."""
     reasons = {
@@ -131,7 +142,7 @@ def _judge_values(
     found += _row_violations(reasons, decoded.rows)
     keep = _complement(reasons, decoded.rows)
     if baseline is not None:
-        found += _batch_violations(columns, keep, manifest, contract, baseline)
+        found += _batch_violations(columns, keep, manifest, contract, baseline, registers)
     if not reasons:
         return columns, []
     rejected = _taken_out(decoded, reasons)
@@ -177,7 +188,7 @@ def _schema_violations(decoded: Decoded, manifest: Manifest, contract: Contract,
     for column in contract.columns:
         declared = manifest.columns.get(column.name, column.type)
         rows = decoded.misread.get(column.name)
-        tolerable = level == "statistical" and rows is not None and few(len(rows), decoded.rows)
+        tolerable = level in JUDGES_VALUES and rows is not None and few(len(rows), decoded.rows)
         if declared != column.type:
             detail = f"expected {column.type}, but the manifest says {declared}"
             yield Violation("type", column.name, detail, severity)
@@ -270,13 +281,21 @@ def _taken_out(decoded: Decoded, reasons: Reasons) -> list[dict[str, Any]]:
 
 
 def _batch_violations(
-    columns: Columns, keep: Rows, manifest: Manifest, contract: Contract, baseline: FeedBaseline
+    columns: Columns,
+    keep: Rows,
+    manifest: Manifest,
+    contract: Contract,
+    baseline: FeedBaseline,
+    registers: Registers,
 ) -> Iterator[Violation]:
-    """Unusual batches. Volume is judged on all rows, the rest on those that can be used."""
+    """Unusual batches. Volume is judged on all rows, the rest on those that can be used.
+
+    A batch with nothing in it, where there always was something, is an error: it is better asked for again.
+    """
     low, high = baseline.rows_by_hour[hour_of_week(manifest.window_start)]
     if not low <= len(keep) <= high:
         detail = f"{len(keep)} rows, usual for the hour are {low:.0f}..{high:.0f}"
-        yield Violation("volume", None, detail, "warning")
+        yield Violation("volume", None, detail, "warning" if len(keep) else "error")
     usable = columns if keep.all() else {name: values[keep] for name, values in columns.items()}
     if int(keep.sum()) < contract.batch_rows_min:
         return
@@ -285,7 +304,7 @@ def _batch_violations(
         count = int(unseen.sum())
         if count and not few(count, len(unseen)):
             yield Violation("category", name, f"{count} of {len(unseen)} rows: never seen before", "error")
-    for name, found in statistics_of(contract, usable).items():
+    for name, found in statistics_of(contract, usable, registers).items():
         for statistic, value in found.items():
             limits = baseline.batch.get(name, {}).get(statistic)
             single = statistic == "null_rate" and value * len(usable[name]) <= 1  # one null is no rate
@@ -293,11 +312,16 @@ def _batch_violations(
                 yield _unusual(statistic, name, "batch", value, limits, "error")
 
 
-def _recent_violations(after: Recent, contract: Contract, baseline: FeedBaseline) -> Iterator[Violation]:
-    """Unusual latest rows: what a single batch is too small to show."""
+def _recent_violations(
+    after: Recent, contract: Contract, baseline: FeedBaseline, registers: Registers
+) -> Iterator[Violation]:
+    """Unusual latest rows and batches: what a single batch is too small to show."""
+    ratio = volume_ratio(after.windows, baseline.rows_mean, contract.recent_windows, contract.recent_windows_rows_min)
+    if ratio is not None and not baseline.volume[0] <= ratio <= baseline.volume[1]:
+        yield _unusual("volume", None, f"last {len(after.windows)} batches", ratio, baseline.volume, "warning")
     if not after.full:
         return
-    for name, found in statistics_of(contract, after.columns).items():
+    for name, found in statistics_of(contract, after.columns, registers).items():
         for statistic, value in found.items():
             limits = baseline.recent.get(name, {}).get(statistic)
             if limits is not None and not limits[0] <= value <= limits[1]:
@@ -311,8 +335,14 @@ def _recent_violations(after: Recent, contract: Contract, baseline: FeedBaseline
                 yield Violation("distribution", name, detail, "warning")
 
 
+def _strained_relations(after: Recent, contract: Contract, baseline: FeedBaseline) -> Iterator[Violation]:
+    for column, statistic, value, (low, high) in strained(contract, after, baseline.relations):
+        detail = f"last {after.rows} rows: {statistic} {value:.4g}, usual is {low:.4g}..{high:.4g}"
+        yield Violation("relation", column, detail, "warning")
+
+
 def _unusual(
-    statistic: str, column: str, scale: str, value: float, limits: tuple[float, float], severity: Any
+    statistic: str, column: str | None, scale: str, value: float, limits: tuple[float, float], severity: Any
 ) -> Violation:
     detail = f"{scale}: {statistic} {value:.4g}, usual is {limits[0]:.4g}..{limits[1]:.4g}"
     return Violation(statistic, column, detail, severity)

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
 #: Validation levels, weakest first.
-Level = Literal["none", "schema", "statistical"]
+Level = Literal["none", "schema", "statistical", "learned"]
+#: Levels that look at values, not only at structure.
+JUDGES_VALUES: tuple[Level, ...] = ("statistical", "learned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,8 @@ class Violation:
     """One finding. An ``error`` quarantines the batch, a ``warning`` is counted and shown.
 
     ``kind``: decode, checksum, row_count, format, version, missing_column, extra_column, type, null, range,
-    category, rule, window, duplicate, null_rate, location, spread, distribution, volume.
+    category, rule, window, duplicate, null_rate, unknown_rate, location, spread, distribution, volume, share, relation,
+    repeats.
     """
 
     kind: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +19,14 @@ class _Open:
 
 
 class AlertBook:
-    """The alerts that fire. One resolves when its check, run again, has not found it for ``resolve_after_s``."""
+    """The alerts that fire. One resolves when its check, run again, has not found it for ``resolve_after_s``.
 
-    def __init__(self, *, resolve_after_s: float) -> None:
+    Those whose names are ``unattended`` are mere information.
+    """
+
+    def __init__(self, *, resolve_after_s: float, unattended: Collection[str] = ()) -> None:
         self._resolve_after_s = resolve_after_s
+        self._unattended = unattended
         self._open: dict[tuple[str, ...], _Open] = {}
 
     def update(self, found: Mapping[str, Iterable[Finding]], at: float) -> list[dict[str, Any]]:
@@ -32,7 +36,11 @@ class AlertBook:
         were not run stay as they are.
         """
         changes = []
-        current = {finding.identity: (check, finding) for check, findings in found.items() for finding in findings}
+        current = {
+            finding.identity: (check, self._routed(finding))
+            for check, findings in found.items()
+            for finding in findings
+        }
         for identity, (check, finding) in current.items():
             if identity in self._open:
                 self._open[identity].seen_at = at
@@ -46,6 +54,9 @@ class AlertBook:
                 del self._open[identity]
                 changes.append(_alert(entry.finding, entry.since, at))
         return changes
+
+    def _routed(self, finding: Finding) -> Finding:
+        return replace(finding, severity="info") if finding.name in self._unattended else finding
 
     def firing(self) -> list[Finding]:
         """What fires now, oldest first."""

@@ -15,9 +15,12 @@ from reference_pipeline.clock import Clock
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
 from reference_pipeline.monitoring.alerts import AlertBook
 from reference_pipeline.monitoring.charts import EMPTY, LABEL_LAG_S, QUALITY_ROWS, WINDOW_ROWS, Charts
-from reference_pipeline.monitoring.checks import CHECKS, QUICK, REVIEWS
+from reference_pipeline.monitoring.checks import CHECKS, DAILY, QUICK, REVIEWS
+from reference_pipeline.monitoring.days import DAY_S
+from reference_pipeline.monitoring.earlier import Asked
 from reference_pipeline.monitoring.recent import RecentPredictions
 from reference_pipeline.monitoring.snapshot import Snapshot
+from reference_pipeline.orchestration.runbook import Platform
 from reference_pipeline.rhythm import Rhythm
 
 
@@ -37,7 +40,10 @@ _LOOKED_AT: Mapping[Depth, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class MonitorConfig:
-    """Which checks run and how often (seconds) at each depth; ``phase_s`` delays the first look."""
+    """Which checks run and how often (seconds) at each depth; ``phase_s`` delays the first look.
+
+    Alerts of the names in ``unattended`` are sent as information, which nobody is woken for.
+    """
 
     checks: tuple[str, ...]
     watch_s: float
@@ -45,10 +51,15 @@ class MonitorConfig:
     review_s: float
     phase_s: float = 0.0
     resolve_after_s: float = 600.0
+    unattended: tuple[str, ...] = ()
 
 
 class Monitor:
-    """``services`` are looked at by name; ``receivers`` get each change of an alert at least once."""
+    """``services`` are looked at by name; ``receivers`` get each change of an alert at least once.
+
+    ``earlier`` is what was asked before the start. With a ``platform``, orchestration is started again when it has been
+    silent for ``restart_s`` seconds.
+    """
 
     def __init__(
         self,
@@ -59,6 +70,9 @@ class Monitor:
         charts: Charts,
         expected_gap_s: Mapping[str, float],
         clock: Clock,
+        earlier: Sequence[Asked] = (),
+        platform: Platform | None = None,
+        restart_s: float = 0.0,
     ) -> None:
         self._config = config
         self._services = services
@@ -66,12 +80,17 @@ class Monitor:
         self._charts = charts
         self._expected_gap_s = expected_gap_s
         self._clock = clock
-        self._book = AlertBook(resolve_after_s=config.resolve_after_s)
+        self._book = AlertBook(resolve_after_s=config.resolve_after_s, unattended=config.unattended)
         self._unsent: list[deque[dict[str, Any]]] = [deque() for _ in receivers]
-        self._recent = RecentPredictions()
+        self._daily = not set(DAILY).isdisjoint(config.checks)
+        self._follows = not set(REVIEWS).isdisjoint(config.checks)
+        self._recent = RecentPredictions(DAY_S + 2 * LABEL_LAG_S) if self._daily else RecentPredictions()
+        self._recent.begin_with(earlier)
         self._before: dict[Depth, Snapshot] = {}
         self._statuses: dict[str, Mapping[str, Any] | None] = {}
         self._looks = 0
+        self._platform, self._restart_s = platform, restart_s
+        self._silent_since: float | None = None
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -80,7 +99,7 @@ class Monitor:
             Rhythm(period_s, self._clock)
             for period_s in (self._config.watch_s, self._config.scrape_s, self._config.review_s)
         )
-        reviews = not set(REVIEWS).isdisjoint(self._config.checks)
+        reviews = self._follows or bool(set(self._services) - set(_LOOKED_AT[Depth.SCRAPE]))
         scraped = reviewed = -1
         while True:
             depth = Depth.WATCH
@@ -97,12 +116,16 @@ class Monitor:
             if depth == Depth.REVIEW or name in _LOOKED_AT[depth] or name not in self._statuses:
                 self._statuses[name] = await self._status(name)
         at = self._clock.now()
-        recent = older = EMPTY
-        if depth == Depth.REVIEW:
+        recent = older = day = older_day = EMPTY
+        if depth == Depth.REVIEW and self._follows:
             await self._follow_logs()
             recent = self._recent.window(at, WINDOW_ROWS)
             older = self._recent.window(at - LABEL_LAG_S, QUALITY_ROWS)
-        now = Snapshot(at, dict(self._statuses), recent, older, self._charts, self._expected_gap_s)
+            if self._daily and self._recent.since <= at - DAY_S:
+                day = self._recent.day(at)
+            if self._daily and self._recent.since <= at - LABEL_LAG_S - DAY_S:
+                older_day = self._recent.day(at - LABEL_LAG_S)
+        now = Snapshot(at, dict(self._statuses), recent, older, self._charts, self._expected_gap_s, day, older_day)
         found = {name: list(CHECKS[name](now, self._before.get(_depth_of(name)))) for name in self._due(depth)}
         self._before |= {level: now for level in Depth if level <= depth}
         self._looks += 1
@@ -110,6 +133,17 @@ class Monitor:
             for queue in self._unsent:
                 queue.append(alert)
         await self._send()
+        await self._care_for_orchestration(at)
+
+    async def _care_for_orchestration(self, at: float) -> None:
+        """Has orchestration started again: it restarts every other service, and can't do that for itself."""
+        if self._platform is None or self._statuses.get("orchestration", {}) is not None:
+            self._silent_since = None
+            return
+        self._silent_since = at if self._silent_since is None else self._silent_since
+        if at - self._silent_since >= self._restart_s:
+            self._silent_since = None
+            await self._platform.restart("orchestration")
 
     def _due(self, depth: Depth) -> list[str]:
         return [name for name in self._config.checks if _depth_of(name) <= depth]

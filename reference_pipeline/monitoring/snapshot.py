@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reference_pipeline.monitoring.charts import Charts, Window
+from reference_pipeline.monitoring.charts import EMPTY, Charts, Window
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -32,8 +32,9 @@ class Snapshot:
     """One look at the pipeline.
 
     ``at`` in epoch seconds; ``statuses`` by service, None for one that didn't answer; ``window`` holds the recent
-    predictions, ``labelled`` older ones whose labels are known; ``charts`` are the limits that fault-free history
-    set; ``expected_gap_s`` says, by feed, how long it may stay silent.
+    predictions, ``labelled`` older ones whose labels are known, ``day`` those of a day and ``labelled_day`` those of an
+    older day; ``charts`` are the limits that fault-free history set; ``expected_gap_s`` says, by feed, how long it may
+    stay silent.
     """
 
     at: float
@@ -42,6 +43,8 @@ class Snapshot:
     labelled: Window
     charts: Charts
     expected_gap_s: Mapping[str, float]
+    day: Window = EMPTY
+    labelled_day: Window = EMPTY
 
     def status(self, service: str) -> Mapping[str, Any]:
         """A service's status; empty if it didn't answer (that is the health check's business)."""

@@ -15,27 +15,38 @@ from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
-from reference_pipeline.orchestration.runbook import Incident, Platform, Toolbox
+from reference_pipeline.orchestration.runbook import Images, Incident, Platform, Toolbox
 from reference_pipeline.orchestration.runbooks import RUNBOOKS
 
 _RUNBOOKS_EVERY_S = 60
+#: How often monitoring is looked at, in seconds, and how often it may miss.
+_GUARD_EVERY_S = 120
+_GUARD_PATIENCE = 2
 #: What a call that came to nothing raises.
 _FAILED = (*UNREACHABLE, ServiceError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class OrchestrationConfig:
-    """``retrain_at_s`` is the time of day (seconds after midnight UTC) of the nightly retrain."""
+    """``retrain_at_s`` is the time of day (seconds after midnight UTC) of the nightly retrain.
+
+    ``runbooks`` says how long each waits before it acts on an alert, in seconds; with ``shadow``, a new model is first
+    compared with production on the requests of the last day.
+    """
 
     retrain_at_s: float
     job_retries: int
     retry_s: float
     canary_s: float
-    runbooks: tuple[str, ...]
+    runbooks: Mapping[str, float]
+    shadow: bool = False
 
 
 class Orchestrator:
-    """Runs jobs and runbooks. Its clients' time-outs bound every call."""
+    """Runs jobs and runbooks. Its clients' time-outs bound every call.
+
+    With ``monitor`` and ``alerts`` it looks after monitoring itself, and tells ``alerts`` when that is silent.
+    """
 
     def __init__(
         self,
@@ -44,12 +55,19 @@ class Orchestrator:
         services: Mapping[str, Client],
         platform: Platform | None,
         clock: Clock,
+        images: Images | None = None,
+        monitor: Client | None = None,
+        alerts: Client | None = None,
     ) -> None:
         self._config = config
         self._services = services
+        self._platform = platform
+        self._monitor, self._alerts = monitor, alerts
         self._clock = clock
         self._incident = Incident()
         self._promoted_at: float | None = None
+        self._last_rejection: str | None = None
+        self._failed_job: str | None = None
         self._changed = asyncio.Event()
         self._retraining = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -60,12 +78,12 @@ class Orchestrator:
             "deployment_failures": 0,
             "runbook_errors": 0,
         }
-        tools = Toolbox(services, platform, clock, lambda: self._promoted_at, self.start_retrain)
-        self._runbooks = {name: RUNBOOKS[name](tools) for name in config.runbooks}
+        tools = Toolbox(services, platform, images, clock, lambda: self._promoted_at, self.start_retrain)
+        self._runbooks = {name: RUNBOOKS[name](tools, respond_s) for name, respond_s in config.runbooks.items()}
 
     async def run(self) -> None:
         """Schedule and runbooks, for ever."""
-        await asyncio.gather(self._nightly(), self._watch())
+        await asyncio.gather(self._nightly(), self._watch(), self._guard_monitor())
 
     async def _nightly(self) -> None:
         while True:
@@ -96,21 +114,40 @@ class Orchestrator:
             except (*_FAILED, KeyError, TypeError):
                 self._counts["job_failures"] += 1
                 if attempt == self._config.job_retries:
+                    self._failed_job = "training"
                     return
                 await self._clock.sleep(self._config.retry_s * 2**attempt)
         await self._release(version)
 
     async def _release(self, version: str) -> None:
-        """Promotes a version: at once, or after it stood as a canary."""
+        """Promotes a version, at once or after what the profile wants of it; tried again while something is down."""
         self._counts["deployments"] += 1
-        try:
-            if self._config.canary_s and not await self._canary_holds(version):
-                self._counts["deployment_failures"] += 1
+        for attempt in range(self._config.job_retries + 1):
+            try:
+                accepted = await self._accepted(version)
+                if accepted:
+                    await self._stage("production", version)
+                    self._promoted_at = self._clock.now()
+                self._failed_job = None
+                self._counts["deployment_failures"] += not accepted
                 return
-            await self._stage("production", version)
-            self._promoted_at = self._clock.now()
-        except _FAILED:
-            self._counts["deployment_failures"] += 1
+            except _FAILED:
+                if attempt < self._config.job_retries:
+                    await self._clock.sleep(self._config.retry_s * 2**attempt)
+        self._failed_job = "release"
+        self._counts["deployment_failures"] += 1
+
+    async def _accepted(self, version: str) -> bool:
+        """Whether a version may take all of the traffic."""
+        if self._config.shadow and not await self._shadow_agrees(version):
+            return False
+        return not self._config.canary_s or await self._canary_holds(version)
+
+    async def _shadow_agrees(self, version: str) -> bool:
+        """Whether a version would have answered the last day's requests much as production did, in every segment."""
+        verdict = await self._services["serving"].post("/shadow", {"version": version})
+        self._last_rejection = "; ".join(verdict["apart"]) or None
+        return not verdict["apart"]
 
     async def _canary_holds(self, version: str) -> bool:
         """Whether nothing new fires about predictions while a tenth of the traffic has the new model."""
@@ -125,7 +162,9 @@ class Orchestrator:
         return self._alerts_of_models() <= before
 
     def _alerts_of_models(self) -> set[tuple[tuple[str, str], ...]]:
-        firing = self._incident.named("PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality")
+        firing = self._incident.named(
+            "PredictionErrors", "PredictionLatency", "PredictionDrift", "ModelQuality", "SegmentBias"
+        )
         return {tuple(sorted(labels.items())) for labels, _ in firing}
 
     async def _end_canary(self) -> None:
@@ -154,6 +193,25 @@ class Orchestrator:
                 except _FAILED:
                     self._counts["runbook_errors"] += 1  # considered again within a minute
 
+    async def _guard_monitor(self) -> None:
+        """Tells whoever gets the alerts, and has it started again, when monitoring itself no longer answers."""
+        if self._monitor is None or self._alerts is None:
+            return
+        missed = 0
+        while True:
+            await self._clock.sleep(_GUARD_EVERY_S)
+            try:
+                await self._monitor.get("/health")
+                missed = 0
+            except _FAILED:
+                missed += 1
+            if missed == _GUARD_PATIENCE:
+                with suppress(*_FAILED):
+                    await self._alerts.post("/api/v2/alerts", [_monitor_down()])
+                if self._platform is not None:
+                    await self._platform.restart("monitoring")
+                missed = 0
+
     def alert(self, alerts: list[Mapping[str, Any]]) -> None:
         """Takes alerts of Alertmanager's v2 API."""
         for alert in alerts:
@@ -164,8 +222,17 @@ class Orchestrator:
         """Counters of jobs, releases and runbooks."""
         return {
             **self._counts,
+            "rejected": self._last_rejection,
+            "failed_job": self._failed_job,
             "runbooks": {name: runbook.actions for name, runbook in self._runbooks.items()},
         }
+
+
+def _monitor_down() -> dict[str, Any]:
+    return {
+        "labels": {"alertname": "MonitoringDown", "component": "monitoring", "severity": "critical"},
+        "annotations": {"summary": "monitoring does not answer"},
+    }
 
 
 def create_orchestration(orchestrator: Orchestrator) -> Starlette:

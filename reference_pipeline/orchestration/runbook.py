@@ -19,6 +19,14 @@ class Platform(Protocol):
         ...
 
 
+class Images(Protocol):
+    """Where the services' images are kept, each with its libraries and configuration."""
+
+    async def pin(self, service: str) -> None:
+        """Starts a service again from the last image that was known to be good, instead of the newest one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Toolbox:
     """What runbooks work with. ``promoted_at`` tells when production last changed (epoch seconds), or None; ``retrain``
@@ -26,6 +34,7 @@ class Toolbox:
 
     services: Mapping[str, Client]
     platform: Platform | None
+    images: Images | None
     clock: Clock
     promoted_at: Callable[[], float | None]
     retrain: Callable[[], None]
@@ -52,11 +61,21 @@ class Incident:
 
 
 class Runbook(ABC):
-    """Looks at the firing alerts whenever they change, and once a minute; acts when it should."""
+    """Looks at the firing alerts whenever they change, and once a minute; acts when it should.
 
-    def __init__(self, tools: Toolbox) -> None:
+    ``respond_s`` is how long an alert fires before anything is done about it: none where a machine acts, as long as it
+    takes a person to wake up, read and approve where one has to.
+    """
+
+    def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
         self.tools = tools
+        self.respond_s = respond_s
         self.actions = 0
+
+    def due(self, incident: Incident, *names: str) -> list[tuple[Mapping[str, str], float]]:
+        """Alerts of these names that have fired for as long as it takes to respond: (labels, since)."""
+        now = self.tools.clock.now()
+        return [(labels, since) for labels, since in incident.named(*names) if now - since >= self.respond_s]
 
     @abstractmethod
     async def consider(self, incident: Incident) -> None:

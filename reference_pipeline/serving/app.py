@@ -14,25 +14,38 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reference_pipeline.features.definitions import VIEWS
-from reference_pipeline.http import service_routes
-from reference_pipeline.serving.models import ModelShelf
+from reference_pipeline.http import UNREACHABLE, ServiceError, service_routes
+from reference_pipeline.serving.models import UNUSABLE, ModelShelf
 from reference_pipeline.serving.predictor import Flight, NoPrediction, Predictor
+from reference_pipeline.serving.requests import RateLimit
 from reference_pipeline.tail import asked_after
 
 __all__ = ["Predictor", "create_serving"]
 
 
-def create_serving(predictor: Predictor, shelf: ModelShelf, ping: Callable[[], Awaitable[Any]]) -> FastAPI:
-    """The service. ``ping`` raises when the store doesn't answer; ``/ready`` reports it."""
+def create_serving(
+    predictor: Predictor,
+    shelf: ModelShelf,
+    ping: Callable[[], Awaitable[Any]],
+    limit: RateLimit | None = None,
+) -> FastAPI:
+    """The service. ``ping`` raises when the store doesn't answer; ``/ready`` reports it.
+
+    ``limit`` counts requests by the client's address.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.post("/predict", response_model=None)
     async def predict(request: Request) -> Response:
+        if limit is not None and not limit.allows(request.client.host if request.client else ""):
+            predictor.refuse("limited")
+            return JSONResponse({"detail": "too many requests; try again in a minute"}, status_code=429)
         try:
             # Read from the bytes: what JSON or UTF-8 can't hold (NaN, half a surrogate pair) doesn't get further.
             flight = Flight.model_validate_json(await request.body())
             prediction = await predictor.predict(flight)
         except ValidationError as error:
+            predictor.refuse("malformed")
             return JSONResponse({"detail": _complaints(error)}, status_code=422)
         except NoPrediction as error:
             return JSONResponse({"detail": str(error)}, status_code=503)
@@ -67,6 +80,16 @@ def _operations(predictor: Predictor, shelf: ModelShelf, ping: Callable[[], Awai
         predictor.distrust(views)
         return JSONResponse({"suspect": sorted(views)})
 
+    async def shadow(request: Request) -> Response:
+        try:
+            version = str(json.loads(await request.body())["version"])
+        except (ValueError, TypeError, KeyError):
+            return JSONResponse({"detail": 'expected {"version": ...}'}, status_code=400)
+        try:
+            return JSONResponse({"version": version, "apart": await predictor.shadow(version)})
+        except (*UNREACHABLE, ServiceError, *UNUSABLE) as error:
+            return JSONResponse({"detail": f"{type(error).__name__}: {error}"}, status_code=503)
+
     async def reload(_: Request) -> Response:
         await shelf.refresh()
         return JSONResponse({"model": predictor.status()["model"]})
@@ -76,6 +99,7 @@ def _operations(predictor: Predictor, shelf: ModelShelf, ping: Callable[[], Awai
         Route("/log", log),
         Route("/suspect", suspect, methods=["POST"]),
         Route("/reload", reload, methods=["POST"]),
+        Route("/shadow", shadow, methods=["POST"]),
     ]
 
 

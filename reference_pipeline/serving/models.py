@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 CANARY_ONE_IN = 10
 
 #: What an artifact, its manifest or the library that reads it can be wrong with.
-_UNUSABLE = (BadSignature, ModelError, ImportError, AttributeError, ValueError, KeyError, TypeError)
+UNUSABLE = (BadSignature, ModelError, ImportError, AttributeError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class ModelShelf:
         self.canary: Served | None = None
         self.errors = 0
         self.rejected = 0
+        self.refused_libraries: list[str] = []
         self.last_error: str | None = None
 
     async def refresh(self) -> None:
@@ -64,11 +65,19 @@ class ModelShelf:
             except (*UNREACHABLE, ServiceError) as error:
                 self.errors += 1
                 self.last_error = f"registry: {error or type(error).__name__}"
-            except _UNUSABLE as error:
+            except UNUSABLE as error:
                 self.rejected += 1
                 self.last_error = f"{type(error).__name__}: {error}"
             if self.production is None:
                 self._from_copy()
+
+    async def open(self, version: str) -> Served:
+        """A version of the registry, loaded and checked, but not put to use; raises what `refresh` survives."""
+        try:
+            return self._open(*await self._fetch(version))
+        except UNUSABLE:
+            self.rejected += 1
+            raise
 
     def choose(self, flight_id: str) -> Served | None:
         """The model for a request: the canary for a fixed tenth of the flights, else production."""
@@ -99,7 +108,13 @@ class ModelShelf:
     def _open(self, manifest: Mapping[str, Any], artifact: bytes) -> Served:
         if self._key is not None:
             verify(manifest, artifact, self._key)
-        model = load(self._load_library("lightgbm"), artifact)
+        try:
+            library = self._load_library("lightgbm")
+        except ImportError as error:
+            self.refused_libraries = [str(error)]
+            raise
+        self.refused_libraries = []
+        model = load(library, artifact)
         return Served(manifest["version"], float(manifest["trained_at"]), model)
 
     def _keep(self, manifest: Mapping[str, Any], artifact: bytes) -> None:
@@ -121,5 +136,5 @@ class ModelShelf:
         try:
             content = json.loads(self._copy.read_text())
             self.production = self._open(content["manifest"], base64.b64decode(content["artifact"]))
-        except (OSError, *_UNUSABLE) as error:
+        except (OSError, *UNUSABLE) as error:
             self.last_error = f"{self.last_error}; the copy on disk: {type(error).__name__}: {error}"

@@ -16,7 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from reference_pipeline.clock import Clock
 from reference_pipeline.features.definitions import LIVE_VIEWS, entity_keys, request_values, store_values
 from reference_pipeline.serving.models import ModelShelf, Served
+from reference_pipeline.serving.requests import KnownRoutes
+from reference_pipeline.serving.shadow import apart
 from reference_pipeline.serving.views import Read, StoreUnavailable, ViewReader
+from reference_pipeline.settings import Settings
 from reference_pipeline.tail import TailLog
 from reference_pipeline.training.model import Model, ModelError
 
@@ -68,7 +71,11 @@ class _Seen:
 
 
 class Predictor:
-    """Answers requests. With ``simplified``, what fails is replaced: the model by its simpler parts."""
+    """Answers requests. With ``simplified``, what fails is replaced: the model by its simpler parts.
+
+    Where a request's distance isn't its route's by ``routes``, the route's is taken.
+    ``shift_limit`` is how far a segment's mean may move from one model to the next.
+    """
 
     def __init__(
         self,
@@ -78,6 +85,9 @@ class Predictor:
         *,
         simplified: bool,
         timer: Callable[[], float] = time.monotonic,
+        settings: Settings | None = None,
+        routes: KnownRoutes | None = None,
+        shift_limit: tuple[float, float] | None = None,
     ) -> None:
         self._shelf = shelf
         self._reader = reader
@@ -86,7 +96,10 @@ class Predictor:
         self._timer = timer
         self._recent: deque[_Seen] = deque()
         self._log = TailLog(clock.now(), kept=LOG_KEPT)
-        self._counts = {"served": 0, "failed": 0, "model_errors": 0}
+        self._settings = settings
+        self._routes = routes
+        self._shift_limit = shift_limit
+        self._counts = {"served": 0, "failed": 0, "model_errors": 0, "odd": 0, "malformed": 0, "limited": 0}
 
     async def predict(self, flight: Flight) -> Prediction:
         """One prediction; raises `NoPrediction`."""
@@ -104,12 +117,18 @@ class Predictor:
         if served is None:
             raise NoPrediction(f"no model is loaded ({self._shelf.last_error})")
         fields = vars(flight)
+        if self._routes is not None:
+            distance = self._routes.repaired(flight.origin, flight.dest, flight.distance)
+            self._counts["odd"] += distance != flight.distance
+            fields = {**fields, "distance": distance}
         try:
             read = await self._reader.read(entity_keys(fields))
         except StoreUnavailable as error:
             if not self._simplified:
                 raise NoPrediction(str(error)) from error
             read = Read({}, {}, cached=False)
+        if not self._simplified and not any(read.views.get(kind) for kind in LIVE_VIEWS):
+            raise NoPrediction("there are no features to predict from")
         row = request_values(fields, served.model.codes) + store_values(read.views)
         p, source = self._infer(served, np.array([row]), read)
         return self._answer(flight, served, read, row, p, source)
@@ -147,15 +166,33 @@ class Predictor:
         now = self._clock.now()
         features = [None if value != value else round(value, 4) for value in row]  # NaN is no JSON
         self._log.append(
-            now, flight.flight_id, flight.origin, served.version, source, round(p, 6), features, read.ages_s
+            now,
+            flight.flight_id,
+            flight.origin,
+            flight.carrier,
+            served.version,
+            source,
+            round(p, 6),
+            features,
+            read.ages_s,
         )
-        return Prediction(
-            p=p,
-            source=source,
-            model=served.version,
-            model_age_s=now - served.trained_at,
-            feature_age_s=read.age_s,
-        )
+        return self._prediction(served, p, source, read.age_s)
+
+    def _prediction(self, served: Served, p: float, source: str, feature_age_s: float | None) -> Prediction:
+        age_s = self._clock.now() - served.trained_at
+        return Prediction(p=p, source=source, model=served.version, model_age_s=age_s, feature_age_s=feature_age_s)
+
+    def refuse(self, why: str) -> None:
+        """Counts a request that got no further: ``malformed`` or ``limited``."""
+        self._counts[why] += 1
+
+    async def shadow(self, version: str) -> list[str]:
+        """In which segments a version would have answered the log's requests otherwise than production."""
+        candidate = await self._shelf.open(version)
+        production = self._shelf.production
+        if production is None:
+            return []
+        return apart(self._log.after(0), production.model, candidate.model, self._shift_limit)
 
     def _note(self, begun: float, source: str | None) -> None:
         self._counts["served" if source else "failed"] += 1
@@ -167,7 +204,8 @@ class Predictor:
             self._recent.popleft()
 
     def log_after(self, number: int) -> list[list[Any]]:
-        """Predictions after the one numbered so: [number, at, flight, origin, model, source, p, features, ages]."""
+        """Predictions after the one numbered so: [number, at, flight, origin, carrier, model, source, p,
+        features, ages]."""
         return self._log.after(number)
 
     def status(self) -> dict[str, Any]:
@@ -182,6 +220,7 @@ class Predictor:
             "recent_fallback": sum(seen.source in FALLBACKS for seen in self._recent),
             "latency_p95_s": round(latencies[int(0.95 * (len(latencies) - 1))], 6) if latencies else None,
             "store_errors": self._reader.errors,
+            "store_failovers": self._reader.failovers,
             "suspect": sorted(self._reader.suspect),
             "model": production.version if production else None,
             "model_age_s": self._clock.now() - production.trained_at if production else None,
@@ -189,6 +228,8 @@ class Predictor:
             "registry_errors": self._shelf.errors,
             "registry_ok": self._shelf.last_error is None,
             "rejected_artifacts": self._shelf.rejected,
+            "refused_settings": self._settings.refused if self._settings is not None else None,
+            "refused_libraries": self._shelf.refused_libraries,
             "last_error": self._shelf.last_error,
         }
 

@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 
 from reference_pipeline.clock import Clock
 from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS, as_number
-from reference_pipeline.store.online import STAMP, OnlineStore
+from reference_pipeline.settings import Settings
+from reference_pipeline.store.online import STAMP, FeatureStore
 
 Views = dict[str, dict[str, Any] | None]
 
@@ -45,26 +46,34 @@ class ViewReader:
 
     With ``checks_age``, views that are older than they may be, or don't say how old they are, count as missing.
     ``cached_s`` is how long a copy may stand in for a view that can't be read; ``open_for_s`` is in the machine's time.
+    The setting ``views`` names the views that are used; without it, all are.
     """
 
     def __init__(
         self,
-        store: OnlineStore,
+        store: FeatureStore,
         clock: Clock,
         *,
         breaker: bool,
         checks_age: bool,
         cached_s: float,
         open_for_s: float = OPEN_FOR_S,
+        settings: Settings | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._checks_age = checks_age
         self._cached_s = cached_s
+        self._settings = settings
         self._copies: dict[str, tuple[float, dict[str, Any]]] = {}
         self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, open_for_s) if breaker else None
         self.suspect: frozenset[str] = frozenset()
         self.errors = 0
+
+    @property
+    def failovers(self) -> int:
+        """Reads that a second store had to answer."""
+        return self._store.failovers
 
     async def read(self, keys: Mapping[str, str]) -> Read:
         """The views of the keys; raises `StoreUnavailable`."""
@@ -99,12 +108,13 @@ class ViewReader:
 
     def _checked(self, views: Views, now: float, *, cached: bool) -> Read:
         ages: dict[str, float] = {}
+        enabled = self._settings.current().get("views") if self._settings is not None else None
         for kind, view in views.items():
             if view is None:
                 continue
             age_s = now - as_number(view.get(STAMP))  # NaN for a stamp that can't be read
             too_old = self._checks_age and not age_s <= VIEWS[kind].max_age_s
-            if too_old or kind in self.suspect:
+            if too_old or kind in self.suspect or (enabled is not None and kind not in enabled):
                 views[kind] = None
             elif kind in LIVE_VIEWS and not math.isnan(age_s):
                 ages[kind] = age_s

@@ -122,15 +122,17 @@ class Source:
 
 
 def create_source(
-    feed: str, prepared: Prepared, clock: Clock, *, history_s: float = 86400.0, seed: int = 0
+    feed: str | Feed, prepared: Prepared, clock: Clock, *, history_s: float = 86400.0, seed: int = 0
 ) -> Starlette:
-    """The ASGI app of a provider; raises ``KeyError`` for a feed that isn't in `FEEDS`.
+    """The ASGI app of a provider; raises ``KeyError`` for the name of a feed that isn't in `FEEDS`.
 
     ``GET /batches?after=<sequence>&limit=<n>``, ``GET /batches/<batch_id>``, ``/health``, ``/metrics``. The
     batch routes are also served under ``/<feed>``, the address that a hop in front of several providers has.
     The `Source` is ``app.state.source``.
     """
-    source = Source(FEEDS[feed], prepared, clock, history_s=history_s, seed=seed)
+    published = FEEDS[feed] if isinstance(feed, str) else feed
+    name = published.name
+    source = Source(published, prepared, clock, history_s=history_s, seed=seed)
 
     async def batches(request: Request) -> Response:
         try:
@@ -143,7 +145,7 @@ def create_source(
         batch_id = request.path_params["batch_id"]
         payload = source.payload(batch_id)
         if payload is None:
-            return PlainTextResponse(f"{feed} has no batch {batch_id!r}\n", 404)
+            return PlainTextResponse(f"{name} has no batch {batch_id!r}\n", 404)
         return Response(payload, media_type=source.feed.media_type)
 
     async def health(request: Request) -> Response:
@@ -156,8 +158,8 @@ def create_source(
         routes=[
             Route("/batches", batches),
             Route("/batches/{batch_id}", batch),
-            Route(f"/{feed}/batches", batches),
-            Route(f"/{feed}/batches/{{batch_id}}", batch),
+            Route(f"/{name}/batches", batches),
+            Route(f"/{name}/batches/{{batch_id}}", batch),
             Route("/health", health),
             Route("/metrics", metrics),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -72,6 +72,15 @@ FEEDS: Mapping[str, Feed] = {
         ),
     )
 }
+
+
+def feeds(grain_s: float = 0.0) -> Mapping[str, Feed]:
+    """Every feed, with batches of at least so many seconds (whole hours at most, so that a day has a whole number).
+
+    >>> feeds(3600)["flights"].period_s, feeds()["flights"].period_s
+    (3600, 900)
+    """
+    return {name: replace(feed, period_s=max(feed.period_s, int(grain_s))) for name, feed in FEEDS.items()}
 
 
 def rows_of(feed: Feed, prepared: Prepared, window_start: int) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -12,6 +12,31 @@ from redis.backoff import NoBackoff
 
 #: The field that says until when the data behind a value goes, in epoch seconds.
 STAMP = "_at"
+#: The key that every write renews where stores are replicated: who lacks it, or has an old one, has missed something.
+MARK = "f:written"
+
+
+class FeatureStore(Protocol):
+    """What the pipeline needs of its online store; ``failovers`` counts reads that a second one had to answer, and
+    ``write_errors`` writes that the first one missed."""
+
+    @property
+    def failovers(self) -> int: ...
+
+    @property
+    def write_errors(self) -> int: ...
+
+    async def write(self, entries: Iterable[tuple[str, Mapping[str, Any], float, int | None]]) -> None:
+        """Writes (key, values, stamp in epoch seconds, seconds to live or None); raises `redis.RedisError`."""
+        ...
+
+    async def read(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:
+        """The values of the keys, None for one that is missing; raises `redis.RedisError`."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises `redis.RedisError` if the store doesn't answer."""
+        ...
 
 
 class OnlineStore:
@@ -19,10 +44,16 @@ class OnlineStore:
 
     ``timeout_s`` is the socket time-out, without retries; None leaves redis-py's own defaults, under which a frozen
     server costs the better part of a minute a call. ``time_scale`` is how many seconds of the pipeline's clock pass in
-    one of the store's.
+    one of the store's. With ``marks``, each write renews `MARK`.
     """
 
-    def __init__(self, host: str, port: int = 6379, *, timeout_s: float | None, time_scale: float = 1.0) -> None:
+    failovers = 0
+    write_errors = 0
+
+    def __init__(
+        self, host: str, port: int = 6379, *, timeout_s: float | None, time_scale: float = 1.0, marks: bool = False
+    ) -> None:
+        self._marks = marks
         options: dict[str, Any] = {}
         if timeout_s is not None:
             options = {
@@ -44,6 +75,8 @@ class OnlineStore:
             else:
                 expiry: Any = self._expiry(ttl_s)
                 pipeline.set(key, text, **expiry)
+            if self._marks:
+                lasting[MARK] = json.dumps({STAMP: through})
         if lasting:
             pipeline.mset(lasting)  # a register of thousands, in one command
         await pipeline.execute()
@@ -57,6 +90,30 @@ class OnlineStore:
         raw = await self._redis.mget(keys)
         return [_decode(item) for item in raw]
 
+    async def marked(self) -> bool:
+        """Whether the store has its mark: one that was started empty lacks it. Raises `redis.RedisError`."""
+        return bool(await self._redis.exists(MARK))
+
+    async def dump(self) -> dict[str, tuple[bytes | str, int]]:
+        """Every value as it is stored, with its seconds to live (-1: for good). Raises `redis.RedisError`."""
+        keys = sorted([key async for key in self._redis.scan_iter(count=1000)])
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.ttl(key)
+        values, lives = (await self._redis.mget(keys), await pipeline.execute()) if keys else ([], [])
+        return {
+            _text(key): (value, life)
+            for key, value, life in zip(keys, values, lives, strict=True)
+            if value is not None and life != -2
+        }
+
+    async def fill(self, values: Mapping[str, tuple[bytes | str, int]]) -> None:
+        """Takes over another store's `dump`. Raises `redis.RedisError`."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, (value, life) in values.items():
+            pipeline.set(key, value, ex=life if life > 0 else None)
+        await pipeline.execute()
+
     async def ping(self) -> None:
         """Raises `redis.RedisError` if the store doesn't answer."""
         await self._redis.ping()
@@ -64,6 +121,10 @@ class OnlineStore:
     async def close(self) -> None:
         """Closes the connections."""
         await self._redis.aclose()
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _decode(item: bytes | str | None) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -22,23 +23,31 @@ HOLD_OUT = 0.1
 
 
 def train_candidate(
-    library: ModuleType, examples: pa.Table, production: Model | None, *, trained_at: float, view_dropout: float
+    library: ModuleType,
+    examples: pa.Table,
+    production: Model | None,
+    *,
+    trained_at: float,
+    view_dropout: float,
+    segments: Sequence[str] = ("origin",),
 ) -> tuple[Model, dict[str, Any]]:
     """A model and its record: version, lineage, metrics, and why the gate would reject it.
 
-    ``examples`` are sorted by time; ``view_dropout`` is the share of rows in which a feature view is hidden. Raises
-    `ModelError`.
+    ``examples`` are sorted by time; ``view_dropout`` is the share of rows in which a feature view is hidden;
+    ``segments`` are columns by whose values the candidate is measured too. Raises `ModelError`.
     """
     codes = codes_of(examples)
     rows, late = matrix(examples, codes), examples["late"].to_numpy().astype(float)
     cut = int(len(late) * (1 - HOLD_OUT))
     model = fit(library, _with_dropout(rows[:cut], view_dropout), late[:cut], codes)
-    segments = examples["origin"].to_pylist()[cut:]
+    parts = {name: examples[name].to_pylist()[cut:] for name in segments}
     p = model.predict(rows[cut:])
-    measured = gate.metrics(p, late[cut:], segments)
+    prior = float(late[:cut].mean())
+    measured = gate.metrics(p, late[cut:], parts, prior)
     before = None
     if production is not None:
-        before = gate.metrics(production.predict(matrix(examples.slice(cut), production.codes)), late[cut:], segments)
+        rows_before = matrix(examples.slice(cut), production.codes)
+        before = gate.metrics(production.predict(rows_before), late[cut:], parts, prior)
     return model, {
         "version": datetime.fromtimestamp(trained_at, UTC).strftime("m%Y%m%d-%H%M%S"),
         "trained_at": trained_at,

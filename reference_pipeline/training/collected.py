@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from reference_pipeline.features.definitions import LEAD_S, as_number
 from reference_pipeline.features.labels import label
 from reference_pipeline.features.offline import OfflineLog
+from reference_pipeline.ingestion.lake import newest_revisions
 from reference_pipeline.training.examples import RAW, build_examples
 
 _SCHEMA = pa.schema(
@@ -34,7 +35,8 @@ def collected(lake: Path, log: OfflineLog, *, since: float, now: float) -> pa.Ta
     more than once, the last row counts.
     """
     ended: dict[str, dict[str, Any]] = {}
-    for file in sorted((lake / "flights").rglob("*.parquet")):
+    files = {file.stem: file for file in (lake / "flights").rglob("*.parquet")}
+    for file in (files[partition] for partition in newest_revisions(files)):
         for flight in _ended(file, since, now):
             ended[flight["flight_id"]] = flight
     rows = sorted(ended.values(), key=lambda flight: (flight["known_at"], flight["flight_id"]))

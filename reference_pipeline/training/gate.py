@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+#: How much worse than the prior a candidate may be: in calm days there is little to be better at.
+WORSE_THAN_PRIOR_AT_MOST = 1.05
 #: How much worse than production a candidate may be on the same rows, overall and in a segment.
 WORSE_AT_MOST = 1.05
 SEGMENT_WORSE_AT_MOST = 1.15
@@ -23,22 +25,30 @@ def brier(p: NDArray[np.float64], late: NDArray[np.float64]) -> float:
     return float(np.mean((p - late) ** 2))
 
 
-def metrics(p: NDArray[np.float64], late: NDArray[np.float64], segments: Sequence[str]) -> dict[str, Any]:
-    """Brier score overall, of the prior, and by segment."""
-    names = np.asarray(segments)
+def metrics(
+    p: NDArray[np.float64], late: NDArray[np.float64], segments: Mapping[str, Sequence[str]], prior: float
+) -> dict[str, Any]:
+    """Brier score overall, by segment, and of the prior: the share of late flights among the rows trained on.
+
+    ``segments`` gives, for each column that divides the rows, its values.
+    """
     return {
         "rows": len(late),
         "brier": round(brier(p, late), 6),
-        "brier_prior": round(brier(np.full(len(late), late.mean()), late), 6),
+        "brier_prior": round(brier(np.full(len(late), prior), late), 6),
         "p_mean": round(float(p.mean()), 6),
         "segments": {
-            str(name): {
-                "rows": int((names == name).sum()),
-                "brier": round(brier(p[names == name], late[names == name]), 6),
-            }
-            for name in sorted(set(segments))
+            f"{column} {name}": {"rows": int(rows.sum()), "brier": round(brier(p[rows], late[rows]), 6)}
+            for column, values in segments.items()
+            for name, rows in _by_value(values)
         },
     }
+
+
+def _by_value(values: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    names = np.asarray(values)
+    for name in sorted(set(values)):
+        yield name, names == name
 
 
 def judge(p: NDArray[np.float64], candidate: Mapping[str, Any], production: Mapping[str, Any] | None) -> list[str]:
@@ -46,8 +56,8 @@ def judge(p: NDArray[np.float64], candidate: Mapping[str, Any], production: Mapp
     reasons: list[str] = []
     if not np.isfinite(p).all() or p.min() < 0 or p.max() > 1:
         reasons.append(f"predictions are no probabilities (from {p.min():.3g} to {p.max():.3g})")
-    if candidate["brier"] >= candidate["brier_prior"]:
-        reasons.append(f"no better than the prior ({candidate['brier']:.4f} against {candidate['brier_prior']:.4f})")
+    if candidate["brier"] > WORSE_THAN_PRIOR_AT_MOST * candidate["brier_prior"]:
+        reasons.append(f"worse than the prior ({candidate['brier']:.4f} against {candidate['brier_prior']:.4f})")
     if production is None:
         return reasons
     if candidate["brier"] > WORSE_AT_MOST * production["brier"]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -46,17 +47,28 @@ def _library(doing: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Boosters, category codes, and the prior (the share of late flights)."""
+    """Boosters, category codes, the prior (the share of late flights), and a calibration by segment, if there is one:
+    what is added to the log-odds, by category and name."""
 
     full: Any
     simplified: Any
     codes: Mapping[str, Mapping[str, int]]
     prior: float
+    offsets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of being late, for rows in the order of `FEATURES`. Raises `ModelError`."""
         with _library("predicting"):
-            return np.asarray(self.full.predict(rows, num_threads=1), dtype=float)
+            p = np.asarray(self.full.predict(rows, num_threads=1), dtype=float)
+        return self._calibrated(rows, p) if self.offsets else p
+
+    def _calibrated(self, rows: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
+        odds = np.log(np.clip(p, 1e-9, 1 - 1e-9) / (1 - np.clip(p, 1e-9, 1 - 1e-9)))
+        for category, names in self.offsets.items():
+            column = rows[:, FEATURES.index(category)]
+            for name, offset in names.items():
+                odds = odds + offset * (column == self.codes[category].get(name, math.inf))
+        return np.asarray(1 / (1 + np.exp(-odds)), dtype=float)
 
     def predict_simplified(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities from the request's own features alone. Raises `ModelError`."""
@@ -87,6 +99,11 @@ def fit(
         )
 
 
+def calibrated(model: Model, offsets: Mapping[str, Mapping[str, float]]) -> Model:
+    """The model with a calibration by segment: {category: {name: what is added to the log-odds}}."""
+    return replace(model, offsets={category: dict(names) for category, names in offsets.items()})
+
+
 def dump(model: Model) -> bytes:
     """The artifact: JSON with both boosters as text. Raises `ModelError`."""
     with _library("saving the model"):
@@ -98,6 +115,7 @@ def dump(model: Model) -> bytes:
         "checksum": _checksum(full, simplified),
         "codes": model.codes,
         "prior": model.prior,
+        "offsets": model.offsets,
     }
     return json.dumps(content, sort_keys=True).encode()
 
@@ -120,4 +138,5 @@ def load(library: ModuleType, artifact: bytes) -> Model:
             simplified=library.Booster(model_str=content["simplified"]),
             codes={name: dict(content["codes"][name]) for name in CATEGORICAL},
             prior=float(content["prior"]),
+            offsets=content["offsets"],
         )

@@ -16,9 +16,10 @@ from reference_pipeline.clock import Clock
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError
 from reference_pipeline.registry.signing import BadSignature, sign, verify
+from reference_pipeline.settings import Settings
 from reference_pipeline.training.candidate import WINDOW_DAYS, train_candidate
 from reference_pipeline.training.collected import collected
-from reference_pipeline.training.model import Model, ModelError, dump, load
+from reference_pipeline.training.model import Model, ModelError, calibrated, dump, load
 
 #: With fewer examples, a tenth of them says nothing about a model.
 ROWS_AT_LEAST = 1000
@@ -30,17 +31,24 @@ class TrainingFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it."""
+    """``gate_segments`` are the columns by which the gate compares besides overall, None for no gate.
 
-    gated: bool
+    ``view_dropout`` is the share of rows in which a feature view is hidden, for the model to learn without it. With
+    ``needs_tracker``, a training whose experiment can't be recorded has failed.
+    """
+
+    gate_segments: tuple[str, ...] | None
     view_dropout: float
     key: bytes
+    needs_tracker: bool = True
 
 
 class Trainer:
     """Trains on history before ``started_at`` (epoch seconds) and on what the pipeline has collected since.
 
-    Training keeps the service's event loop busy: it has nothing else to answer meanwhile but looks at its health.
+    Training keeps the service's event loop busy: it has nothing else to answer meanwhile but looks at its health. The
+    setting ``offsets`` ({category: {name: log-odds}}) is the calibration table that a release comes with;
+    ``signing_key`` takes the place of the key that models are signed with, ``experiments`` of the tracker's folder.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class Trainer:
         started_at: float,
         experiments: Path,
         load_library: Callable[[str], ModuleType],
+        settings: Settings | None = None,
     ) -> None:
         self._config = config
         self._history = history
@@ -64,14 +73,24 @@ class Trainer:
         self._clock = clock
         self._experiments = experiments
         self._load_library = load_library
+        self._settings = settings
         self._started_at = started_at
         self._counts = {"attempts": 0, "successes": 0, "failures": 0, "rejections": 0}
         self._last_success_at: float | None = None
         self._last_error: str | None = None
+        self._refused_libraries: list[str] = []
+        self._untracked: str | None = None
 
     def status(self) -> dict[str, Any]:
         """Attempts, outcomes, the last success (epoch seconds), and why the last attempt failed, if it did."""
-        return {**self._counts, "last_success_at": self._last_success_at, "last_error": self._last_error}
+        return {
+            **self._counts,
+            "last_success_at": self._last_success_at,
+            "last_error": self._last_error,
+            "refused_settings": self._settings.refused if self._settings is not None else None,
+            "refused_libraries": self._refused_libraries,
+            "untracked": self._untracked,
+        }
 
     async def train(self) -> dict[str, Any]:
         """Trains and publishes; the signed manifest. Raises `TrainingFailed`."""
@@ -89,27 +108,44 @@ class Trainer:
 
     async def _train(self) -> dict[str, Any]:
         now = self._clock.now()
+        gated = self._config.gate_segments is not None
         try:
-            library = self._load_library("lightgbm")
-            before, uncompared = await self._production(library) if self._config.gated else (None, None)
+            library = self._library()
+            before, uncompared = await self._production(library) if gated else (None, None)
             model, record = train_candidate(
-                library, self.examples(now), before, trained_at=now, view_dropout=self._config.view_dropout
+                library,
+                self.examples(now),
+                before,
+                trained_at=now,
+                view_dropout=self._config.view_dropout,
+                segments=self._config.gate_segments or (),
             )
             record["uncompared"] = uncompared
-            artifact = dump(model)
-            self._record(record)
+            settings = self._settings.current() if self._settings is not None else {}
+            artifact = dump(calibrated(model, settings.get("offsets", {})))
+            self._track(record, settings.get("experiments"))
         except (ImportError, AttributeError) as error:
             raise TrainingFailed(f"dependency: {error}") from error
         except ModelError as error:
             raise TrainingFailed(f"model: {error}") from error
         except (OSError, pa.ArrowException) as error:
             raise TrainingFailed(f"data: {type(error).__name__}: {error}") from error
-        if self._config.gated and record["rejected"]:
+        if gated and record["rejected"]:
             self._counts["rejections"] += 1
             raise TrainingFailed("validation gate: " + "; ".join(record["rejected"]))
-        manifest = sign(record, artifact, self._config.key)
+        key = str(settings["signing_key"]).encode() if "signing_key" in settings else self._config.key
+        manifest = sign(record, artifact, key)
         await self._publish(manifest, artifact)
         return manifest
+
+    def _library(self) -> ModuleType:
+        try:
+            library = self._load_library("lightgbm")
+        except ImportError as error:
+            self._refused_libraries = [str(error)]
+            raise
+        self._refused_libraries = []
+        return library
 
     def examples(self, now: float) -> pa.Table:
         """Every usable example of the window that ends now, oldest first. Raises `TrainingFailed` if they are too few.
@@ -150,7 +186,18 @@ class Trainer:
         except (*UNREACHABLE, ServiceError) as error:
             raise TrainingFailed(f"registry: {error or type(error).__name__}") from error
 
-    def _record(self, record: Mapping[str, Any]) -> None:
-        self._experiments.mkdir(parents=True, exist_ok=True)
-        with (self._experiments / "experiments.jsonl").open("a") as file:
+    def _track(self, record: Mapping[str, Any], elsewhere: str | None) -> None:
+        """Records the experiment; a tracker that can't be written stops only those who need it."""
+        try:
+            self._record(record, elsewhere)
+            self._untracked = None
+        except OSError as error:
+            if self._config.needs_tracker:
+                raise
+            self._untracked = str(error)
+
+    def _record(self, record: Mapping[str, Any], elsewhere: str | None) -> None:
+        folder = self._experiments if elsewhere is None else Path(elsewhere)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "experiments.jsonl").open("a") as file:
             file.write(json.dumps(record, sort_keys=True) + "\n")

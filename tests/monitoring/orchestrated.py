@@ -10,7 +10,7 @@ from harness.sim import World
 from reference_pipeline.http import ServiceError
 from reference_pipeline.orchestration.app import OrchestrationConfig, Orchestrator
 
-RUNBOOKS = ("restart", "rollback", "fallback", "backfill", "retrain")
+RUNBOOKS = dict.fromkeys(("restart", "rollback", "fallback", "backfill", "retrain"), 0.0)
 Script = Callable[[Orchestrator], Awaitable[None]]
 
 

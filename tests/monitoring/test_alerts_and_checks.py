@@ -25,7 +25,9 @@ def window(rows: int = 60, *, temp: float = 60.0, p: float = 0.2, late: float = 
     features = np.full((rows, len(FEATURES)), 1.0)
     features[:, FEATURES.index("weather.temp")] = temp
     ages = np.full((rows, len(LIVE_VIEWS)), 600.0)
-    return Window(features, ages, np.full(rows, p), np.full(rows, late), np.array(["JFK"] * rows))
+    return Window(
+        features, ages, np.full(rows, p), np.full(rows, late), np.array(["JFK"] * rows), np.array(["AA"] * rows)
+    )
 
 
 def look(
@@ -128,7 +130,8 @@ def test_an_alert_fires_once_and_resolves_when_it_has_been_quiet() -> None:
 def test_recent_predictions_meet_their_labels() -> None:
     recent = RecentPredictions()
     rows = [
-        [n, AT + n, f"f{n}", "JFK", "m1", "model", 0.5, [1.0] * len(FEATURES), {"weather": 60.0}] for n in range(80)
+        [n, AT + n, f"f{n}", "JFK", "AA", "m1", "model", 0.5, [1.0] * len(FEATURES), {"weather": 60.0}]
+        for n in range(80)
     ]
     recent.extend(rows, [[1, "f79", 1]])
     seen = recent.window(AT + 80, 60)

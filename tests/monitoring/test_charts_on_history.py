@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from reference_pipeline.data import prepare
 from reference_pipeline.features.definitions import FEATURES, LIVE_VIEWS
+from reference_pipeline.monitoring.calibration import CALIBRATION_WEEKS, load_charts
 from reference_pipeline.monitoring.charts import (
-    CALIBRATION_WEEKS,
     LABEL_LAG_S,
     QUALITY_ROWS,
     WINDOW_ROWS,
     Charts,
     Window,
-    load_charts,
     quality,
     statistics,
     window_rows,
@@ -78,6 +77,7 @@ def replayed(start: float) -> History:
         p=model.predict(features),
         late=table["late"].to_numpy().astype(float),
         origin=np.asarray(table["origin"].to_pylist()),
+        carrier=np.asarray(table["carrier"].to_pylist()),
     )
     charts = load_charts(examples, start, lightgbm)
     return History(start, charts, rows, table["t_pred"].to_numpy(), table["known_at"].to_numpy())
@@ -99,7 +99,8 @@ def test_limits_come_from_the_weeks_before_the_start_alone(june: History) -> Non
     past = examples.slice(june.start - CALIBRATION_WEEKS * 7 * 86400, june.start)
     assert past["known_at"].to_numpy().max() < june.start
     assert june.charts.limits != load_charts(examples, STARTS[1].timestamp(), lightgbm).limits
-    assert {name.partition(".")[0] for name in june.charts.limits} == {"mean", "missing", "age", "prediction", "brier"}
+    kinds = {"mean", "missing", "age", "prediction", "brier", "day", "shadow"}
+    assert {name.partition(".")[0] for name in june.charts.limits} == kinds
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,19 @@ def test_lasting_bad_quality_is_answered_by_a_retrain_a_day_unless_data_is_to_bl
     deployment.run(script, 31.5 * HOUR)
     nightly = [7.0, 31.0]
     assert [h for at, _ in deployment.paths("training") if (h := round(at / HOUR, 1)) not in nightly] == expected
+
+
+def test_a_serving_that_was_started_again_is_told_again_whom_to_distrust() -> None:
+    deployment = Deployment()
+    drift, restarted = alert("FeatureDrift", "features", view="weather"), alert("ServiceRestarted")
+
+    async def script(orchestrator: Orchestrator) -> None:
+        orchestrator.alert([drift])
+        await asyncio.sleep(600)
+        orchestrator.alert([restarted])
+        await asyncio.sleep(10)
+        orchestrator.alert([over(restarted)])
+
+    deployment.run(script, HOUR)
+    told = [body["views"] for _, _, path, body in deployment.calls if path == "/suspect"]
+    assert told == [["weather"], ["weather"]]

@@ -63,6 +63,9 @@ def write(lake: Path, feed: str, start: float, table: pa.Table) -> Path:
 class ClockedStore:
     """`OnlineStore` as a dictionary: values expire by the test's clock. ``broken`` makes every call fail."""
 
+    failovers = 0
+    write_errors = 0
+
     def __init__(self, clock: HandClock) -> None:
         self._clock = clock
         self.values: dict[str, tuple[float, dict[str, Any]]] = {}

@@ -117,16 +117,17 @@ async def test_an_answer_and_its_record(bench: Bench, serve: Serve, model: Model
         "model_age_s": 17 * 3600,
         "feature_age_s": 600,
     }
-    [[number, at, flight, origin, version, source, p, features, ages]] = await bench.get("/log?after=0")
-    assert (at, flight, origin, version, source) == (START, FLIGHT["flight_id"], "EWR", answer["model"], "model")
+    [[number, at, flight, origin, carrier, version, source, p, features, ages]] = await bench.get("/log?after=0")
+    assert (at, flight, origin, carrier) == (START, FLIGHT["flight_id"], "EWR", FLIGHT["carrier"])
+    assert (version, source) == (answer["model"], "model")
     assert p == pytest.approx(answer["p"], abs=1e-6)
     assert features[-2:] == [10.0, 11.0]
     assert ages == {"origin": 600, "weather": 600}
     await bench.predict(tailnum=None, carrier="??", dest="??")
     [later] = await bench.get(f"/log?after={number}")
     assert later[0] > number
-    assert later[7][3] == -1  # a carrier that training never saw
-    assert None in later[7]
+    assert later[8][3] == -1  # a carrier that training never saw
+    assert None in later[8]
     assert await bench.get("/ready") == {"problems": []}
 
 

@@ -104,12 +104,12 @@ def area_under_curve(p: np.ndarray[Any, Any], late: np.ndarray[Any, Any]) -> flo
 RNG = np.random.default_rng(7)
 LATE = (RNG.random(3000) < 0.3).astype(float)
 GOOD = np.clip(0.3 + 0.25 * (LATE - 0.3) + RNG.normal(0, 0.1, 3000), 0, 1)
-SEGMENTS = ["JFK", "EWR", "LGA"] * 1000
+SEGMENTS = {"origin": ["JFK", "EWR", "LGA"] * 1000}
 
 
 def judged(p: np.ndarray[Any, Any], production: np.ndarray[Any, Any] | None = GOOD) -> list[str]:
-    before = None if production is None else gate.metrics(production, LATE, SEGMENTS)
-    return gate.judge(p, gate.metrics(p, LATE, SEGMENTS), before)
+    before = None if production is None else gate.metrics(production, LATE, SEGMENTS, 0.2)
+    return gate.judge(p, gate.metrics(p, LATE, SEGMENTS, 0.2), before)
 
 
 def test_the_gate_lets_a_good_candidate_pass() -> None:
@@ -123,7 +123,7 @@ def test_the_gate_rejects_raw_scores_and_what_is_no_better_than_nothing(producti
     raw = np.log(np.clip(GOOD, 1e-6, 1 - 1e-6) / (1 - np.clip(GOOD, 1e-6, 1 - 1e-6)))
     assert "no probabilities" in judged(raw, production)[0]
     assert "no probabilities" in judged(np.where(np.arange(3000) == 5, np.nan, GOOD), production)[0]
-    assert "no better than the prior" in judged(np.full(3000, 0.5), production)[0]
+    assert "worse than the prior" in judged(np.full(3000, 0.5), production)[0]
 
 
 def test_the_gate_rejects_what_is_worse_overall_or_for_a_segment() -> None:
@@ -134,7 +134,7 @@ def test_the_gate_rejects_what_is_worse_overall_or_for_a_segment() -> None:
     better = np.clip(GOOD + 0.5 * (LATE - GOOD), 0, 1)
     hurting[1::3], hurting[2::3] = better[1::3], better[2::3]
     [reason] = judged(hurting)
-    assert reason.startswith("worse for segment JFK")
+    assert reason.startswith("worse for segment origin JFK")
 
 
 # -- examples from the lake
@@ -207,10 +207,12 @@ class Night:
         self.storage = ModelStorage(folder / "registry")
         self.library: Callable[[], Any] = lambda: library
 
-    async def start(self, serve: Serve, session: aiohttp.ClientSession, *, gated: bool = True) -> None:
+    async def start(
+        self, serve: Serve, session: aiohttp.ClientSession, *, gate_segments: tuple[str, ...] | None = ("origin",)
+    ) -> None:
         registry = Client(session, await serve(create_registry(self.storage)), timeout_s=5)
         self.trainer = Trainer(
-            TrainingConfig(gated=gated, view_dropout=0.05, key=KEY),
+            TrainingConfig(gate_segments=gate_segments, view_dropout=0.05, key=KEY),
             history=self.history.slice,
             lake=self.lake,
             log=self.log,
@@ -252,7 +254,7 @@ async def test_a_night_gives_a_signed_model_with_lineage(
     verify(manifest, night.storage.artifact(manifest["version"]), KEY)
     assert manifest == night.storage.manifest(manifest["version"])
     assert (manifest["version"], manifest["rejected"], manifest["uncompared"]) == ("m20130610-180000", [], None)
-    assert set(manifest["production"]["segments"]) == {"EWR", "JFK", "LGA"}
+    assert set(manifest["production"]["segments"]) == {"origin EWR", "origin JFK", "origin LGA"}
     recent = night.trainer.examples(night.clock.at).slice(manifest["rows"] - 200)
     assert min(recent["t_pred"].to_pylist()) >= START
     present = np.mean([~np.isnan(recent[name].to_numpy()) for name in STORE_FEATURES])
@@ -326,7 +328,7 @@ async def test_without_a_gate_a_bad_model_is_published(
     night: Night, serve: Serve, session: aiohttp.ClientSession
 ) -> None:
     night.library = raw_scores
-    await night.start(serve, session, gated=False)
+    await night.start(serve, session, gate_segments=None)
     manifest = await night.training.post("/train")
     assert manifest["rejected"]
     assert night.storage.versions() == [manifest["version"]]

@@ -344,7 +344,7 @@ async def test_rows_that_come_twice_are_taken_once(world: World) -> None:
     assert len(keys) == len(set(keys))
 
 
-async def test_a_replayed_batch_is_quarantined_as_duplicate(world: World) -> None:
+async def test_a_batch_with_nothing_new_in_it_is_quarantined_as_duplicate(world: World) -> None:
     world.start("schema")
     await world.after(0)
     raw, payload = world.provider.batches()[-1]

@@ -326,3 +326,60 @@ def test_limits_do_not_depend_on_the_order_of_columns(baseline: Baseline) -> Non
             assert np.all(np.diff(reference.grid) > 0)
             assert np.all(np.diff(reference.shares) >= 0)
             assert reference.shares[-1] == 1.0
+
+
+# -- what a single batch, or a single value, does not show
+
+
+def test_a_byte_order_mark_is_no_error(replay: Make) -> None:
+    weather = replay("weather")
+    marked = weather.first(lambda raw, payload: _with_payload(raw, b"\xef\xbb\xbf" + payload), "statistical")
+    assert marked.ok
+    assert marked.violations == []
+
+
+def _with_payload(raw: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+    return raw | {"sha256": sha256(payload).hexdigest()}, payload
+
+
+def test_an_empty_batch_is_an_error_where_there_never_was_one(replay: Make) -> None:
+    header = ",".join(FEEDS["weather"].columns).encode() + b"\n"
+    empty = replay("weather").first(lambda raw, _: _with_payload(raw | {"rows": 0}, header), "statistical")
+    assert ("volume", None) in kinds(empty)
+
+
+def test_a_lasting_loss_of_volume_is_seen_though_no_batch_stands_out(replay: Make) -> None:
+    flights = replay("flights")
+    full, thinned = flights.recent(BUSY), flights.recent(BUSY)
+    thinned.windows = tuple((start, int(0.4 * rows)) for start, rows in full.windows)
+    batches = list(published(flights.source, BUSY, BUSY + 900))
+    assert kinds(flights.check(*batches[0], "statistical", full), "warning") == set()
+    assert ("volume", None) in kinds(flights.check(*batches[0], "statistical", thinned), "warning")
+
+
+def test_references_into_nothing_are_seen(replay: Make, prepared: Prepared) -> None:
+    flights = replay("flights")
+    planes = {"planes": frozenset(prepared.planes["tailnum"].to_pylist())}
+    change = edit_records(lambda record: record | {"tailnum": record["tailnum"] and record["tailnum"][1:]})
+    for register, expected in ((planes, True), ({}, False)):
+        ((manifest, payload),) = published(flights.source, BUSY, BUSY + 900, change)
+        outcome = validate(
+            payload, manifest, flights.contract, "statistical", flights.recent(BUSY), flights.baseline, register
+        )
+        assert (("unknown_rate", "tailnum") in kinds(outcome)) is expected
+
+
+def test_values_that_no_longer_go_together_are_seen_by_what_was_learnt(replay: Make) -> None:
+    def other(record: dict[str, Any]) -> dict[str, Any]:
+        return record | {"arr_delay": None if record["arr_delay"] is None else -record["arr_delay"]}
+
+    flights = replay("flights")
+    recent = flights.recent(BUSY)
+    for level, expected in (("statistical", False), ("learned", True)):
+        seen: set[tuple[str, str | None]] = set()
+        latest = recent
+        for manifest, payload in published(flights.source, BUSY, BUSY + 4 * 3600, edit_records(other)):
+            outcome = flights.check(manifest, payload, level, latest)  # type: ignore[arg-type]
+            seen |= kinds(outcome, "warning")
+            latest = outcome.recent or latest
+        assert (("relation", "arr_delay") in seen) is expected

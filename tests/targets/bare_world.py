@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 from harness.sim import World
 from harness.sim.store import StoreServer
 from harness.targets.reference import layout
+from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.driver import SimDriver, Touches
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.store_agent import StoreAgent
@@ -35,7 +37,14 @@ class Lab:
             agent = StoreAgent(self.redis, lambda hold_id, keys: self.touches.note(hold_id, "keys", keys))
             libraries = Libraries(self._folder, lambda overlay_id: self.touches.note(overlay_id, "loads"))
             self.driver = SimDriver(
-                self.world, self.touches, libraries, agent, "http://gateway:8001", self.store.forget
+                self.world,
+                self.touches,
+                libraries,
+                agent,
+                "http://gateway:8001",
+                self.store.forget,
+                Crowd(self.world, "http://serving:8000/predict", [], self.touches.note),
+                Artifacts(self._folder / "registry", b"key"),
             )
             await script(self)
 

@@ -26,7 +26,7 @@ def test_facts_name_what_is_deployed() -> None:
     assert {name: dict(columns) for name, columns in facts.feeds.items()} == {
         name: dict(feed.columns) for name, feed in FEEDS.items()
     }
-    assert set(facts.services) == set(SERVICES)
+    assert set(facts.services) == {*SERVICES, layout.CONSUMER}
     ends = {end for link in facts.links for end in link.split("->")}
     assert ends <= set(layout.HOSTS)
 

@@ -15,6 +15,8 @@ from chaos.points import Point, PointKind
 from harness.sim import World
 from harness.sim.http import stub
 from harness.sim.network import Link
+from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.layout import HOSTS
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.store_agent import StoreAgent, store_errors
@@ -32,6 +34,8 @@ class SimDriver:
         agent: StoreAgent,
         control: str,
         reset_store: Callable[[], None],
+        crowd: Crowd,
+        artifacts: Artifacts,
     ) -> None:
         self._world = world
         self._touches = touches
@@ -39,6 +43,8 @@ class SimDriver:
         self._agent = agent
         self._control = control
         self._reset_store = reset_store
+        self._crowd = crowd
+        self._artifacts = artifacts
         self._fault_of: dict[str, str] = {}
         world.network.on_touched = self._toxic_acted
 
@@ -152,3 +158,27 @@ class SimDriver:
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._libraries.remove(point.name, args["overlay_id"])
+
+    # -- models
+
+    async def _tamper(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        changed = self._artifacts.tamper(args["tamper_id"], args["mode"], signed=args["signed"])
+        if changed:
+            self._touches.note(fault_id, "files", changed)
+
+    async def _restore(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._artifacts.restore(args["tamper_id"])
+
+    # -- requests
+
+    async def _load(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._crowd.begin(args)
+
+    async def _unload(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._crowd.end(args["load_id"])
+
+    async def _alter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._crowd.alterations[args["alter_id"]] = args
+
+    async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._crowd.alterations.pop(args["alter_id"], None)

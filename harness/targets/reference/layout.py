@@ -20,15 +20,24 @@ SERVICES = (
     "monitoring",
     "orchestration",
 )
+#: The consumer of the predictions, where users ask it instead of serving.
+CONSUMER = "dispatch"
 STORE = "store"
+#: What only some profiles have: a second provider of every feed, and a second feature store.
+MIRROR, REPLICA = "mirror", "replica"
 #: Who calls whom.
 LINKS = (
     "users->serving",
+    "users->dispatch",
+    "dispatch->serving",
     "serving->store",
     "serving->registry",
     "features->store",
     "ingestion->gateway",
     "ingestion->features",
+    "serving->replica",
+    "features->replica",
+    "ingestion->mirror",
     "gateway->flights",
     "gateway->weather",
     "gateway->planes",
@@ -47,7 +56,7 @@ LINKS = (
     "orchestration->features",
 )
 #: Every host of the pipeline and its surroundings.
-HOSTS = ("users", "gateway", "alerts", STORE, *SERVICES)
+HOSTS = ("users", "crowd", "gateway", "alerts", STORE, REPLICA, MIRROR, CONSUMER, *SERVICES)
 
 #: Five in the morning in New York, in a week of summer thunderstorms, with eight weeks of history before it.
 DEFAULT_START = datetime(2013, 6, 10, 9, tzinfo=UTC)
@@ -58,10 +67,12 @@ def facts(feeds: Mapping[str, Mapping[str, str]]) -> TargetFacts:
     """What there is to be broken; ``feeds`` maps each feed to its columns and their types."""
     return TargetFacts(
         feeds=feeds,
-        services=SERVICES,
-        stores=(STORE,),
+        services=(*SERVICES, MIRROR, CONSUMER),
+        stores=(STORE, REPLICA),
         links=LINKS,
         envs=("training", "serving", "monitoring"),
-        components=(*SERVICES, STORE, "model"),
+        artifacts=("model",),
+        traffic=("users",),
+        components=(*SERVICES, STORE, "model", "predictions"),
         replay=REPLAY,
     )

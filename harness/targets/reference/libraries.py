@@ -16,6 +16,7 @@ class Libraries:
         self._folder = folder
         self._on_load = on_load
         self._overlays: dict[str, dict[str, Path]] = {}
+        self._pinned: dict[str, set[str]] = {}
 
     def add(self, service: str, overlay_id: str, files: Mapping[str, str]) -> None:
         """Puts files in front of the service's libraries."""
@@ -30,11 +31,23 @@ class Libraries:
         """Takes an overlay away; nothing happens if it isn't there."""
         self._overlays.get(service, {}).pop(overlay_id, None)
 
+    def pin(self, service: str) -> None:
+        """From now on the service does without the overlays that it has now: it is started from an earlier image."""
+        self._pinned.setdefault(service, set()).update(self._overlays.get(service, {}))
+
+    def read(self, service: str, name: str) -> str | None:
+        """A file of the service's configuration, as the newest overlay that has one says; None without any."""
+        for overlay_id, root in reversed(self._overlays.get(service, {}).items()):
+            if (root / name).exists() and overlay_id not in self._pinned.get(service, ()):
+                self._on_load(overlay_id)
+                return (root / name).read_text()
+        return None
+
     def load(self, service: str, name: str) -> ModuleType:
         """The library as the service sees it now; raises what importing it raises."""
         for overlay_id, root in reversed(self._overlays.get(service, {}).items()):
             init = root / name / "__init__.py"
-            if init.exists():
+            if init.exists() and overlay_id not in self._pinned.get(service, ()):
                 self._on_load(overlay_id)
                 return _execute(name, init)
         return importlib.import_module(name)

@@ -17,8 +17,10 @@ from harness.sim import World
 from harness.sim.http import serve
 from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
+from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.crowd import CROWD, Crowd
 from harness.targets.reference.driver import SimDriver
-from harness.targets.reference.layout import SERVICES, STORE
+from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
@@ -50,10 +52,10 @@ class SimulatedStage:
         self._arm = arm
         self._world = world
         self._touches = Touches()
-        profile = profile_of(arm.profile)
-        self._supervisor = _Supervisor(world)
+        profile = assembly.paced(profile_of(arm.profile), arm.density.grain_s)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
-        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, "gateway")}
+        self._supervisor = _Supervisor(world, self._libraries)
+        addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, CONSUMER, "gateway")}
         self._deployment = assembly.Deployment(
             profile=profile,
             prepared=prepared,
@@ -63,19 +65,28 @@ class SimulatedStage:
             addresses={**addresses, "alerts": f"http://alerts:{ALERTS_PORT}"},
             store_address=(STORE, _STORE_PORT),
             seed=arm.seed,
+            grain_s=arm.density.grain_s,
             phase=lambda purpose, period_s: round(period_s * uniform(arm.seed, "phase", purpose), 3),
             platform=self._supervisor if profile.supervised else None,
+            images=self._supervisor if profile.supervised else None,
+            second_store_address=(REPLICA, _STORE_PORT) if profile.second_store else None,
             load_library=self._libraries.load,
+            read_file=self._libraries.read,
         )
-        self._store = StoreServer()
+        self._store, self._replica = StoreServer(), StoreServer()
+        self._entry = arm.density.through or "serving"
+        self._services = (*assembly.services_of(profile), *((CONSUMER,) if self._entry == CONSUMER else ()))
         self._recorder = recorder
         asks = plan_asks(
             prepared.flights(arm.start.timestamp(), arm.start.timestamp() + arm.end_s + 4 * 3600),
             arm.start.timestamp(),
             arm.end_s,
             arm.seed,
+            arm.density.users,
         )
-        self._users = Users(asks, "http://serving:8000/predict", recorder, self.now)
+        url = f"http://{self._entry}:8000/predict"
+        self._crowd = Crowd(world, url, [ask.flight for ask in asks], self._touches.note)
+        self._users = Users(asks, url, recorder, self.now, altered=self._crowd.altered)
         self._add_hosts()
 
     @property
@@ -103,33 +114,44 @@ class SimulatedStage:
     async def deploy(self) -> None:
         """Boots every host, in the order in which they need each other."""
         assembly.seed_registry(self._deployment)
-        for name in (STORE, "alerts", *FEEDS, "gateway"):
+        stores = (STORE, REPLICA) if self._deployment.second_store_address else (STORE,)
+        for name in (*stores, "alerts", *FEEDS, "gateway"):
             await self._world.start(name)
-        for name in assembly.SERVICES:
+        for name in self._services:
             if name not in FEEDS:
                 await self._world.start(name)
         await self._world.start("users")
+        await self._world.start(CROWD)
         await self._world.start(_OPERATOR)
         redis = Redis(host=STORE, port=_STORE_PORT)
         agent = StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys))
         self._driver = SimDriver(
-            self._world, self._touches, self._libraries, agent, f"http://gateway:{_CONTROL_PORT}", self._store.forget
+            self._world,
+            self._touches,
+            self._libraries,
+            agent,
+            f"http://gateway:{_CONTROL_PORT}",
+            self._store.forget,
+            self._crowd,
+            Artifacts(self._deployment.folder / "registry", self._deployment.key),
         )
 
     def _add_hosts(self) -> None:
         world = self._world
-        for name in assembly.SERVICES:
+        for name in (*assembly.SERVICES, CONSUMER):
             world.add_host(name, self._boot(name))
         world.add_host(STORE, self._store.start)
+        world.add_host(REPLICA, self._replica.start)
         world.add_host("gateway", self._boot_gateway)
         world.add_host("alerts", self._boot_alerts)
         world.add_host("users", self._boot_users)
+        world.add_host(CROWD)
         world.add_host(_OPERATOR)
 
     def _boot(self, name: str) -> Callable[[], Any]:
         async def boot() -> None:
             service = await assembly.build(name, self._deployment, self._world.clock(name))
-            await serve(service.app, keep_alive_s=assembly.KEEP_ALIVE_S)
+            await serve(service.app, keep_alive_s=assembly.KEEP_ALIVE_S, connections=service.connections)
             for work in service.background:
                 self._world.spawn(name, work())
             if self._deployment.profile.supervised:
@@ -142,7 +164,7 @@ class SimulatedStage:
         gateway = create_gateway(
             {feed: f"http://{feed}:8000" for feed in FEEDS},
             SessionFetcher(
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.KEEP_ALIVE_S))
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=assembly.CLIENT_KEEP_ALIVE_S))
             ),
             clock,
             on_touched=self._touches.note,
@@ -158,10 +180,11 @@ class SimulatedStage:
 
 
 class _Supervisor:
-    """Starts services that died again; also `reference_pipeline.orchestration.runbook.Platform`."""
+    """Starts services that died again; `reference_pipeline.orchestration.runbook.Platform` and ``Images`` too."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, libraries: Libraries) -> None:
         self._world = world
+        self._libraries = libraries
 
     def watch(self, name: str) -> None:
         """Starts the service again a little after the process that runs now has died."""
@@ -174,6 +197,11 @@ class _Supervisor:
         if service in self._world.network.hosts:
             self._world.kill(service)
             await self._start(service)
+
+    async def pin(self, service: str) -> None:
+        """Starts a service again from the image that it had before its dependencies changed."""
+        self._libraries.pin(service)
+        await self.restart(service)
 
     def _start_later(self, name: str) -> None:
         def start() -> None:

@@ -37,14 +37,16 @@ class Ask:
     flight: dict[str, Any]
 
 
-def plan_asks(flights: Any, start: float, end_s: float, seed: int) -> list[Ask]:
-    """Every request of a run in the order of time.
+def plan_asks(flights: Any, start: float, end_s: float, seed: int, share: float = 1.0) -> list[Ask]:
+    """Every request of a run in the order of time, or those of a ``share`` of the flights, the same for every seed.
 
     ``flights`` is a table with the flights' columns and ``late``; ``start`` epoch seconds. When a flight is asked
     about depends on (seed, flight) alone.
     """
     asks = []
     for row in flights.select([*_ROW, "late"]).to_pylist():
+        if share < 1 and uniform(0, "sample", row["flight_id"]) >= share:
+            continue
         lead = LEAD_S[0] + (LEAD_S[1] - LEAD_S[0]) * uniform(seed, "users", row["flight_id"])
         at = round(row["sched_dep"] - lead - start, 3)
         if 0 <= at < end_s:
@@ -94,7 +96,7 @@ def _share(seen: Sequence[_Seen], good: Callable[[_Seen], bool]) -> float | None
     return sum(map(good, seen)) / len(seen) if seen else None
 
 
-class Pace:
+class Punctuality:
     """How late requests were sent, in seconds of the machine's time: a machine that is too slow shows here first."""
 
     def __init__(self) -> None:
@@ -107,9 +109,9 @@ class Pace:
     def summary(self) -> dict[str, float | int | None]:
         """How many were sent, and percentiles of their lag in milliseconds.
 
-        >>> pace = Pace()
-        >>> pace.note(0.002)
-        >>> pace.summary()
+        >>> punctuality = Punctuality()
+        >>> punctuality.note(0.002)
+        >>> punctuality.summary()
         {'requests': 1, 'lag_ms_p50': 2.0, 'lag_ms_p99': 2.0, 'lag_ms_max': 2.0}
         """
         lags = sorted(self._lags_s)
@@ -124,7 +126,7 @@ class Users:
     """Sends the requests, open-loop: latency counts from the intended moment, and a slow answer delays nobody else.
 
     ``clock`` gives seconds since the start, ``time_scale`` of which pass in one second of the event loop; latencies
-    and patience are in the loop's time, where the sockets are.
+    and patience are in the loop's time, where the sockets are. ``altered`` is what becomes of a request on its way.
     """
 
     def __init__(
@@ -135,7 +137,9 @@ class Users:
         clock: Callable[[], float],
         *,
         time_scale: float = 1.0,
+        altered: Callable[[dict[str, Any]], dict[str, Any]] = lambda flight: flight,
     ) -> None:
+        self._altered = altered
         self._asks = asks
         self._url = url
         self._recorder = recorder
@@ -143,7 +147,7 @@ class Users:
         self._time_scale = time_scale
         self._pending: set[asyncio.Task[None]] = set()
         self.observed = Observed()
-        self.pace = Pace()
+        self.punctuality = Punctuality()
 
     async def run(self) -> None:
         """Asks everything, then returns; answers may still be under way."""
@@ -155,7 +159,7 @@ class Users:
                 wait = ask.at - self._clock()
                 if wait > 0:
                     await asyncio.sleep(wait / self._time_scale)
-                self.pace.note((self._clock() - ask.at) / self._time_scale)
+                self.punctuality.note((self._clock() - ask.at) / self._time_scale)
                 task = asyncio.ensure_future(self._ask(session, ask))
                 self._pending.add(task)
                 task.add_done_callback(self._pending.discard)
@@ -164,7 +168,7 @@ class Users:
     async def _ask(self, session: aiohttp.ClientSession, ask: Ask) -> None:
         status, answer = 0, {}
         try:
-            body = json.dumps(ask.flight).encode()
+            body = json.dumps(self._altered(ask.flight)).encode()
             async with session.post(self._url, data=body, headers={"content-type": "application/json"}) as response:
                 content = await response.read()
                 status = response.status

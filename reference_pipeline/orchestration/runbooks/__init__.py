@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from reference_pipeline.orchestration.runbook import Runbook
 from reference_pipeline.orchestration.runbooks.backfill import Backfill
+from reference_pipeline.orchestration.runbooks.failover import Failover
 from reference_pipeline.orchestration.runbooks.fallback import Fallback
+from reference_pipeline.orchestration.runbooks.pin import Pin
 from reference_pipeline.orchestration.runbooks.restart import Restart
 from reference_pipeline.orchestration.runbooks.retrain import Retrain
 from reference_pipeline.orchestration.runbooks.rollback import Rollback
@@ -17,6 +19,8 @@ RUNBOOKS: Mapping[str, type[Runbook]] = {
     "fallback": Fallback,
     "backfill": Backfill,
     "retrain": Retrain,
+    "failover": Failover,
+    "pin": Pin,
 }
 
 __all__ = ["RUNBOOKS"]

@@ -14,18 +14,19 @@ class Fallback(Runbook):
     What ingestion finds needs no answer here: it keeps wrong columns out by itself.
     """
 
-    def __init__(self, tools: Toolbox) -> None:
-        super().__init__(tools)
+    def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
+        super().__init__(tools, respond_s)
         self._until: dict[str, float] = {}
         self._told: list[str] = []
 
     async def consider(self, incident: Incident) -> None:
         """Tells serving which views to distrust, when that changes."""
         now = self.tools.clock.now()
-        for labels, _ in incident.named("FeatureDrift"):
+        for labels, _ in self.due(incident, "FeatureDrift"):
             self._until[labels["view"]] = now + PROBATION_S
         wanted = sorted(view for view, until in self._until.items() if until > now)
-        if wanted != self._told:
+        restarted = any(labels["component"] == "serving" for labels, _ in incident.named("ServiceRestarted"))
+        if wanted != self._told or (wanted and restarted):  # a new process of serving knows nothing of it
             await self.tools.services["serving"].post("/suspect", {"views": wanted})
-            self._told = wanted
-            self.actions += 1
+        self.actions += wanted != self._told
+        self._told = wanted

@@ -13,17 +13,17 @@ GRACE_S = 1800
 class Restart(Runbook):
     """Answers ``ServiceDown``."""
 
-    def __init__(self, tools: Toolbox) -> None:
-        super().__init__(tools)
+    def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
+        super().__init__(tools, max(respond_s, PATIENCE_S))
         self._restarted_at: dict[str, float] = {}
 
     async def consider(self, incident: Incident) -> None:
-        """Restarts each service that has been down for two minutes."""
+        """Restarts each service that has been down for long enough."""
         now = self.tools.clock.now()
-        for labels, since in incident.named("ServiceDown"):
+        for labels, _ in self.due(incident, "ServiceDown"):
             service = labels["component"]
             lately = now - self._restarted_at.get(service, float("-inf")) < GRACE_S
-            if self.tools.platform is not None and now - since >= PATIENCE_S and not lately:
+            if self.tools.platform is not None and not lately:
                 self._restarted_at[service] = now
                 self.actions += 1
                 await self.tools.platform.restart(service)

@@ -12,17 +12,20 @@ TRY_AGAIN_S = 3600
 
 
 class Retrain(Runbook):
-    """Answers ``TrainingFailed``, once an hour, and a ``ModelQuality`` that stays and for which no data is to blame."""
+    """Answers ``TrainingFailed`` and ``JobFailed``, once an hour, and a ``ModelQuality`` that stays.
 
-    def __init__(self, tools: Toolbox) -> None:
-        super().__init__(tools)
+    The latter not while data is to blame.
+    """
+
+    def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
+        super().__init__(tools, respond_s)
         self._tried_at = float("-inf")
 
     async def consider(self, incident: Incident) -> None:
         """Retrains if it is time."""
         now = self.tools.clock.now()
-        failed = [since for _, since in incident.named("TrainingFailed") if now - since >= TRY_AGAIN_S]
-        lasting = [since for _, since in incident.named("ModelQuality") if now - since >= PATIENCE_S]
+        failed = [since for _, since in self.due(incident, "TrainingFailed", "JobFailed") if now - since >= TRY_AGAIN_S]
+        lasting = [since for _, since in self.due(incident, "ModelQuality") if now - since >= PATIENCE_S]
         worth_it = bool(lasting) and not incident.named("DataContract") and now - self._tried_at >= PAUSE_S
         if worth_it or (failed and now - self._tried_at >= TRY_AGAIN_S):
             self._tried_at = now

@@ -6,17 +6,19 @@ from reference_pipeline.orchestration.runbook import Incident, Runbook
 
 #: How long after a promotion a quality alert is blamed on it, in seconds.
 SUSPECT_S = 24 * 3600
+#: The alerts that a model can be to blame for.
+BLAMED = ("PredictionDrift", "ModelQuality", "SegmentBias")
 
 
 class Rollback(Runbook):
-    """Answers ``PredictionDrift`` and ``ModelQuality``, unless the data is known to be at fault."""
+    """Answers alerts about predictions, unless the data is known to be at fault."""
 
     _for: float | None = None
 
     async def consider(self, incident: Incident) -> None:
         """Rolls production back to the model before it, once a promotion."""
         promoted_at = self.tools.promoted_at()
-        blamed = incident.named("PredictionDrift", "ModelQuality")
+        blamed = self.due(incident, *BLAMED)
         excused = incident.named("DataContract", "SourceStale", "FeatureDrift", "FeatureMissing", "FeaturesStale")
         if promoted_at is None or promoted_at == self._for or not blamed or excused:
             return

@@ -207,7 +207,7 @@ class ComposeStage:
         """How well the workload keeps its pace: a machine that is too slow shows here first."""
         while True:
             await asyncio.sleep(_PACE_EVERY_S)
-            self._recorder.write("arm.pace", self._users.pace.summary())
+            self._recorder.write("arm.pace", self._users.punctuality.summary())
 
     async def _watch_faults(self) -> None:
         """Tells the listener what faults touch, soon after they do."""

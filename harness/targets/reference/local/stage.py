@@ -218,7 +218,7 @@ class LocalStage:
     async def _tell_pace(self) -> None:
         while True:
             await asyncio.sleep(_PACE_EVERY_S)
-            self._recorder.write("arm.pace", self._users.pace.summary())
+            self._recorder.write("arm.pace", self._users.punctuality.summary())
 
     async def _hold_lease(self) -> None:
         while True:

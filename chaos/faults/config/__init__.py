@@ -1,0 +1,1 @@
+"""What a service is told to do changes: settings, keys, credentials."""

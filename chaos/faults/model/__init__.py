@@ -1,0 +1,1 @@
+"""What the registry keeps and serving loads is not what was trained."""

@@ -1,0 +1,1 @@
+"""The requests of users, and of those who are none."""

@@ -1,0 +1,1 @@
+"""Load that faults put on a service."""

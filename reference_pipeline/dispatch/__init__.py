@@ -1,0 +1,1 @@
+"""The downstream consumer: decides on the predictions, and must decide without them too."""
