@@ -80,7 +80,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     yield running
     if running.process.poll() is None:
         running.process.terminate()
-    running.process.communicate()
+        running.process.communicate()
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_nothing_outlives_a_harness_that_is_killed(running: Running) -> None:
     running.until_applied(5)
     processes, volumes = running.described()
     running.process.kill()
-    running.process.communicate()
+    running.process.communicate()  # also the end of whoever else held its output
     running.until(lambda: not any(process.alive() for process in processes), WITHIN_S)
     running.until(lambda: not any(folder.exists() for folder in volumes), WITHIN_S)
     running.until(lambda: not running.arms("*.live.json"), WITHIN_S)

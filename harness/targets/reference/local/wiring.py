@@ -12,8 +12,6 @@ from harness.targets.reference.layout import LINKS, SERVICES, STORE
 __all__ = ["Wiring"]
 
 HOST = "127.0.0.1"
-#: What is called besides the links that a scenario may name.
-_FURTHER = ("orchestration->features",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ class Wiring:
     def proxies(self) -> list[dict[str, Any]]:
         """The proxy's configuration, as Toxiproxy's file has it: one proxy a link."""
         return [
-            {"name": link, "listen": f"{HOST}:0", "upstream": self.upstream(link), "enabled": True}
-            for link in (*LINKS, *_FURTHER)
+            {"name": link, "listen": f"{HOST}:0", "upstream": self.upstream(link), "enabled": True} for link in LINKS
         ]
 
     def upstream(self, link: str) -> str:
