@@ -58,7 +58,7 @@ class RoundFinding:
         """Who was first."""
         alert, human = (self.alerts[0] if self.alerts else None), self.noticed
         if self.acted_t is None:
-            return "the fault had no effect"
+            return "not known, for no effect of the fault was judged"
         if alert is None and human is None:
             return "nobody"
         if alert is None or (human is not None and human.t < alert.t):
