@@ -5,8 +5,8 @@
 Each round starts ``pipequake run --backend local`` with faults of each kind that can be left behind (a toxic, a stopped
 process and a stopped store, a killed process, a dependency overlay, a rule of the feed gateway), and kills the harness
 with SIGKILL at a random moment of it. In some rounds its watchdog is killed first; then ``pipequake recover`` has to do
-the same work. Within the watchdog's lease and five seconds there must be no process, no stopped process, no description, no
-volume, and no changed byte of the packages; every journal must be readable; and the next round must start.
+the same work. Within the watchdog's lease and five seconds there must be no process, no description, no volume,
+and no changed byte of the packages; every journal must be readable; and the next round must start.
 """
 
 from __future__ import annotations

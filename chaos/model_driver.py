@@ -12,7 +12,12 @@ from chaos.fault import Action
 from chaos.points import Point, PointKind
 
 _TOXICS = ("add_toxic", "remove_toxic")
-_PROCESS = ("kill", "start", "pause", "resume", "answer", "unanswer", *_TOXICS)
+_LIMITS = ("limit_cpu", "unlimit_cpu", "limit_memory", "unlimit_memory")
+_PROCESS = (
+    *("kill", "start", "pause", "resume", "answer", "unanswer", "disconnect", "connect"),
+    *_LIMITS,
+    *_TOXICS,
+)
 
 #: The verbs that drivers know, by kind of point.
 VERBS: Mapping[PointKind, tuple[str, ...]] = {
@@ -36,15 +41,28 @@ _NAMED = {
 }
 _REMOVES = {removal: (verb, name) for verb, (removal, name) in _NAMED.items()}
 #: Verbs that put a process into a state, with the state.
-_STATES = {"kill": ("dead", True), "start": ("dead", False), "pause": ("paused", True), "resume": ("paused", False)}
+_STATES = {
+    "kill": ("dead", True),
+    "start": ("dead", False),
+    "pause": ("paused", True),
+    "resume": ("paused", False),
+    "disconnect": ("cut off", True),
+    "connect": ("cut off", False),
+    "limit_cpu": ("little CPU", True),
+    "unlimit_cpu": ("little CPU", False),
+    "limit_memory": ("little memory", True),
+    "unlimit_memory": ("little memory", False),
+}
 
 _ENTRIES = {f"origin:{name}": {"temp": "39.0", "stamp": "100"} for name in ("EWR", "JFK", "LGA")}
 
 
 def observed(what: str) -> Mapping[str, Any]:
     """What the model shows to a fault that asks."""
+    if what == "limits":
+        return {"cpus": 1.0, "memory_bytes": 768_000_000, "memory_used_bytes": 100_000_000}
     if what != "entries":
-        raise InjectionError(f"the model has no {what!r} to observe; it has entries")
+        raise InjectionError(f"the model has no {what!r} to observe; it has entries and limits")
     return {"entries": copy.deepcopy(_ENTRIES)}
 
 
@@ -83,7 +101,7 @@ class ModelDriver:
             state.pop("answer", None)
         else:
             self._switch(state, *_STATES[verb])
-            if verb in ("kill", "pause"):
+            if verb in ("kill", "pause", "disconnect"):
                 self._touched[args["fault_id"]] = Evidence(1, "processes")
 
     async def evidence(self, fault_id: str) -> Evidence | None:

@@ -76,13 +76,19 @@ def init() -> None:
     help="Experiments a scenario, over seeds and phases of the injection: where intervals come from.",
 )
 @click.option(
+    "--time-scale",
+    type=click.FloatRange(1, 3600),
+    metavar="N",
+    help="How many seconds of the replay pass in a real one, outside of the simulator. [default: 120]",
+)
+@click.option(
     "--later", "shift_s", type=_Duration(), default="0s", help="Let all faults begin so much later (for reruns)."
 )
 @click.option(
     "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
 )
 @click.option("--verbose", is_flag=True, help="Also say what each arm cost to run.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that run at the same time. [default: 1]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Arms that run at the same time. [default: 1]")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")
@@ -106,7 +112,7 @@ def validate(paths: tuple[Path, ...], backend: str | None) -> None:
     """Check scenarios against the target without running them."""
     from harness.library import load_scenarios
 
-    found = load_scenarios(paths, backend=backend)
+    found = load_scenarios(paths, backend=backend, say=lambda text: click.echo(text, err=True))
     click.echo(f"{len(found)} scenario{'s' * (len(found) != 1)} valid")
 
 
@@ -181,6 +187,29 @@ def recover(results: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control API listens.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8474, show_default=True, help="Its port; 0 takes a free one."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="JSON file of proxies to begin with, as for /populate.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53 - 2), default=0, show_default=True, help="Of toxicity, jitter and slices."
+)
+@click.option(
+    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Answer under this name too; may be repeated."
+)
+@click.option("--allow-remote", is_flag=True, help="Let the API and the proxies listen on any interface.")
+def proxy(**options: Any) -> None:
+    """Run the fault proxy alone, for any client of Toxiproxy.
+
+    It runs until it is interrupted. The control API is Toxiproxy's, with leases and evidence besides.
+    """
+    from harness.commands.proxy import ProxyOptions, proxy_command
+
+    sys.exit(proxy_command(ProxyOptions(**options)))
+
+
+@cli.command()
 @click.option("--reason", default="", help="Shown to everybody whose run is stopped or refused.")
 @click.option("--clear", is_flag=True, help="Allow runs again.")
 def stop(reason: str, clear: bool) -> None:
@@ -249,26 +278,64 @@ def export_schedule(file: Path, form: str) -> None:
 
 
 @cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control API listens.")
+@click.argument("plan", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+@click.option("--check", is_flag=True, help="Check the plan without running it.")
+@click.option("--example", is_flag=True, help="Print a plan to start from.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8474, show_default=True, help="Its port; 0 takes a free one."
+    "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a gameday whose console has ended."
 )
-@click.option("--config", type=click.Path(path_type=Path), help="JSON file of proxies to begin with, as for /populate.")
+@click.option("--conclude", is_flag=True, help="With --resume: write the report, without a console.")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**53 - 2), default=0, show_default=True, help="Of toxicity, jitter and slices."
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of the console on loopback. [default: free]"
 )
 @click.option(
-    "--allow-host", "allow_hosts", multiple=True, metavar="NAME", help="Answer under this name too; may be repeated."
+    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the runs."
 )
-@click.option("--allow-remote", is_flag=True, help="Let the API and the proxies listen on any interface.")
-def proxy(**options: Any) -> None:
-    """Run the fault proxy alone, for any client of Toxiproxy.
+@click.option("--linger", default="10m", show_default=True, help="How long the console shows the report after the end.")
+def gameday(
+    plan: Path | None,
+    check: bool,
+    example: bool,
+    resume: Path | None,
+    conclude: bool,
+    port: int,
+    results: Path,
+    linger: str,
+) -> None:
+    """Play scenarios with people in front of a live console in the browser.
 
-    It runs until it is interrupted. The control API is Toxiproxy's, with leases and evidence besides.
+    FILE is the plan: roles, briefing, scenarios, messages, pauses and questions.
     """
-    from harness.commands.proxy import ProxyOptions, proxy_command
+    from harness.commands.gameday import GamedayOptions, check_plan, example_plan, gameday_command
+    from harness.scenario.durations import parse_duration
 
-    sys.exit(proxy_command(ProxyOptions(**options)))
+    if example:
+        click.echo(example_plan(), nl=False)
+        return
+    if (plan is None) == (resume is None):
+        raise click.UsageError("Give a plan, or a run to --resume. `pipequake gameday --example` prints a plan.")
+    if conclude and resume is None:
+        raise click.UsageError("--conclude goes with --resume RUN.")
+    if check and plan is not None:
+        click.echo(check_plan(plan))
+        return
+    try:
+        linger_s = parse_duration(linger)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--linger") from None
+    sys.exit(gameday_command(GamedayOptions(plan, resume, conclude, port, results, linger_s)))
+
+
+@cli.command()
+@click.option(
+    "--backend", type=click.Choice(["sim", "local", "compose"]), help="Fail (exit code 2) if this one can't run."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every fault in every backend.")
+def doctor(backend: str | None, as_json: bool) -> None:
+    """Say what this host can do: per backend and per fault, why not, and how to mend it."""
+    from harness.commands.doctor import doctor_command
+
+    sys.exit(doctor_command(backend, as_json=as_json))
 
 
 @cli.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.repeats import Repeat, repeats_of, shifted
 from harness.scenario import DEFAULT_SEED, ResolvedScenario, Scenario, resolve
-from harness.targets.base import Arm, Growth, Pace
+from harness.targets.base import Arm, Density, Growth
 
 __all__ = ["grow", "plan_arms", "shift_of"]
 
@@ -23,14 +23,17 @@ def plan_arms(
     seed: int | None = None,
     repeats: int = 1,
     shift_s: float = 0.0,
+    time_scale: float = 1.0,
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles, the scenarios and their repeats.
 
-    Treatments that share profile, seed, start and pace share their controls, which are as long as the longest of them.
-    ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
+    Treatments that share profile, seed, start and density share their controls, which are as long as the longest of
+    them. ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
     """
     treatments = [
-        _treatment(resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, backend)
+        _treatment(
+            resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, backend, time_scale
+        )
         for profile in profiles
         for scenario in scenarios
         for repeat in _repeats(scenario, seed, repeats)
@@ -69,7 +72,7 @@ def _repeats(scenario: Scenario, seed: int | None, count: int) -> Iterable[Repea
     return repeats_of(scenario.name, own if seed is None else seed, count)
 
 
-def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend: str) -> Arm:
+def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend: str, time_scale: float) -> Arm:
     scenario = shifted(resolved, shift_s).scenario if shift_s else resolved.scenario
     assert scenario.start is not None
     later = f"/later-{shift_s:g}s" if shift_s else ""
@@ -82,7 +85,8 @@ def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend
         warmup_s=scenario.warmup_s,
         end_s=scenario.warmup_s + scenario.horizon_s,
         scenario=scenario,
-        pace=Pace(
+        time_scale=time_scale,
+        density=Density(
             grain_s=scenario.grain_s or 0.0,
             users=1.0 if scenario.users is None else scenario.users,
             through=scenario.through or "",
@@ -96,8 +100,8 @@ def _controls_of(arm: Arm) -> Iterable[tuple[str, int]]:
     """(id, seed) of the control of an arm, and of the fault-free arm that tells how much seeds differ."""
     for seed in (arm.seed, arm.seed + 1):
         start = arm.start.strftime("%Y%m%dT%H%M%S")
-        pace = "".join(f"/{name.removesuffix('_s')}-{value}" for name, value in arm.pace.fields().items())
-        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}{pace}", seed
+        density = "".join(f"/{name.removesuffix('_s')}-{value}" for name, value in arm.density.fields().items())
+        yield f"control/{arm.profile}/seed-{seed}/{start}/warmup-{arm.warmup_s:g}{density}", seed
 
 
 def _longer(one: Arm, other: Arm) -> Arm:

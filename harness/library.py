@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from chaos.registry import registry
 from harness.scenario import Scenario, load_library
 from harness.targets import load_target
 
@@ -23,6 +24,28 @@ def default_paths() -> list[Path]:
     return [here if here.is_dir() else built_in_library()]
 
 
-def load_scenarios(paths: Sequence[Path], *, backend: str | None = None) -> list[Scenario]:
-    """The scenarios of the paths, checked against the target; raises `ScenarioError` with every problem."""
-    return load_library(list(paths) or default_paths(), load_target().facts(), backend=backend)
+def load_scenarios(
+    paths: Sequence[Path], *, backend: str | None = None, say: Callable[[str], None] = lambda text: None
+) -> list[Scenario]:
+    """The scenarios of the paths, checked against the target; raises `ScenarioError` with every problem.
+
+    A file that is named must fit the backend. Of a folder, scenarios with a fault that the backend can't do are left
+    out, and ``say`` is told of them.
+    """
+    asked = list(paths) or default_paths()
+    facts = load_target().facts()
+    scenarios = load_library(asked, facts)
+    if backend is None:
+        return scenarios
+    if named := [path for path in asked if path.is_file()]:
+        load_library(named, facts, backend=backend)
+    able = [scenario for scenario in scenarios if _can_do(scenario, backend)]
+    if not able:
+        load_library(asked, facts, backend=backend)  # raises, and says of each why not
+    if left_out := [scenario.name for scenario in scenarios if not _can_do(scenario, backend)]:
+        say(f"left out, as the backend {backend!r} can't do their faults: {', '.join(left_out)}")
+    return able
+
+
+def _can_do(scenario: Scenario, backend: str) -> bool:
+    return all(backend in registry.get(spec.fault).backends for spec in scenario.faults)

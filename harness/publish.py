@@ -12,6 +12,7 @@ from harness.reports.narrative import Rerun
 from harness.run_folder import RunFolder
 from harness.scoring import Rates, Scorecard, score
 from harness.scoring.findings import ExperimentFinding
+from harness.targets.base import SIMULATOR
 from harness.verdict import ExitCode
 
 __all__ = ["publish", "scored"]
@@ -46,11 +47,13 @@ def _rerun(folder: RunFolder) -> Rerun:
     """The command that runs one experiment again."""
     manifest = folder.manifest()
     paths, later = manifest.get("paths") or [], manifest.get("later_s") or {}
+    backend = manifest.get("backend", SIMULATOR)
+    where = [] if backend == SIMULATOR else ["--backend", backend, "--time-scale", f"{manifest['time_scale']:g}"]
 
     def command(experiment: ExperimentFinding) -> str:
         which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]
         if experiment.arm in later:
             which += ["--later", f"{later[experiment.arm]:g}s"]
-        return shlex.join(["pipequake", "run", *paths, *which])
+        return shlex.join(["pipequake", "run", *paths, *where, *which])
 
     return command

@@ -132,7 +132,7 @@ class RunFolder:
         """Removes journals that were taken over; what the arms logged moves to ``logs/``."""
         for part in parts:
             part.unlink()
-        for log in sorted((self.path / "arms").glob("*.log")):
+        for log in sorted((self.path / "arms").glob("*.log*")):
             (self.path / "logs").mkdir(exist_ok=True)
             log.replace(self.path / "logs" / log.name)
         if not any((self.path / "arms").iterdir()):

@@ -57,6 +57,7 @@ class Conductor:
         self._breached_since: dict[int, float] = {}
         self._engine: Engine | None = None
         self._last_revert: float | None = None
+        self._called_off = False
 
     async def run(self) -> str:
         """Runs the arm; the reason of its end, which is also the last thing in its journal."""
@@ -67,11 +68,21 @@ class Conductor:
         """The same on a stage that runs already, after a steady state that holds: from the first fault on."""
         return await self._guarded(self._treatment)
 
+    def call_off(self) -> None:
+        """From now on no fault begins, and those in effect are reverted; the rest of the horizon is watched."""
+        self._called_off = True
+        self._due = [due for due in self._due if due[2] == "check"]
+        heapq.heapify(self._due)
+        for planned in reversed(self._planned.values()):
+            if planned.state == "applied":
+                self._push(self._stage.now(), "revert", planned.fault_id)
+        self._changed.set()
+
     async def _guarded(self, phases: Callable[[], Awaitable[str]]) -> str:
         """Reverts and ends the journal whatever happens."""
         reason, error = ERROR, None
         try:
-            self._interrupt.attach(self._changed.set)
+            self._interrupt.attach(waker(self._changed))
             reason = await phases()
         except ChaosError as failure:
             error = str(failure)
@@ -86,7 +97,7 @@ class Conductor:
     async def _from_start(self) -> str:
         await self._stage.deploy()
         if not await self._until(self._arm.warmup_s):
-            return INTERRUPTED
+            return self._interrupt.reason
         if self._arm.scenario is None:
             return await self._to_horizon()
         records, steady = steady_state(self._arm.scenario, self._stage)
@@ -113,7 +124,7 @@ class Conductor:
                 await self._revert(engine, fault_id)
             elif self._must_stop(scenario):
                 return STOPPED
-        return INTERRUPTED
+        return self._interrupt.reason
 
     def _verify_after_revert(self, scenario: Scenario, engine: Engine) -> None:
         """Whether the steady state holds again at the horizon, if every fault was taken back before it."""
@@ -125,7 +136,7 @@ class Conductor:
             self._recorder.write(*records[-1])
 
     async def _to_horizon(self) -> str:
-        return HORIZON if await self._until(self._arm.end_s) else INTERRUPTED
+        return HORIZON if await self._until(self._arm.end_s) else self._interrupt.reason
 
     async def _until(self, when: float) -> bool:
         """Waits for a moment, or for something that is due earlier; False if interrupted."""
@@ -136,7 +147,7 @@ class Conductor:
                 return True
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), wait)
+                await asyncio.wait_for(self._changed.wait(), wait / self._stage.time_scale)
             except TimeoutError:
                 continue
         return False
@@ -160,7 +171,9 @@ class Conductor:
         fault = registry.get(planned.spec.fault).model_validate(planned.spec.params)
         await engine.inject(Injection(fault_id, fault, Point.parse(planned.spec.point), planned.seed))
         planned.state = "applied"
-        if planned.spec.for_s is not None:
+        if self._called_off:  # while it was being applied
+            self._push(self._stage.now(), "revert", fault_id)
+        elif planned.spec.for_s is not None:
             self._push(self._stage.now() + planned.spec.for_s, "revert", fault_id)
         self._follow(fault_id, "applied")
 
@@ -183,6 +196,8 @@ class Conductor:
 
     def _follow(self, fault_id: str, effect: str) -> None:
         """Schedules the faults that wait for this effect."""
+        if self._called_off:
+            return
         for planned in self._planned.values():
             after = planned.spec.after
             if planned.state == "waiting" and after is not None and (after.fault, after.effect) == (fault_id, effect):
@@ -224,6 +239,17 @@ def steady_state(
             reasons.append(f"{condition.probe}: {shown}, expected {' and '.join(bounds)}")
     records.append((kind, {"ok": not reasons, "reasons": reasons}))
     return records, not reasons
+
+
+def waker(event: asyncio.Event) -> Callable[[], None]:
+    """Sets an event of the running loop from a signal handler, also while the loop waits for the operating system."""
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(event.set)
+
+    return wake
 
 
 def first_act_s(scenario: Scenario) -> float:

@@ -1,4 +1,4 @@
-"""Runs trunks, each with its branches, in several processes at once.
+"""Runs trunks, each with its branches, or single arms, in several processes at once.
 
 A *token* is the right to compute; there are as many as the user allows. A trunk holds one. For a branch it takes
 another if there is one, and otherwise lends its own and waits.
@@ -20,14 +20,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Semaphore
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from harness.arms import run_trunk
+from harness.arms import run_arm, run_trunk
+from harness.errors import HarnessError
 from harness.targets import load_target
 from harness.targets.base import Arm, Growth, Interrupt
 
-__all__ = ["Done", "on_signals", "run_trunks"]
+__all__ = ["Done", "on_signals", "run_arms", "run_trunks"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Numeric libraries must not start threads: they would make runs slow and, under load, different.
@@ -49,6 +51,15 @@ class Done:
     wall_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something for a worker to do: its result is what went wrong with it, and ``wanted`` names the arms it ends."""
+
+    work: Callable[..., str | None]
+    arguments: tuple[Any, ...]
+    wanted: Sequence[str]
+
+
 def run_trunks(
     growths: Sequence[Growth],
     processes: int,
@@ -60,16 +71,42 @@ def run_trunks(
 
     ``pulse`` is called a few times a second meanwhile.
     """
+    largest_first = sorted(growths, key=lambda growth: -len(growth.branches))
+    jobs = [_Job(_grow, (growth,), growth.wanted) for growth in largest_first]
+    _run(jobs, processes, on_done, interrupt, pulse, preload=["harness.targets.reference.simulated"])
+
+
+def run_arms(
+    arms: Sequence[tuple[Arm, Path]],
+    processes: int,
+    on_done: Callable[[Done], None],
+    interrupt: Interrupt,
+    pulse: Callable[[], None],
+) -> None:
+    """Runs each arm from its start, in the order given, into its journal; otherwise as `run_trunks`."""
+    jobs = [_Job(_play, (arm, journal), [arm.arm_id]) for arm, journal in arms]
+    _run(jobs, processes, on_done, interrupt, pulse, preload=[])
+
+
+def _run(
+    jobs: Sequence[_Job],
+    processes: int,
+    on_done: Callable[[Done], None],
+    interrupt: Interrupt,
+    pulse: Callable[[], None],
+    *,
+    preload: list[str],
+) -> None:
     if interrupt.requested:
         return
     os.environ.update(_SINGLE_THREADED)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.targets.reference.simulated"])
+    context.set_forkserver_preload(preload)
     pids: SimpleQueue[int] = context.SimpleQueue()
     ended: SimpleQueue[Done] = context.SimpleQueue()
     tokens = context.BoundedSemaphore(processes)
     workers: list[int] = []
-    open_arms = {arm_id for growth in growths for arm_id in growth.wanted}
+    open_arms = {arm_id for job in jobs for arm_id in job.wanted}
 
     def report(done: Done) -> None:
         if done.arm_id in open_arms:
@@ -77,8 +114,7 @@ def run_trunks(
             on_done(done)
 
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(pids, ended, tokens)) as pool:
-        largest_first = sorted(growths, key=lambda growth: -len(growth.branches))
-        futures = {pool.submit(_grow, growth): growth for growth in largest_first}
+        futures = {pool.submit(job.work, *job.arguments): job for job in jobs}
 
         def stop() -> None:
             for future in futures:
@@ -102,15 +138,15 @@ def run_trunks(
                         report(failure)
 
 
-def _failures(future: Future[str | None], growth: Growth) -> list[Done]:
-    """What an interrupted or dead trunk leaves without an end."""
+def _failures(future: Future[str | None], job: _Job) -> list[Done]:
+    """What an interrupted or dead worker leaves without an end."""
     if future.cancelled():
         return []
     try:
         error = future.result()
     except BrokenProcessPool:
         error = "its process died (killed, or out of memory)"
-    return [] if error is None else [Done(arm_id, "error", error) for arm_id in growth.wanted]
+    return [] if error is None else [Done(arm_id, "error", error) for arm_id in job.wanted]
 
 
 # -- in a worker
@@ -169,6 +205,21 @@ class _Meter:
     def read(self) -> tuple[float, float]:
         """CPU and wall-clock seconds."""
         return time.process_time() - self._cpu_s, time.monotonic() - self._wall_s
+
+
+def _play(arm: Arm, journal: Path) -> str | None:
+    """One arm; what went wrong with it."""
+    assert _worker is not None
+    interrupt, meter = Interrupt(), _Meter()
+    with _worker.tokens, on_signals(interrupt.request):
+        try:
+            reason = run_arm(load_target(), arm, journal, interrupt)
+        except HarnessError as failure:
+            return str(failure)
+        except Exception as failure:  # an arm that crashes is an event of the run, never its end
+            return f"{type(failure).__name__}: {failure}"
+    _worker.ended.put(Done(arm.arm_id, reason, None, *meter.read()))
+    return None
 
 
 @dataclass(slots=True)

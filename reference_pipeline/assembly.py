@@ -35,7 +35,7 @@ from reference_pipeline.registry.storage import ModelStorage
 from reference_pipeline.serving.app import Predictor, create_serving
 from reference_pipeline.serving.models import ModelShelf
 from reference_pipeline.serving.requests import KnownRoutes, RateLimit
-from reference_pipeline.serving.views import ViewReader
+from reference_pipeline.serving.views import OPEN_FOR_S, ViewReader
 from reference_pipeline.settings import Settings
 from reference_pipeline.sources import FEEDS, Feed, create_mirror, create_source, feeds
 from reference_pipeline.store.online import FeatureStore, OnlineStore
@@ -136,21 +136,20 @@ def seed_registry(deployment: Deployment) -> None:
 
 async def build(name: str, deployment: Deployment, clock: Clock) -> Service:
     """One service by name, ready to be served; to be called on the event loop that will serve it."""
-    if name in FEEDS:
-        return Service(
-            create_source(
-                deployment.feeds[name],
-                deployment.prepared,
-                clock,
-                history_s=max(_SOURCE_HISTORY_S, 1.1 * deployment.feeds[name].period_s),
-                seed=deployment.seed,
-            )
-        )
+    if name in FEEDS or name == "mirror":
+        service = Service(_source(name, deployment, clock))
+    else:
+        service = await _BUILDERS[name](deployment, clock)
+    service.app.state.started_at = clock.now()
+    return service
+
+
+def _source(name: str, deployment: Deployment, clock: Clock) -> Any:
+    prepared, known, seed = deployment.prepared, deployment.feeds, deployment.seed
     if name == "mirror":
-        history_s, seed = _SOURCE_HISTORY_S, deployment.seed
-        mirror = create_mirror(deployment.prepared, clock, deployment.feeds, history_s=history_s, seed=seed)
-        return Service(mirror)
-    return await _BUILDERS[name](deployment, clock)
+        return create_mirror(prepared, clock, known, history_s=_SOURCE_HISTORY_S, seed=seed)
+    history_s = max(_SOURCE_HISTORY_S, 1.1 * known[name].period_s)
+    return create_source(known[name], prepared, clock, history_s=history_s, seed=seed)
 
 
 def _session() -> aiohttp.ClientSession:
@@ -170,9 +169,10 @@ def _store(deployment: Deployment, clock: Clock) -> FeatureStore:
     """The feature store, or both of them."""
     timeout_s, second = deployment.profile.store_timeout_s, deployment.second_store_address
     if not deployment.profile.second_store or second is None:
-        return OnlineStore(*deployment.store_address, timeout_s=timeout_s)
+        return OnlineStore(*deployment.store_address, timeout_s=timeout_s, time_scale=clock.time_scale)
     first, other = (
-        OnlineStore(*address, timeout_s=timeout_s, marks=True) for address in (deployment.store_address, second)
+        OnlineStore(*address, timeout_s=timeout_s, time_scale=clock.time_scale, marks=True)
+        for address in (deployment.store_address, second)
     )
     return ReplicatedStore(first, other, clock.now)
 
@@ -270,6 +270,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         breaker=profile.breaker,
         checks_age=profile.checks_feature_age,
         cached_s=profile.cached_features_s,
+        open_for_s=OPEN_FOR_S / clock.time_scale,
         settings=settings,
     )
     loop = asyncio.get_running_loop()
@@ -287,7 +288,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
 
     async def follow_registry() -> None:
         while True:
-            await asyncio.sleep(_REGISTRY_POLL_S)
+            await clock.sleep(_REGISTRY_POLL_S)
             await shelf.refresh()
 
     await shelf.refresh()

@@ -58,11 +58,14 @@ class Client:
             raise ServiceError(status, f"{path} didn't answer in JSON: {_excerpt(body)!r}") from None
 
     async def raw(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        """The body of the answer."""
+        """The body of the answer; ``data`` is JSON."""
         return (await self._call(method, path, data))[1]
 
     async def _call(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
-        async with self._session.request(method, self.base + path, data=data, timeout=self._timeout) as answer:
+        headers = {} if data is None else {"content-type": "application/json"}
+        async with self._session.request(
+            method, self.base + path, data=data, headers=headers, timeout=self._timeout
+        ) as answer:
             body = await answer.read()
             if answer.status >= 400:
                 raise ServiceError(answer.status, _excerpt(body))
@@ -106,17 +109,18 @@ def numbers(status: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 def service_routes(component: str, status: Callable[[], Mapping[str, Any]]) -> list[Route]:
     """``/health``, ``/status`` (JSON, for the pipeline's monitoring) and ``/metrics`` (for Prometheus).
 
-    A status also says when its process started (``started_at``, epoch seconds).
+    A status also says when its process started: ``started_at`` of the application's state (epoch seconds), or else the
+    moment of this call.
     """
-    started_at = SystemClock().now()
+    made_at = SystemClock().now()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StatusCollector(component, status))
 
     async def health(_: Request) -> Response:
         return JSONResponse({"ok": True})
 
-    async def show_status(_: Request) -> Response:
-        return JSONResponse({"started_at": started_at, **status()})
+    async def show_status(request: Request) -> Response:
+        return JSONResponse({"started_at": getattr(request.app.state, "started_at", made_at), **status()})
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")

@@ -15,7 +15,7 @@ LIBRARY = ROOT / "scenarios"
 
 
 def test_every_fault_has_a_scenario_and_every_scenario_is_valid_and_classified() -> None:
-    scenarios = load_library([LIBRARY], load_target().facts(), backend="sim")
+    scenarios = load_library([LIBRARY], load_target().facts())
     used = {spec.fault for scenario in scenarios for spec in scenario.faults}
     assert set(registry.names()) - used == set()
     assert [s.name for s in scenarios if s.classification is None or not s.description] == []

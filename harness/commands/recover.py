@@ -36,6 +36,11 @@ def recover_command(results: Path) -> int:
         if folder.in_use():
             console.print(f"{folder.path}: still running, left alone")
             continue
+        if (folder.path / "gameday.jsonl").exists():
+            console.print(
+                f"{folder.path}: a gameday; go on or conclude with `pipequake gameday --resume {folder.path}`"
+            )
+            continue
         console.print(f"{folder.path}: interrupted")
         if not recover_run(folder, target, console):
             clean = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -25,18 +26,21 @@ from harness.experiment import grow, plan_arms, shift_of
 from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
-from harness.safety.guard import Pulse
+from harness.safety.guard import Pulse, guarded_live_run
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
 from harness.scenario.suggest import suggestion
 from harness.targets import load_target
-from harness.targets.base import Arm, Interrupt, Target
+from harness.targets.base import SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
-from harness.workers import Done, on_signals, run_trunks
+from harness.workers import Done, on_signals, run_arms, run_trunks
 
 __all__ = ["RunOptions", "run_command"]
 
 DEFAULT_PROFILES = ("mature",)
+#: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
+LIVE_TIME_SCALE = 120.0
+LIVE_JOBS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class RunOptions:
     profiles: tuple[str, ...]
     only: tuple[str, ...]
     seed: int | None
-    jobs: int
+    jobs: int | None
+    time_scale: float | None
     results: Path
     as_json: bool
     no_cache: bool
@@ -65,30 +70,40 @@ def run_command(options: RunOptions) -> int:
     stop_file.refuse_start()
     target = load_target()
     _check(options, target)
-    scenarios = chosen(load_scenarios(options.paths, backend=options.backend), options.only)
+    target.preflight(options.backend)
+    scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=_say), options.only)
     rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
     manifest: dict[str, Any] = {
         "command": shlex.join(["pipequake", *sys.argv[1:]]),
         "paths": [str(path) for path in options.paths],
+        "backend": options.backend,
+        "time_scale": _time_scale(options),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder.write_manifest(manifest)
     interrupt = Interrupt()
-    pulse = Pulse(stop_file, interrupt)
     with on_signals(interrupt.request):  # from beginning to end: what was learnt is always reported
         with Progress(console) as progress:
             target.prepare(progress.note)
             arms = _plan(options, target, scenarios)
             manifest["later_s"] = {arm.arm_id: shift for arm in arms if (shift := shift_of(arm, scenarios))}
             folder.write_manifest(manifest)
-            done = run_into(folder, arms, target, options, progress, interrupt, pulse)
+            guard: AbstractContextManager[Pulse] = nullcontext(Pulse(stop_file, interrupt))
+            if options.backend != SIMULATOR:
+                guard = guarded_live_run(target, options.backend, folder, stop_file, interrupt, progress.note)
+            with guard as pulse:
+                done = run_into(folder, arms, target, options, progress, interrupt, pulse)
             if options.check_determinism and not interrupt.requested:
                 _compare_with_second_run(folder, arms, target, options, progress, interrupt, pulse)
         return _conclude(folder, console, options, manifest, arms, done, interrupt, pulse.stopped)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _conclude(
@@ -137,6 +152,8 @@ def run_into(
     pulse: Pulse,
 ) -> list[Done]:
     """Runs the arms into a folder and merges their journals; what became of each."""
+    if options.backend != SIMULATOR:
+        return _run_live(folder, arms, options, progress, interrupt, pulse)
     cache = _cache(target)
     controls = {arm.arm_id: arm for arm in arms if arm.scenario is None}
     kept = [
@@ -153,7 +170,24 @@ def run_into(
             cache.keep(controls[one.arm_id], folder.arm_journal(one.arm_id))
         progress.ended(one)
 
-    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs, ended, interrupt, pulse)
+    run_trunks(grow(arms, folder.arm_journal, kept), options.jobs or 1, ended, interrupt, pulse)
+    folder.merge([arm.arm_id for arm in arms])
+    return done
+
+
+def _run_live(
+    folder: RunFolder, arms: Sequence[Arm], options: RunOptions, progress: Follower, interrupt: Interrupt, pulse: Pulse
+) -> list[Done]:
+    """Every arm for itself, and none of them kept: no run of real processes is like another."""
+    done: list[Done] = []
+    progress.begin(len(arms))
+
+    def ended(one: Done) -> None:
+        done.append(one)
+        progress.ended(one)
+
+    jobs = [(arm, folder.arm_journal(arm.arm_id)) for arm in arms]
+    run_arms(jobs, options.jobs or LIVE_JOBS, ended, interrupt, pulse)
     folder.merge([arm.arm_id for arm in arms])
     return done
 
@@ -203,7 +237,14 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         seed=options.seed,
         repeats=options.repeats,
         shift_s=options.shift_s,
+        time_scale=_time_scale(options),
     )
+
+
+def _time_scale(options: RunOptions) -> float:
+    if options.backend == SIMULATOR:
+        return 1.0
+    return options.time_scale or LIVE_TIME_SCALE
 
 
 def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]:
@@ -222,6 +263,10 @@ def _check(options: RunOptions, target: Target) -> None:
         raise UsageError(
             f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
         )
+    if options.backend == SIMULATOR and options.time_scale is not None:
+        raise UsageError("the simulator's time has no scale: it takes as long as it takes. Leave out --time-scale.")
+    if options.backend != SIMULATOR and options.check_determinism:
+        raise UsageError("real processes never do the same twice. Use --check-determinism with the simulator.")
     for profile in options.profiles:
         target.check_profile(profile)
 

@@ -72,6 +72,7 @@ class ChaosSession:
             shift_s=0.0,
             rates=None,
             verbose=False,
+            time_scale=None,
         )
 
     # -- what is to be run

@@ -28,6 +28,8 @@ __all__ = [
 
 MAX_BYTES = 1 << 20
 
+_SCENARIOS = "`pipequake scenarios` shows scenarios to start from."
+
 #: A place within a document: keys and indices from the root.
 Place = tuple[str | int, ...]
 
@@ -64,19 +66,21 @@ def where(place: Place) -> str:
     return text.removeprefix(".")
 
 
-def read_document(path: str | Path) -> Document:
-    """Read a scenario file. Raises `ScenarioError` with every problem of the text itself."""
+def read_document(path: str | Path, kind: str = "scenario", hint: str = _SCENARIOS) -> Document:
+    """Read a file of a kind, of which ``hint`` says where there are more. Raises `ScenarioError` with every problem of
+    the text itself."""
     shown = str(path)
-    return parse_document(_decode(_read_bytes(Path(path), shown), shown), shown)
+    return parse_document(_decode(_read_bytes(Path(path), shown, kind, hint), shown), shown, hint)
 
 
-def parse_document(text: str, path: str) -> Document:
+def parse_document(text: str, path: str, hint: str = _SCENARIOS) -> Document:
     """The same for text that is already in memory; ``path`` is what errors call it."""
     node = compose(text, path)
     if node is None:
-        raise _refuse(path, 1, 1, "the file is empty. `pipequake scenarios` shows scenarios to start from.")
+        raise _refuse(path, 1, 1, f"the file is empty. {hint}")
     if not isinstance(node, yaml.MappingNode):
-        raise _refuse(path, *_mark(node), f"expected keys and values, got {_kind(node)}. Start with `name: ...`.")
+        start = "Start with `name: ...`." if hint is _SCENARIOS else hint
+        raise _refuse(path, *_mark(node), f"expected keys and values, got {_kind(node)}. {start}")
     builder = _Builder(Document(path, {}))
     root = builder.build(node, ())
     if builder.problems:
@@ -90,19 +94,19 @@ def _refuse(path: str, line: int, column: int, message: str) -> ScenarioError:
     return ScenarioError([Problem(path, line, column, "", message)])
 
 
-def _read_bytes(path: Path, shown: str) -> bytes:
+def _read_bytes(path: Path, shown: str, kind: str, hint: str) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _refuse(shown, 0, 0, "no such file. Check the path; `pipequake scenarios` lists scenarios.") from None
+        raise _refuse(shown, 0, 0, f"no such file. Check the path. {hint}") from None
     except IsADirectoryError:
-        raise _refuse(shown, 0, 0, "this is a folder, not a scenario. Name a file in it.") from None
+        raise _refuse(shown, 0, 0, f"this is a folder, not a {kind}. Name a file in it.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _refuse(shown, 0, 0, f"can't be read ({reason}). Check the path and its permissions.") from None
     if len(data) > MAX_BYTES:
-        raise _refuse(shown, 0, 0, "larger than 1 MiB, which no scenario needs. Split it into several files.")
+        raise _refuse(shown, 0, 0, f"larger than 1 MiB, which no {kind} needs. Split it into several files.")
     return data
 
 

@@ -26,7 +26,7 @@ from harness.scenario.model import (
 )
 from harness.scenario.suggest import suggestion
 
-__all__ = ["Finding", "explain_empty", "explain_params", "explain_scenario", "explain_sizes"]
+__all__ = ["Finding", "explain_empty", "explain_model", "explain_params", "explain_scenario", "explain_sizes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,11 @@ _BOUNDS = {
 def explain_scenario(error: ValidationError) -> list[Finding]:
     """The findings of a scenario that doesn't validate."""
     return list(_explain(error, _model_at))
+
+
+def explain_model(error: ValidationError, models: Mapping[Place, type[BaseModel]]) -> list[Finding]:
+    """The findings of another kind of file; ``models`` has the model at each place, indices left out."""
+    return list(_explain(error, lambda place: models.get(tuple(step for step in place if isinstance(step, str)))))
 
 
 def explain_sizes(raw: Mapping[str, Any]) -> Iterator[Finding]:

@@ -79,6 +79,19 @@ class HostClock:
         self._epoch = epoch
         self._host = host
 
+    @property
+    def time_scale(self) -> float:
+        """Virtual time is the machine's time of a simulated host."""
+        return 1.0
+
     def now(self) -> float:
         """Seconds since 1970, UTC."""
         return self._epoch + self._loop.now + self._host.skew_s
+
+    def monotonic(self) -> float:
+        """Virtual seconds."""
+        return self._loop.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits in virtual time."""
+        await asyncio.sleep(seconds)

@@ -108,6 +108,9 @@ class SimLoop(base_events.BaseEventLoop):
         self.spin_limit = _SPIN_LIMIT
         #: Called with the life whose code raised `SystemExit`: the end of a process, not of the world.
         self.on_exit: Callable[[Life], None] | None = None
+        #: Asked before time moves, with now and the time of the next timer: how far it may move. It may block, and may
+        #: call `call_soon`, to keep step with something outside; None: as fast as it goes.
+        self.pace: Callable[[float, float], float] | None = None
         self._clock_resolution = 1e-9
         self._heap: list[tuple[float, int, _TimerHandle]] = []
         self._counter = 0
@@ -236,8 +239,9 @@ class SimLoop(base_events.BaseEventLoop):
                 f"virtual deadlock at t={self.now:.3f} s: no callback is ready and no timer is set; "
                 f"these wait for what nobody will send\n{describe_tasks(self)}"
             )
-        if heap[0][0] > self.now:
-            self.now = heap[0][0]
+        then = heap[0][0] if self.pace is None else self.pace(self.now, heap[0][0])
+        if then > self.now:
+            self.now = then
             self._spins = 0
             if self.now >= self._collect_at:
                 self._collect_at = self.now + _COLLECT_EVERY_S

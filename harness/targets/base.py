@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from chaos.engine import Driver
 from harness.scenario import Scenario, TargetFacts
@@ -16,10 +16,12 @@ T = TypeVar("T")
 
 #: How the file is called that describes a real deployment beside the journal of its arm, while it exists.
 DESCRIPTION = ".live.json"
+#: The backend in virtual time. In every other one a replayed second takes a part of a real one.
+SIMULATOR = "sim"
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Density:
     """How densely an arm is played: no periodic work more often than each ``grain_s`` seconds (0: the target's own
     rhythm), by which share of its ``users``, and ``through`` which service they ask."""
 
@@ -39,8 +41,9 @@ class Arm:
     """One run of the target: a control (``scenario`` None) or a treatment.
 
     ``end_s`` is warm-up and horizon together, in seconds of the target's time; ``control`` and ``reference`` name the
-    fault-free arms that a treatment is compared with (same seed, another seed). Everything is plain data, so that an
-    arm can be sent to another process.
+    fault-free arms that a treatment is compared with (same seed, another seed); ``time_scale`` is how many seconds of
+    the target's time pass in one of the machine's. Everything is plain data, so that an arm can be sent to another
+    process.
     """
 
     arm_id: str
@@ -53,7 +56,13 @@ class Arm:
     scenario: Scenario | None = None
     control: str | None = None
     reference: tuple[str, ...] = ()
-    pace: Pace = Pace()
+    density: Density = Density()
+    time_scale: float = 1.0
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it runs in virtual time, with no process and no socket of the machine."""
+        return self.backend == SIMULATOR
 
     def start_fields(self) -> dict[str, Any]:
         """The fields of the journal's ``arm.start``."""
@@ -66,8 +75,10 @@ class Arm:
             "start": self.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "warmup_s": self.warmup_s,
             "horizon_s": self.end_s - self.warmup_s,
-            **self.pace.fields(),
+            **self.density.fields(),
         }
+        if not self.simulated:
+            fields["time_scale"] = self.time_scale
         if self.scenario is not None:
             fields |= {
                 "control": self.control,
@@ -97,10 +108,14 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.requested = False
+        #: What the arm's journal will give as the reason of its end.
+        self.reason = "interrupted"
         self._wake: Callable[[], None] | None = None
 
-    def request(self) -> None:
-        """Stops the arm at its next step; what it applied is reverted."""
+    def request(self, reason: str = "interrupted") -> None:
+        """Stops the arm at its next step; what it applied is reverted. Only the first reason counts."""
+        if not self.requested:
+            self.reason = reason
         self.requested = True
         if self._wake is not None:
             self._wake()
@@ -129,6 +144,11 @@ class Stage(Protocol):
     @property
     def driver(self) -> Driver:
         """Carries out the actions of faults."""
+        ...
+
+    @property
+    def time_scale(self) -> float:
+        """How many seconds of the target's time pass in one of the event loop's."""
         ...
 
     def now(self) -> float:
@@ -181,6 +201,19 @@ class Stranded(Protocol):
         ...
 
 
+#: Says how far time may move: gets the time now and the time when something is due next, in the target's seconds.
+Pace = Callable[[float, float], float]
+
+
+@runtime_checkable
+class OwnTime(Protocol):
+    """What a theatre is, besides, whose time passes as fast as it is told to: a simulated one."""
+
+    def keep_pace(self, pace: Pace) -> None:
+        """Asks before each step of time; the answer may be late."""
+        ...
+
+
 class Target(Protocol):
     """Something that scenarios can be run against."""
 
@@ -203,6 +236,10 @@ class Target(Protocol):
 
     def default_start(self) -> datetime:
         """Where a scenario without a ``start`` begins."""
+        ...
+
+    def preflight(self, backend: str) -> None:
+        """Checks that this machine can run the backend. Raises `harness.errors.UsageError` with what is missing."""
         ...
 
     def prepare(self, progress: Callable[[str], None]) -> None:

@@ -26,10 +26,13 @@ from reference_pipeline.rhythm import Rhythm
 class Ingestion:
     """All feeds. ``app`` is the HTTP surface, `run` the work."""
 
-    def __init__(self, feeds: Mapping[str, FeedIngestor], level: Level, poll_s: Mapping[str, float]) -> None:
+    def __init__(
+        self, feeds: Mapping[str, FeedIngestor], level: Level, poll_s: Mapping[str, float], clock: Clock
+    ) -> None:
         self.feeds = feeds
         self.level = level
         self._poll_s = poll_s
+        self._clock = clock
         self.app = _app(self)
 
     async def run(self) -> None:
@@ -42,7 +45,7 @@ class Ingestion:
             await feed.poll()
 
     async def _loop(self, name: str) -> None:
-        rhythm = Rhythm(self._poll_s[name])
+        rhythm = Rhythm(self._poll_s[name], self._clock)
         while True:
             await self.feeds[name].poll()
             await rhythm.wait()
@@ -88,7 +91,7 @@ def create_ingestion(
         for name, url in feed_urls.items()
     }
     rhythm = dict.fromkeys(feeds, float(poll_s)) if isinstance(poll_s, (int, float)) else dict(poll_s)
-    return Ingestion(feeds, level, rhythm)
+    return Ingestion(feeds, level, rhythm, clock)
 
 
 def _app(ingestion: Ingestion) -> Starlette:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -95,9 +94,10 @@ class Monitor:
 
     async def run(self) -> None:
         """Looks for ever."""
-        await asyncio.sleep(self._config.phase_s)
+        await self._clock.sleep(self._config.phase_s)
         watch, scrape, review = (
-            Rhythm(period_s) for period_s in (self._config.watch_s, self._config.scrape_s, self._config.review_s)
+            Rhythm(period_s, self._clock)
+            for period_s in (self._config.watch_s, self._config.scrape_s, self._config.review_s)
         )
         reviews = self._follows or bool(set(self._services) - set(_LOOKED_AT[Depth.SCRAPE]))
         scraped = reviewed = -1

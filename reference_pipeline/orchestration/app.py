@@ -89,7 +89,7 @@ class Orchestrator:
         while True:
             now = self._clock.now()
             wait = (self._config.retrain_at_s - now) % 86400
-            await asyncio.sleep(wait or 86400)
+            await self._clock.sleep(wait or 86400)
             await self.retrain()
 
     def start_retrain(self) -> None:
@@ -116,7 +116,7 @@ class Orchestrator:
                 if attempt == self._config.job_retries:
                     self._failed_job = "training"
                     return
-                await asyncio.sleep(self._config.retry_s * 2**attempt)
+                await self._clock.sleep(self._config.retry_s * 2**attempt)
         await self._release(version)
 
     async def _release(self, version: str) -> None:
@@ -133,7 +133,7 @@ class Orchestrator:
                 return
             except _FAILED:
                 if attempt < self._config.job_retries:
-                    await asyncio.sleep(self._config.retry_s * 2**attempt)
+                    await self._clock.sleep(self._config.retry_s * 2**attempt)
         self._failed_job = "release"
         self._counts["deployment_failures"] += 1
 
@@ -154,7 +154,7 @@ class Orchestrator:
         before = self._alerts_of_models()
         try:
             await self._stage("canary", version)
-            await asyncio.sleep(self._config.canary_s)
+            await self._clock.sleep(self._config.canary_s)
         except _FAILED:
             await self._end_canary()
             raise
@@ -174,7 +174,7 @@ class Orchestrator:
                 await self._stage("canary", None)
                 return
             except _FAILED:
-                await asyncio.sleep(self._config.retry_s)
+                await self._clock.sleep(self._config.retry_s)
 
     async def _stage(self, stage: str, version: str | None) -> None:
         body = {"stage": stage, "version": version}
@@ -185,7 +185,7 @@ class Orchestrator:
         while self._runbooks:
             # Also while nothing fires: some act on the end of an alert, on time that has passed, or once more.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S)
+                await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S / self._clock.time_scale)
             self._changed.clear()
             for runbook in self._runbooks.values():
                 try:
@@ -199,7 +199,7 @@ class Orchestrator:
             return
         missed = 0
         while True:
-            await asyncio.sleep(_GUARD_EVERY_S)
+            await self._clock.sleep(_GUARD_EVERY_S)
             try:
                 await self._monitor.get("/health")
                 missed = 0

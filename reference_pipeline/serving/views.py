@@ -45,8 +45,8 @@ class ViewReader:
     """Reads views.
 
     With ``checks_age``, views that are older than they may be, or don't say how old they are, count as missing.
-    ``cached_s`` is how long a copy may stand in for a view that can't be read. The setting ``views`` names the views
-    that are used; without it, all are.
+    ``cached_s`` is how long a copy may stand in for a view that can't be read; ``open_for_s`` is in the machine's time.
+    The setting ``views`` names the views that are used; without it, all are.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ViewReader:
         breaker: bool,
         checks_age: bool,
         cached_s: float,
+        open_for_s: float = OPEN_FOR_S,
         settings: Settings | None = None,
     ) -> None:
         self._store = store
@@ -65,7 +66,7 @@ class ViewReader:
         self._cached_s = cached_s
         self._settings = settings
         self._copies: dict[str, tuple[float, dict[str, Any]]] = {}
-        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, OPEN_FOR_S) if breaker else None
+        self._breakers = AsyncCircuitBreakerFactory(FAILURES_TO_OPEN, open_for_s) if breaker else None
         self.suspect: frozenset[str] = frozenset()
         self.errors = 0
 

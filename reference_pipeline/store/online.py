@@ -43,13 +43,16 @@ class OnlineStore:
     """Reads and writes feature views.
 
     ``timeout_s`` is the socket time-out, without retries; None leaves redis-py's own defaults, under which a frozen
-    server costs the better part of a minute a call. With ``marks``, each write renews `MARK`.
+    server costs the better part of a minute a call. ``time_scale`` is how many seconds of the pipeline's clock pass in
+    one of the store's. With ``marks``, each write renews `MARK`.
     """
 
     failovers = 0
     write_errors = 0
 
-    def __init__(self, host: str, port: int = 6379, *, timeout_s: float | None, marks: bool = False) -> None:
+    def __init__(
+        self, host: str, port: int = 6379, *, timeout_s: float | None, time_scale: float = 1.0, marks: bool = False
+    ) -> None:
         self._marks = marks
         options: dict[str, Any] = {}
         if timeout_s is not None:
@@ -59,6 +62,7 @@ class OnlineStore:
                 "retry": Retry(NoBackoff(), 0),
             }
         self._redis = Redis(host=host, port=port, **options)
+        self._time_scale = time_scale
 
     async def write(self, entries: Iterable[tuple[str, Mapping[str, Any], float, int | None]]) -> None:
         """Writes (key, values, stamp in epoch seconds, seconds to live or None); raises `redis.RedisError`."""
@@ -69,12 +73,17 @@ class OnlineStore:
             if ttl_s is None:
                 lasting[key] = text
             else:
-                pipeline.set(key, text, ex=ttl_s)
+                expiry: Any = self._expiry(ttl_s)
+                pipeline.set(key, text, **expiry)
             if self._marks:
                 lasting[MARK] = json.dumps({STAMP: through})
         if lasting:
             pipeline.mset(lasting)  # a register of thousands, in one command
         await pipeline.execute()
+
+    def _expiry(self, ttl_s: int) -> dict[str, int]:
+        """A time to live of the pipeline's clock, for the store's; a replay shortens it."""
+        return {"ex": ttl_s} if self._time_scale == 1.0 else {"px": max(round(ttl_s * 1000 / self._time_scale), 1)}
 
     async def read(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:
         """The values of the keys, None for one that is missing or unreadable; raises `redis.RedisError`."""

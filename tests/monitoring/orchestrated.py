@@ -39,6 +39,7 @@ class Deployment:
 
     def __init__(self, *, canary_s: float = 0.0, retries: int = 0, training_failures: int = 0) -> None:
         self.world = World(epoch=0.0, seed=1)
+        self.world.add_host("orchestration")
         self.calls: list[tuple[float, str, str, Any]] = []
         self.restarted: list[tuple[float, str]] = []
         clock = self.world.loop.time
@@ -64,7 +65,7 @@ class Deployment:
                 config,
                 services=self.services,  # type: ignore[arg-type]
                 platform=self,
-                clock=self,
+                clock=self.world.clock("orchestration"),
             )
             made.append(orchestrator)
             running = asyncio.ensure_future(orchestrator.run())

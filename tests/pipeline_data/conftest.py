@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
+from reference_pipeline.clock import SystemClock
 from reference_pipeline.data import Prepared, prepare
 from reference_pipeline.ingestion import Baseline, Manifest, load_baseline
 from reference_pipeline.sources import FEEDS, Source
@@ -30,7 +31,7 @@ Serve = Callable[[Any], Awaitable[str]]
 Change = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 
 
-class HandClock:
+class HandClock(SystemClock):
     """Shows what it is set to."""
 
     def __init__(self, at: float = START) -> None:

@@ -407,7 +407,7 @@ async def test_a_provider_that_hangs_does_not_hang_ingestion(
 
 async def test_run_polls_each_feed_in_its_rhythm(world: World) -> None:
     running = asyncio.create_task(world.ingestion.run())
-    while world.status.last_success_at is None:
+    while world.status.last_success_at is None and not running.done():
         await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -53,6 +53,10 @@ class EmptyStage:
     def driver(self) -> EmptyStage:
         return self
 
+    @property
+    def time_scale(self) -> float:
+        return 1.0
+
     def now(self) -> float:
         return self._clock()
 

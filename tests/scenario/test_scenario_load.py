@@ -80,7 +80,7 @@ def test_a_byte_order_mark_is_fine(tmp_path: Path) -> None:
 def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for path, message in [
-        ("none.yaml", "no such file. Check the path; `pipequake scenarios` lists scenarios."),
+        ("none.yaml", "no such file. Check the path. `pipequake scenarios` shows scenarios to start from."),
         (".", "this is a folder, not a scenario. Name a file in it."),
         ("x" * 300, "can't be read (File name too long). Check the path and its permissions."),
     ]:
@@ -151,7 +151,7 @@ def test_a_library_reports_the_problems_of_all_files(tmp_path: Path, monkeypatch
         load_library(["a.yaml", "b.yaml", "c.yaml", "d.yaml"], registry=REGISTRY)
     assert str(caught.value).splitlines() == [
         "c.yaml:6:9: faults[0].at: expected a duration with a unit, got the number 1. Write '1s'.",
-        "d.yaml: no such file. Check the path; `pipequake scenarios` lists scenarios.",
+        "d.yaml: no such file. Check the path. `pipequake scenarios` shows scenarios to start from.",
         "b.yaml:1:7: name: 'weather-goes-null' is the name of a.yaml already. Rename one of them.",
     ]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
-from redis.exceptions import RedisError
 
 from chaos.engine import Evidence
 from chaos.errors import InjectionError
@@ -21,33 +19,8 @@ from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.layout import HOSTS
 from harness.targets.reference.libraries import Libraries
-from harness.targets.reference.store_agent import StoreAgent
-
-#: (fault id, what, how many more)
-OnTouched = Callable[[str, str, int], None]
-
-
-class Touches:
-    """Counts the effects of faults and passes each on."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, dict[str, int]] = {}
-        self.listener: OnTouched | None = None
-
-    def note(self, fault_id: str, what: str, count: int = 1) -> None:
-        """Effects that happened now."""
-        by_kind = self._counts.setdefault(fault_id, {})
-        by_kind[what] = by_kind.get(what, 0) + count
-        if self.listener is not None:
-            self.listener(fault_id, what, count)
-
-    def evidence(self, fault_id: str) -> Evidence | None:
-        """The finest count there is."""
-        by_kind = self._counts.get(fault_id)
-        if not by_kind:
-            return None
-        what = max(by_kind, key=lambda kind: (kind in ("cells", "keys"), by_kind[kind]))
-        return Evidence(by_kind[what], what)
+from harness.targets.reference.store_agent import StoreAgent, store_errors
+from harness.targets.reference.touches import Touches
 
 
 class SimDriver:
@@ -83,7 +56,7 @@ class SimDriver:
         """``entries``: what the store holds."""
         if what != "entries":
             raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
-        with _store_errors():
+        with store_errors():
             return {"entries": await self._agent.entries()}
 
     async def evidence(self, fault_id: str) -> Evidence | None:
@@ -175,7 +148,7 @@ class SimDriver:
         self._agent.hold(args["hold_id"], args["entries"])
 
     async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        with _store_errors():
+        with store_errors():
             await self._agent.release(args["hold_id"])
 
     # -- dependencies
@@ -209,12 +182,3 @@ class SimDriver:
 
     async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._crowd.alterations.pop(args["alter_id"], None)
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    """What the store's client raises, as what an engine expects of a driver."""
-    try:
-        yield
-    except RedisError as error:
-        raise InjectionError(f"feature store: {error or type(error).__name__}") from error

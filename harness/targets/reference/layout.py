@@ -53,6 +53,7 @@ LINKS = (
     "orchestration->registry",
     "orchestration->serving",
     "orchestration->ingestion",
+    "orchestration->features",
 )
 #: Every host of the pipeline and its surroundings.
 HOSTS = ("users", "crowd", "gateway", "alerts", STORE, REPLICA, MIRROR, CONSUMER, *SERVICES)

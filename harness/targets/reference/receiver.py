@@ -22,13 +22,14 @@ def create_receiver(recorder: Recorder) -> Starlette:
         if not isinstance(body, list) or not all(isinstance(alert, dict) and "labels" in alert for alert in body):
             return JSONResponse({"code": 400, "message": "expected a list of alerts with labels"}, status_code=400)
         for alert in body:
-            recorder.write("alert", _record(alert))
+            recorder.write("alert", alert_record(alert))
         return JSONResponse({})
 
     return Starlette(routes=[Route("/api/v2/alerts", alerts, methods=["POST"])])
 
 
-def _record(alert: dict[str, Any]) -> dict[str, Any]:
+def alert_record(alert: dict[str, Any]) -> dict[str, Any]:
+    """The journal's fields of an alert in the form of the v2 API; it has ended if it has ``endsAt``."""
     labels = {str(key): str(value) for key, value in alert["labels"].items()}
     return {
         "name": labels.pop("alertname", "unnamed"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Scratch", "clean_up"]
+__all__ = ["Scratch", "clean_up", "is_volume", "new_folder"]
 
 _IN_MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 1 << 30
@@ -26,7 +26,7 @@ class Scratch:
     def __enter__(self) -> Self:
         clean_up()
         self._home = Path.cwd()
-        self.path = _new_folder()
+        self.path = new_folder()
         os.chdir(self.path)
         return self
 
@@ -38,13 +38,14 @@ class Scratch:
 
     def branch(self) -> None:
         """In a forked process: goes on in a copy of the folder."""
-        copy = _new_folder()
+        copy = new_folder()
         shutil.copytree(self.path, copy, dirs_exist_ok=True)
         self.path = copy
         os.chdir(copy)
 
 
-def _new_folder() -> Path:
+def new_folder() -> Path:
+    """A new folder of this process's own, for volumes."""
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_root()))
 
 
@@ -54,6 +55,11 @@ def clean_up() -> None:
         owner = left.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not _alive(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def is_volume(path: Path) -> bool:
+    """Whether a path is one that `new_folder` may have made: nothing else is ever removed."""
+    return path.name.startswith(_PREFIX) and path.parent in (_IN_MEMORY, Path(tempfile.gettempdir()))
 
 
 def _root() -> Path:

@@ -19,12 +19,13 @@ from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import CROWD, Crowd
-from harness.targets.reference.driver import SimDriver, Touches
+from harness.targets.reference.driver import SimDriver
 from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
 from harness.targets.reference.receiver import create_receiver
 from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.touches import Touches
 from harness.targets.reference.variants import profile_of
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline import assembly
@@ -51,7 +52,7 @@ class SimulatedStage:
         self._arm = arm
         self._world = world
         self._touches = Touches()
-        profile = assembly.paced(profile_of(arm.profile), arm.pace.grain_s)
+        profile = assembly.paced(profile_of(arm.profile), arm.density.grain_s)
         self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
         self._supervisor = _Supervisor(world, self._libraries)
         addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, CONSUMER, "gateway")}
@@ -64,7 +65,7 @@ class SimulatedStage:
             addresses={**addresses, "alerts": f"http://alerts:{ALERTS_PORT}"},
             store_address=(STORE, _STORE_PORT),
             seed=arm.seed,
-            grain_s=arm.pace.grain_s,
+            grain_s=arm.density.grain_s,
             phase=lambda purpose, period_s: round(period_s * uniform(arm.seed, "phase", purpose), 3),
             platform=self._supervisor if profile.supervised else None,
             images=self._supervisor if profile.supervised else None,
@@ -73,7 +74,7 @@ class SimulatedStage:
             read_file=self._libraries.read,
         )
         self._store, self._replica = StoreServer(), StoreServer()
-        self._entry = arm.pace.through or "serving"
+        self._entry = arm.density.through or "serving"
         self._services = (*assembly.services_of(profile), *((CONSUMER,) if self._entry == CONSUMER else ()))
         self._recorder = recorder
         asks = plan_asks(
@@ -81,17 +82,22 @@ class SimulatedStage:
             arm.start.timestamp(),
             arm.end_s,
             arm.seed,
-            arm.pace.users,
+            arm.density.users,
         )
         url = f"http://{self._entry}:8000/predict"
         self._crowd = Crowd(world, url, [ask.flight for ask in asks], self._touches.note)
-        self._users = Users(asks, url, recorder, self.now, self._crowd.altered)
+        self._users = Users(asks, url, recorder, self.now, altered=self._crowd.altered)
         self._add_hosts()
 
     @property
     def driver(self) -> SimDriver:
         """Carries out the actions of faults."""
         return self._driver
+
+    @property
+    def time_scale(self) -> float:
+        """The loop's time is the target's."""
+        return 1.0
 
     def now(self) -> float:
         """Virtual seconds since the start."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from chaos.errors import InjectionError
 
 #: How often held keys are looked after, in seconds: for so long a reader may see a fresh value.
 EVERY_S = 5.0
@@ -24,8 +27,9 @@ class _Hold:
 class StoreAgent:
     """``on_overwritten`` is told (hold id, keys) whenever newer values were put back to the old ones."""
 
-    def __init__(self, redis: Redis, on_overwritten: Callable[[str, int], None]) -> None:
+    def __init__(self, redis: Redis, on_overwritten: Callable[[str, int], None], *, every_s: float = EVERY_S) -> None:
         self._redis = redis
+        self._every_s = every_s
         self._on_overwritten = on_overwritten
         self._holds: dict[str, _Hold] = {}
 
@@ -67,7 +71,7 @@ class StoreAgent:
     async def _keep(self, hold_id: str, hold: _Hold) -> None:
         keys = list(hold.entries)
         while keys:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self._every_s)
             try:
                 current: list[Any] = await self._redis.mget(keys)
                 changed = {
@@ -82,6 +86,15 @@ class StoreAgent:
             hold.fresh.update(changed)
             if changed:
                 self._on_overwritten(hold_id, len(changed))
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """What the store's client raises, as what an engine expects of a driver."""
+    try:
+        yield
+    except RedisError as error:
+        raise InjectionError(f"feature store: {error or type(error).__name__}") from error
 
 
 def _text(value: bytes | str) -> str:

@@ -36,7 +36,7 @@ class ReferenceTarget:
     """`harness.targets.base.Target` for the pipeline that comes with Pipequake."""
 
     name = "reference"
-    backends: tuple[str, ...] = ("sim",)
+    backends: tuple[str, ...] = ("sim", "local", "compose")
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -58,6 +58,17 @@ class ReferenceTarget:
     def default_start(self) -> datetime:
         """Where a scenario without a ``start`` begins."""
         return layout.DEFAULT_START
+
+    def preflight(self, backend: str) -> None:
+        """Real processes need more than the simulator: a store and a client of the proxy, or an engine and images."""
+        if backend == "local":
+            from harness.targets.reference.local.preflight import check
+
+            check()
+        if backend == "compose":
+            from harness.targets.reference.compose.theatre import preflight
+
+            preflight()
 
     def prepare(self, progress: Callable[[str], None]) -> None:
         """Prepares the flight data in the cache; a quarter of a minute, once."""
@@ -98,12 +109,28 @@ class ReferenceTarget:
 
     def attach(self, description: Mapping[str, Any]) -> AbstractAsyncContextManager[Stranded]:
         """What a dead run left of real processes."""
+        if description.get("backend") == "local":
+            from harness.targets.reference.local.stranded import StrandedLocal
+
+            return StrandedLocal(description)
+        if description.get("backend") == "compose":
+            from harness.targets.reference.compose.theatre import attach
+
+            return attach(description)
         raise TargetError(f"a deployment of the unknown backend {description.get('backend')!r} was left behind")
 
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
-        """A simulated world of the arm's own."""
+        """A simulated world or a deployment of the arm's own."""
         if arm.backend not in self.backends:
             raise UsageError(f"unknown backend {arm.backend!r}; this version has: {', '.join(self.backends)}")
+        if arm.backend == "local":
+            from harness.targets.reference.local.theatre import LocalTheatre
+
+            return LocalTheatre(arm, log)
+        if arm.backend == "compose":
+            from harness.targets.reference.compose.theatre import ComposeTheatre
+
+            return ComposeTheatre(arm, log)
         from harness.targets.reference.theatre import SimulatedTheatre
 
         return SimulatedTheatre(arm, log)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from harness.sim import World
-from harness.targets.base import Arm, Recorder
+from harness.targets.base import Arm, Pace, Recorder
 from harness.targets.reference.pipeline_log import PipelineLog
 from harness.targets.reference.scratch import Scratch
 from harness.targets.reference.simulated import SimulatedStage
@@ -53,6 +53,10 @@ class SimulatedTheatre:
         """Runs a coroutine in virtual time."""
         result: T = self._world.run(main)
         return result
+
+    def keep_pace(self, pace: Pace) -> None:
+        """Time passes as ``pace`` says; see `harness.targets.base.OwnTime`."""
+        self._world.loop.pace = pace
 
     def branched(self, log: Path) -> None:
         """In a forked process: the world goes on, in a copy of the folder and with another log."""

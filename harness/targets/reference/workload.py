@@ -96,10 +96,37 @@ def _share(seen: Sequence[_Seen], good: Callable[[_Seen], bool]) -> float | None
     return sum(map(good, seen)) / len(seen) if seen else None
 
 
+class Punctuality:
+    """How late requests were sent, in seconds of the machine's time: a machine that is too slow shows here first."""
+
+    def __init__(self) -> None:
+        self._lags_s: list[float] = []
+
+    def note(self, lag_s: float) -> None:
+        """A request is sent, so long after its intended moment."""
+        self._lags_s.append(max(lag_s, 0.0))
+
+    def summary(self) -> dict[str, float | int | None]:
+        """How many were sent, and percentiles of their lag in milliseconds.
+
+        >>> punctuality = Punctuality()
+        >>> punctuality.note(0.002)
+        >>> punctuality.summary()
+        {'requests': 1, 'lag_ms_p50': 2.0, 'lag_ms_p99': 2.0, 'lag_ms_max': 2.0}
+        """
+        lags = sorted(self._lags_s)
+
+        def at(share: float) -> float | None:
+            return round(lags[min(int(share * len(lags)), len(lags) - 1)] * 1000, 3) if lags else None
+
+        return {"requests": len(lags), "lag_ms_p50": at(0.5), "lag_ms_p99": at(0.99), "lag_ms_max": at(1.0)}
+
+
 class Users:
     """Sends the requests, open-loop: latency counts from the intended moment, and a slow answer delays nobody else.
 
-    ``altered`` is what becomes of a request on its way.
+    ``clock`` gives seconds since the start, ``time_scale`` of which pass in one second of the event loop; latencies
+    and patience are in the loop's time, where the sockets are. ``altered`` is what becomes of a request on its way.
     """
 
     def __init__(
@@ -108,6 +135,8 @@ class Users:
         url: str,
         recorder: Recorder,
         clock: Callable[[], float],
+        *,
+        time_scale: float = 1.0,
         altered: Callable[[dict[str, Any]], dict[str, Any]] = lambda flight: flight,
     ) -> None:
         self._altered = altered
@@ -115,8 +144,10 @@ class Users:
         self._url = url
         self._recorder = recorder
         self._clock = clock
+        self._time_scale = time_scale
         self._pending: set[asyncio.Task[None]] = set()
         self.observed = Observed()
+        self.punctuality = Punctuality()
 
     async def run(self) -> None:
         """Asks everything, then returns; answers may still be under way."""
@@ -127,7 +158,8 @@ class Users:
             for ask in self._asks:
                 wait = ask.at - self._clock()
                 if wait > 0:
-                    await asyncio.sleep(wait)
+                    await asyncio.sleep(wait / self._time_scale)
+                self.punctuality.note((self._clock() - ask.at) / self._time_scale)
                 task = asyncio.ensure_future(self._ask(session, ask))
                 self._pending.add(task)
                 task.add_done_callback(self._pending.discard)
@@ -148,7 +180,7 @@ class Users:
 
     def _record(self, ask: Ask, status: int, answer: dict[str, Any]) -> None:
         now = self._clock()
-        latency_ms = (now - ask.at) * 1000
+        latency_ms = (now - ask.at) / self._time_scale * 1000
         p = answer.get("p")
         if not isinstance(p, int | float):
             p = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from reference_pipeline.orchestration.runbook import Incident, Runbook, Toolbox
 
-#: How long it may stay silent first, and how long a restart is given to help, in seconds.
+#: How long it may stay silent first, and how long a restart is given to help, in seconds: more than it takes to start,
+#: to be seen again, and until the alert ends.
 PATIENCE_S = 120
-GRACE_S = 600
+GRACE_S = 1800
 
 
 class Restart(Runbook):

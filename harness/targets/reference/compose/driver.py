@@ -1,0 +1,382 @@
+"""The hands of the `compose` backend: carries out the verbs of faults on containers, Toxiproxy and the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from redis.exceptions import RedisError
+
+from chaos.engine import Evidence
+from chaos.errors import InjectionError
+from chaos.fault import Action
+from chaos.network.client import ProxyClient, ProxyError
+from chaos.network.toxics import ToxicSpec
+from chaos.points import Point, PointKind
+from harness.errors import TargetError
+from harness.targets.reference.compose.engine import PROJECT_LABEL, engine_errors
+from harness.targets.reference.compose.events import EngineEvents
+from harness.targets.reference.compose.limits import cpu_limit, memory_limit, set_cpu_limit, set_memory_limit, stats
+from harness.targets.reference.compose.outside import Caller, passed_bytes
+from harness.targets.reference.compose.wiring import LINK_PORTS, upstream
+from harness.targets.reference.layout import STORE
+from harness.targets.reference.store_agent import EVERY_S, StoreAgent
+
+if TYPE_CHECKING:
+    from harness.targets.reference.compose.stack import Stack
+
+__all__ = ["ComposeDriver"]
+
+T = TypeVar("T")
+
+#: How many a fault has touched so far, and of what.
+Trace = Callable[[], Awaitable[tuple[int, str]]]
+
+#: How long a container may take to end before the engine kills it, in seconds.
+_GRACE_S = 2
+_PING_S, _PINGS = 0.1, 100
+
+
+class ComposeDriver:
+    """`chaos.engine.Driver` on a deployment. Without ``events`` (after a crash) it can undo, and has no evidence.
+
+    ``store`` is a client of the feature store on the harness's own way in; keys that are held are looked after every
+    ``hold_every_s`` seconds.
+    """
+
+    def __init__(self, stack: Stack, store: Any, events: EngineEvents | None, *, hold_every_s: float = EVERY_S) -> None:
+        self._stack = stack
+        self._store = store
+        self._events = events
+        urls = stack.description.urls
+        self._gateway = Caller("feed gateway", urls.get("gateway", ""))
+        self._outpost = Caller("outpost", urls.get("outpost", ""))
+        self._toxiproxy = Caller("Toxiproxy", urls.get("toxiproxy", ""))
+        self._agent = StoreAgent(store, self._overwritten, every_s=hold_every_s)
+        self._held_keys: dict[str, int] = {}
+        self._traces: dict[str, dict[str, Trace]] = {}
+        self._known: dict[str, Evidence] = {}
+
+    # -- what the engine of faults asks
+
+    async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
+        """``entries``: what the store holds; ``limits``: CPUs and bytes of memory that a service may use, and uses."""
+        if what == "entries":
+            return {"entries": await self._with_store(self._agent.entries())}
+        if what == "limits":
+            return await self._engine(f"looking at {point.name}", self._limits, point.name)
+        raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
+
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
+        """One verb at one point; raises `InjectionError` for one that the point doesn't have."""
+        handler: Callable[[str, Point, Mapping[str, Any]], Awaitable[None]] | None = getattr(
+            self, f"_{action.verb}", None
+        )
+        if handler is None:
+            raise InjectionError(f"{point}: the backend compose has no verb {action.verb!r}")
+        await handler(fault_id, point, action.args)
+
+    async def evidence(self, fault_id: str) -> Evidence | None:
+        """What the fault has touched; after its undo what it had touched until then."""
+        for trace in list(self._traces.get(fault_id, {}).values()):
+            try:
+                touched, what = await trace()
+            except InjectionError:
+                continue  # out of reach just now: what was seen before stands
+            known = self._known.get(fault_id)
+            if touched > (known.touched if known else 0):
+                self._known[fault_id] = Evidence(touched, what)
+        return self._known.get(fault_id)
+
+    @property
+    def active(self) -> list[str]:
+        """The faults that may still touch something."""
+        return list(self._traces)
+
+    async def _settle(self, fault_id: str) -> None:
+        """Before an undo: what the fault has touched is counted for the last time."""
+        await self.evidence(fault_id)
+        self._traces.pop(fault_id, None)
+
+    def _trace(self, fault_id: str, key: str, trace: Trace) -> None:
+        self._traces.setdefault(fault_id, {}).setdefault(key, trace)
+
+    # -- feeds
+
+    async def _install(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        path = f"/rules/{quote(args['rule_id'], safe='')}"
+        await self._gateway("PUT", path, dict(args))
+
+        async def trace() -> tuple[int, str]:
+            told = await self._gateway("GET", f"{path}/evidence")
+            return told["touched"], told["what"]
+
+        self._trace(fault_id, "rule", trace)
+
+    async def _uninstall(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        await self._gateway("DELETE", f"/rules/{quote(args['rule_id'], safe='')}", missing_ok=True)
+
+    # -- links
+
+    async def _add_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        toxic = _in_whole_numbers(ToxicSpec.from_json(args["toxic"]))
+        links = _links(point)
+        before = await self._passed()
+        await self._on_links(links, lambda client, link: _add(client, link, toxic))
+        keys = [(link, toxic.stream) for link in links]
+
+        async def trace() -> tuple[int, str]:
+            passed = await self._passed()
+            return int(sum(passed.get(key, 0) - before.get(key, 0) for key in keys)), "bytes"
+
+        if toxic.toxicity > 0:
+            self._trace(fault_id, toxic.name, trace)
+
+    async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        await self._on_links(_links(point), lambda client, link: client.remove_toxic(link, args["name"]))
+
+    async def _answer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        """Every link to the service leads to the outpost instead, where each request gets one status."""
+        path = f"/answers/{quote(fault_id, safe='')}"
+        port = (await self._outpost("PUT", path, {"status": args["status"]}))["port"]
+        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=f"outpost:{port}"))
+
+        async def trace() -> tuple[int, str]:
+            return (await self._outpost("GET", path))["requests"], "requests"
+
+        self._trace(fault_id, "answer", trace)
+
+    async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=upstream(point.name)))
+
+    async def _passed(self) -> Mapping[tuple[str, str], float]:
+        return passed_bytes(await self._toxiproxy.text("GET", "/metrics") or "")
+
+    # -- containers
+
+    async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._trace_event(fault_id, point.name, "die", "processes")
+        await self._engine(f"killing {point.name}", self._kill_now, point.name)
+
+    def _kill_now(self, service: str) -> None:
+        container = self._stack.container(service)
+        if container.status == "paused":
+            container.unpause()
+        if container.status in ("running", "paused", "restarting"):
+            container.kill()
+
+    async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        if args.get("empty") and point.kind is PointKind.STORE:
+            await self._start_empty(point)
+        else:
+            await self._engine(f"starting {point.name}", lambda name: self._stack.container(name).start(), point.name)
+
+    async def _start_empty(self, point: Point) -> None:
+        """The store comes back without its data; nobody else reaches it before that is done."""
+        links = _links(point)
+        if (
+            await self._engine("looking at the store", lambda name: self._stack.container(name).status, STORE)
+            == "running"
+        ):
+            return  # done before
+        await self._on_links(links, lambda client, link: client.update(link, enabled=False))
+        await self._engine("starting the store", lambda name: self._stack.container(name).start(), STORE)
+        for attempt in range(_PINGS):
+            try:
+                await self._store.flushall()
+                break
+            except (RedisError, OSError) as error:
+                if attempt == _PINGS - 1:
+                    raise InjectionError(f"the store does not answer: {error}") from error
+                await asyncio.sleep(_PING_S)
+        await self._on_links(links, lambda client, link: client.update(link, enabled=True))
+
+    async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._trace_event(fault_id, point.name, "pause", "processes")
+        await self._engine(f"pausing {point.name}", self._set_paused, point.name, True)
+
+    async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        await self._engine(f"resuming {point.name}", self._set_paused, point.name, False)
+
+    def _set_paused(self, service: str, paused: bool) -> None:
+        container = self._stack.container(service)
+        if paused and container.status == "running":
+            container.pause()
+        elif not paused and container.status == "paused":
+            container.unpause()
+
+    async def _disconnect(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._trace_event(fault_id, point.name, "disconnect", "processes")
+        await self._engine(f"disconnecting {point.name}", self._set_connected, point.name, False)
+
+    async def _connect(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        await self._engine(f"connecting {point.name}", self._set_connected, point.name, True)
+
+    def _set_connected(self, service: str, connected: bool) -> None:
+        container = self._stack.container(service)
+        mine = {"label": f"{PROJECT_LABEL}={self._stack.project}"}
+        for network in self._stack.client.networks.list(filters=mine):
+            if not network.name.endswith("_pipeline"):
+                continue
+            joined = network.name in container.attrs["NetworkSettings"]["Networks"]
+            if connected and not joined:
+                network.connect(container, aliases=[service])
+            elif joined and not connected:
+                network.disconnect(container)
+
+    # -- limits
+
+    async def _limit_cpu(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._limit(fault_id, point, set_cpu_limit, args["cpus"], "throttled periods")
+
+    async def _unlimit_cpu(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._unlimit(fault_id, point, set_cpu_limit, args["cpus"])
+
+    async def _limit_memory(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._trace_event(fault_id, point.name, "oom", "processes")
+        await self._limit(fault_id, point, set_memory_limit, args["bytes"], "allocations")
+
+    async def _unlimit_memory(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._unlimit(fault_id, point, set_memory_limit, args["bytes"])
+
+    async def _limit(
+        self, fault_id: str, point: Point, change: Callable[[Any, float], None], value: float, counted: str
+    ) -> None:
+        service = point.name
+        before = await self._engine(f"looking at {service}", lambda name: stats(self._stack.container(name)), service)
+
+        async def trace() -> tuple[int, str]:
+            now = await self._engine(f"looking at {service}", lambda name: stats(self._stack.container(name)), service)
+            return now.get(counted, 0) - before.get(counted, 0), counted
+
+        self._trace(fault_id, counted, trace)
+        await self._engine(f"limiting {service}", lambda name: change(self._stack.container(name), value), service)
+
+    async def _unlimit(self, fault_id: str, point: Point, change: Callable[[Any, float], None], value: float) -> None:
+        await self._settle(fault_id)
+        service = point.name
+        await self._engine(f"limiting {service}", lambda name: change(self._stack.container(name), value), service)
+
+    def _limits(self, service: str) -> dict[str, Any]:
+        container = self._stack.container(service)
+        used = stats(container).get("memory bytes", 0)
+        return {"cpus": cpu_limit(container), "memory_bytes": memory_limit(container), "memory_used_bytes": used}
+
+    # -- data in the store
+
+    async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._agent.hold(args["hold_id"], args["entries"])
+
+        async def trace() -> tuple[int, str]:
+            return self._held_keys.get(args["hold_id"], 0), "keys"
+
+        self._trace(fault_id, "hold", trace)
+
+    async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        await self._with_store(self._agent.release(args["hold_id"]))
+
+    def _overwritten(self, hold_id: str, keys: int) -> None:
+        self._held_keys[hold_id] = self._held_keys.get(hold_id, 0) + keys
+
+    # -- dependencies
+
+    async def _overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        path = f"/overlays/{point.name}/{quote(args['overlay_id'], safe='')}"
+        await self._outpost("PUT", path, {"files": args["files"]})
+
+        async def trace() -> tuple[int, str]:
+            return (await self._outpost("GET", path))["loads"], "loads"
+
+        self._trace(fault_id, "overlay", trace)
+        await self.restart(point.name)
+
+    async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self._settle(fault_id)
+        path = f"/overlays/{point.name}/{quote(args['overlay_id'], safe='')}"
+        if await self._outpost("DELETE", path, missing_ok=True) is not None:
+            await self.restart(point.name)
+
+    async def restart(self, service: str) -> None:
+        """Ends a service's process and starts it again."""
+        await self._engine(
+            f"restarting {service}", lambda name: self._stack.container(name).restart(timeout=_GRACE_S), service
+        )
+
+    # -- how each is reached
+
+    def _trace_event(self, fault_id: str, service: str, action: str, what: str) -> None:
+        events = self._events
+        if events is None:
+            return
+        before = events.count(service, action)
+
+        async def trace() -> tuple[int, str]:
+            return events.count(service, action) - before, what
+
+        self._trace(fault_id, action, trace)
+
+    async def _engine(self, doing: str, work: Callable[..., T], *args: Any) -> T:
+        def guarded() -> T:
+            with engine_errors(doing):
+                return work(*args)
+
+        try:
+            return await asyncio.to_thread(guarded)
+        except TargetError as error:
+            raise InjectionError(str(error)) from error
+
+    async def _on_links(self, links: Sequence[str], change: Callable[[ProxyClient, str], object]) -> None:
+        def guarded() -> None:
+            with ProxyClient(self._stack.description.urls["toxiproxy"]) as client:
+                for link in links:
+                    change(client, link)
+
+        try:
+            await asyncio.to_thread(guarded)
+        except ProxyError as error:
+            raise InjectionError(str(error)) from error
+
+    async def _with_store(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except (RedisError, OSError) as error:
+            raise InjectionError(f"feature store: {error or type(error).__name__}") from error
+
+
+def _links(point: Point) -> list[str]:
+    """The links of the pipeline that a point means: itself, or each one to a service or a store."""
+    client, server = point.ends if point.kind is PointKind.LINK else ("*", point.name)
+    links = [link for link in LINK_PORTS if _matches(link, client, server)]
+    if not links:
+        raise InjectionError(f"{point}: the compose deployment has no such link")
+    return links
+
+
+def _matches(link: str, client: str, server: str) -> bool:
+    from_, _, to = link.partition("->")
+    return client in ("*", from_) and server in ("*", to)
+
+
+def _in_whole_numbers(toxic: ToxicSpec) -> ToxicSpec:
+    """A real Toxiproxy takes whole numbers only; what is little must not become nothing."""
+    whole = {name: max(round(value), 1) if value > 0 else 0 for name, value in toxic.attributes.items()}
+    return ToxicSpec(toxic.name, toxic.type, toxic.stream, toxic.toxicity, whole)
+
+
+def _add(client: ProxyClient, link: str, toxic: ToxicSpec) -> None:
+    """Adds a toxic once. Toxiproxy resets only connections that are opened after it: close those that are open."""
+    if any(known["name"] == toxic.name for known in client.toxics(link)):
+        return
+    client.add_toxic(link, toxic)
+    if toxic.type == "reset_peer":
+        client.update(link, enabled=False)
+        client.update(link, enabled=True)

@@ -1,0 +1,176 @@
+"""The hands of the `local` backend: carries out the verbs of faults on processes, the fault proxy and the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaos.engine import Evidence
+from chaos.errors import InjectionError
+from chaos.fault import Action
+from chaos.network.client import ProxyClient, ProxyError
+from chaos.network.toxics import ToxicSpec
+from chaos.points import Point, PointKind
+from harness.errors import TargetError
+from harness.live.supervisor import Supervisor
+from harness.targets.reference.layout import STORE
+from harness.targets.reference.local.gateway_client import GatewayClient
+from harness.targets.reference.local.overlays import Overlays
+from harness.targets.reference.local.stub import Stub
+from harness.targets.reference.local.traces import Traces
+from harness.targets.reference.local.wiring import Wiring
+from harness.targets.reference.store_agent import StoreAgent, store_errors
+from harness.targets.reference.touches import Touches
+
+__all__ = ["LocalDriver"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDriver:
+    """`chaos.engine.Driver` on the processes of one arm. ``lease`` is held by the stage; what hangs on it goes with it.
+
+    ``store_data`` is where the store keeps what it must remember.
+    """
+
+    supervisor: Supervisor
+    wiring: Wiring
+    proxy: ProxyClient
+    gateway: GatewayClient
+    overlays: Overlays
+    agent: StoreAgent
+    touches: Touches
+    traces: Traces
+    stubs: dict[str, Stub]
+    store_data: Path
+    lease: str
+
+    async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
+        """``entries``: what the store holds."""
+        if what != "entries":
+            raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
+        with store_errors():
+            return {"entries": await self.agent.entries()}
+
+    async def evidence(self, fault_id: str) -> Evidence | None:
+        """What the fault touched, as counted by whatever it acted in."""
+        return await self.traces.evidence(fault_id) or self.touches.evidence(fault_id)
+
+    async def perform(self, fault_id: str, point: Point, action: Action) -> None:
+        """One verb at one point; raises `InjectionError` for one that the point doesn't have."""
+        handler: Callable[[str, Point, Mapping[str, Any]], Any] | None = getattr(self, f"_{action.verb}", None)
+        if handler is None:
+            raise InjectionError(f"{point}: the backend local has no verb {action.verb!r}")
+        try:
+            await handler(fault_id, point, action.args)
+        except (ProxyError, TargetError) as error:
+            raise InjectionError(str(error)) from error
+
+    # -- feeds
+
+    async def _install(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        rule_id = args["rule_id"]
+        await self.gateway.install({**args, "lease": self.lease})
+        self.traces.follow(fault_id, rule_id, lambda: self.gateway.evidence(rule_id))
+
+    async def _uninstall(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        await self.gateway.uninstall(args["rule_id"])
+
+    # -- links
+
+    async def _add_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        spec = ToxicSpec.from_json(args["toxic"])
+        for link in self._links(point):
+            try:
+                await asyncio.to_thread(self.proxy.add_toxic, link, spec, lease=self.lease)
+            except ProxyError as error:
+                if error.status != 409:  # it is there already
+                    raise
+            self.traces.follow(fault_id, f"{link} {spec.name}", self._transfers(link, spec.name))
+
+    async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        for link in self._links(point):
+            await asyncio.to_thread(self.proxy.remove_toxic, link, args["name"])
+
+    def _transfers(self, link: str, toxic: str) -> Callable[[], Any]:
+        async def count() -> Evidence | None:
+            try:
+                found = await asyncio.to_thread(self.proxy.evidence, link)
+            except ProxyError as error:
+                raise InjectionError(str(error)) from error
+            actions = 0 if found is None else found.touched(toxic).actions
+            return Evidence(actions, "transfers") if actions else None
+
+        return count
+
+    async def _answer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        stub = self.stubs.get(fault_id)
+        if stub is None:
+            stub = self.stubs[fault_id] = Stub(args["status"], lambda: self.touches.note(fault_id, "requests"))
+            await stub.open()
+        for link in self._links(point):
+            await asyncio.to_thread(self.proxy.update, link, upstream=stub.address)
+
+    async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        for link in self._links(point):
+            await asyncio.to_thread(self.proxy.update, link, upstream=self.wiring.upstream(link))
+        stub = self.stubs.pop(fault_id, None)
+        if stub is not None:
+            stub.close()
+
+    def _links(self, point: Point) -> list[str]:
+        """The links that a point stands for. Raises `InjectionError` for one that leads through no proxy."""
+        client, server = point.ends if point.kind == PointKind.LINK else ("*", point.name)
+        links = self.wiring.links_at(client, server)
+        if not links:
+            raise InjectionError(f"{point}: nothing goes this way")
+        return links
+
+    # -- processes
+
+    async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if await self.supervisor.kill(point.name):
+            self.touches.note(fault_id, "processes")
+
+    async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if args.get("empty") and point.name == STORE and self.supervisor.child(STORE) is None:
+            shutil.rmtree(self.store_data, ignore_errors=True)
+            self.store_data.mkdir(exist_ok=True)
+        await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
+
+    async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if await self.supervisor.pause(point.name):
+            self.touches.note(fault_id, "processes")
+
+    async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.supervisor.resume(point.name)
+
+    # -- data in the store
+
+    async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.agent.hold(args["hold_id"], args["entries"])
+
+    async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        with store_errors():
+            await self.agent.release(args["hold_id"])
+
+    # -- dependencies
+
+    async def _overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        overlay_id = args["overlay_id"]
+        if not self.overlays.add(point.name, overlay_id, args["files"]):
+            return
+
+        async def count() -> Evidence | None:
+            loads = self.overlays.loads(overlay_id)
+            return Evidence(loads, "loads") if loads else None
+
+        self.traces.follow(fault_id, overlay_id, count)
+        await self.supervisor.replace(point.name)
+
+    async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if self.overlays.remove(point.name, args["overlay_id"]):
+            await self.supervisor.replace(point.name)

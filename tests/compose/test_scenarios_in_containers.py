@@ -1,0 +1,72 @@
+"""One scenario a family, and one for each fault that only containers can take, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import left_of
+
+ROOT = Path(__file__).resolve().parents[2]
+FAMILIES = ROOT / "tests" / "compose" / "scenarios"
+PATHS = [FAMILIES, ROOT / "scenarios" / "live"]
+NAMES = sorted(path.stem for folder in PATHS for path in folder.rglob("*.yaml"))
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def journal(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any]]]:
+    """The journal of one run of everything."""
+    results = tmp_path_factory.mktemp("results")
+    command = [sys.executable, "-m", "harness.cli", "run", *map(str, PATHS), "--backend", "compose"]
+    done = subprocess.run(
+        [*command, "--time-scale", "120", "--jobs", "3", "--results", str(results)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode in (0, 1, 3), done.stderr
+    yield [json.loads(line) for line in (results / "latest" / "journal.jsonl").open()]
+    assert left_of(engine) == []
+
+
+def of(journal: list[dict[str, Any]], name: str, kind: str) -> list[dict[str, Any]]:
+    return [entry for entry in journal if entry["arm"].startswith(f"{name}/") and entry["kind"] == kind]
+
+
+def test_the_controls_ran_to_their_end_with_answers_for_nearly_everybody(journal: list[dict[str, Any]]) -> None:
+    assert {end["reason"] for end in of(journal, "control", "arm.end")} == {"horizon"}
+    requests = of(journal, "control", "request")
+    assert len(requests) > 100
+    assert sum(request["status"] == 200 for request in requests) >= 0.98 * len(requests)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_acts_and_is_taken_back(journal: list[dict[str, Any]], name: str) -> None:
+    assert [end["reason"] for end in of(journal, name, "arm.end")] == ["horizon"]
+    evidence = of(journal, name, "fault.evidence")
+    assert evidence, "the fault touched nothing"
+    assert max(entry["touched"] for entry in evidence) > 0
+    assert len(of(journal, name, "fault.reverted")) == len(of(journal, name, "fault.intent")) == 1
+    assert not of(journal, name, "fault.failed")
+
+
+@pytest.mark.parametrize("name", ["serving-killed", "store-hangs", "flights-late", "features-unplugged"])
+def test_a_loud_fault_is_told_of_while_it_lasts_and_not_in_the_control(
+    journal: list[dict[str, Any]], name: str
+) -> None:
+    """Through the pipeline's own checks or Prometheus', Alertmanager and the outpost."""
+    applied, reverted = (of(journal, name, kind)[0]["t"] for kind in ("fault.applied", "fault.reverted"))
+    told = {alert["name"] for alert in of(journal, name, "alert") if applied <= alert["t"] <= reverted + 900}
+    usual = {alert["name"] for alert in of(journal, "control", "alert") if alert["t"] >= applied}
+    assert told - usual

@@ -1,0 +1,137 @@
+"""Errors of a user's: each names the fix, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.targets.reference.compose import compose_file, stack
+from harness.targets.reference.compose.engine import connect, explain
+from harness.targets.reference.compose.stack import Stack, clean_up
+from harness.targets.reference.compose.wiring import gateway_config, service_config
+from harness.targets.reference.layout import SERVICES
+
+from .conftest import left_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def configs(**common: Any) -> dict[str, Any]:
+    start = {"start": 1_370_854_800.0, "time_scale": 60.0}
+    common = {"profile": "mature", "seed": 1, **start, **common}
+    return {name: service_config(name, **common) for name in SERVICES} | {"gateway": gateway_config(**start)}
+
+
+def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    with pytest.raises(HarnessError, match=r"no Docker engine answers at unix:///nowhere.*apt-get install docker.io"):
+        connect()
+
+
+def test_an_engine_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("docker.from_env", refuse)
+    with pytest.raises(HarnessError, match=r"refuses this user: permission denied.*usermod -aG docker"):
+        connect()
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("write /x: no space left on device", "docker system df"),
+        ("Bind for 127.0.0.1:8474 failed: port is already allocated", "Another program has the port"),
+        ("could not find an available, non-overlapping IPv4 address pool", "docker network prune"),
+    ],
+)
+def test_what_engines_say_gets_a_fix(said: str, fix: str) -> None:
+    assert fix in explain(said)
+
+
+def test_the_command_line_says_it_in_one_line_and_does_not_hang() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "run", "tests/compose/scenarios", "--backend", "compose"],
+        env={"DOCKER_HOST": "unix:///nowhere/docker.sock", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "no Docker engine answers" in done.stderr or "docker compose" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_missing_image(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose_file, "images", lambda: {"store": "redis:never-made"})
+    with pytest.raises(HarnessError, match=r"lacks the image redis:never-made.*scripts/offline-images"):
+        stack.check_images(engine)
+
+
+@pytest.mark.slow
+def test_a_container_that_dies_at_its_start(engine: Any) -> None:
+    made = Stack.create(configs(profile="no-such-profile"))
+    try:
+        with pytest.raises(HarnessError, match=r"ended at its start, with exit code 2(.|\n)*no-such-profile"):
+            made.start()
+    finally:
+        made.tear_down()
+    assert made.project not in " ".join(left_of(engine))
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever starts the deployment by hand."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(stack, "_PORT_VARIABLES", ())
+        monkeypatch.setenv("PIPEQUAKE_TOXIPROXY_PORT", str(taken.getsockname()[1]))
+        for name in ("SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER"):
+            monkeypatch.setenv(f"PIPEQUAKE_{name}_PORT", "")
+        made = Stack.create(configs())
+        try:
+            with pytest.raises(HarnessError, match="Another program has the port"):
+                made.start()
+        finally:
+            made.tear_down()
+    assert made.project not in " ".join(left_of(engine))
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_left_is_removed_and_what_lives_is_not(engine: Any) -> None:
+    code = (
+        "import json, os, signal, sys\n"
+        "from harness.targets.reference.compose.stack import Stack\n"
+        "made = Stack.create(json.load(sys.stdin))\n"
+        "print(json.dumps(made.description.to_json()), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    alive = Stack.create(configs())
+    try:
+        dead = subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(configs()),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+        assert dead.returncode == -9, dead.stderr
+        project = json.loads(dead.stdout)["project"]
+        assert any(name.startswith(project) for name in left_of(engine))
+        assert clean_up(engine) == [project]
+        left = " ".join(left_of(engine))
+        assert project not in left
+        assert alive.project in left
+    finally:
+        alive.tear_down()
