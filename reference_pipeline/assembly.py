@@ -220,7 +220,9 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         baseline=baseline,
         http=HttpSettings() if careful else HttpSettings(timeout_s=None, attempts=1),
         standby_urls=(
-            {feed: f"{deployment.addresses['mirror']}/{feed}" for feed in FEEDS} if profile.second_provider else {}
+            {feed: f"{deployment.addresses['mirror']}/{feed}" for feed in FEEDS}
+            if profile.second_provider and "mirror" in deployment.addresses
+            else {}
         ),
     )
     return Service(ingestion.app, (ingestion.run,))
