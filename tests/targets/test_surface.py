@@ -33,7 +33,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Played:
 def test_hosts_talk_over_the_links_that_scenarios_can_name(night: Played) -> None:
     used = {"->".join(ends) for ends in night.world.network.links if "operator" not in ends}
     assert used - set(layout.LINKS) == set()
-    by_incident = {"orchestration->ingestion", "monitoring->alerts", "ingestion->mirror"}  # what trouble sets off
+    # what trouble sets off, and a way that is configured and that no runbook takes
+    by_incident = {"orchestration->ingestion", "monitoring->alerts", "ingestion->mirror", "orchestration->features"}
     # another profile's second store, and the consumer that users may ask instead
     not_here = {"serving->replica", "features->replica", "users->dispatch", "dispatch->serving"}
     assert set(layout.LINKS) - used == by_incident | not_here
