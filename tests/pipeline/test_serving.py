@@ -248,15 +248,24 @@ async def test_a_view_that_does_not_say_how_old_it_is_counts_as_missing(
 
 @pytest.mark.parametrize("mature", [True, False])
 @pytest.mark.parametrize(
-    "junk",
-    ["", "nonsense", "[1]", "\xff", '{"dep_delay_mean": "x"}', '{"_at": "x", "temp": Infinity, "dep_count": {}}'],
+    ("junk", "is_view"),
+    [
+        *[(junk, False) for junk in ("", "nonsense", "[1]", "\xff")],
+        *[(junk, True) for junk in ('{"dep_delay_mean": "x"}', '{"_at": "x", "temp": Infinity, "dep_count": {}}')],
+    ],
 )
-async def test_junk_in_the_store_is_a_missing_value(bench: Bench, serve: Serve, mature: bool, junk: str) -> None:
+async def test_junk_in_the_store_is_a_missing_value(
+    bench: Bench, serve: Serve, mature: bool, junk: str, is_view: bool
+) -> None:
     await bench.start(serve, mature=mature)
     await bench.store._redis.mset(dict.fromkeys(entity_keys(FLIGHT).values(), junk.encode("latin-1")))
     status, answer = await bench.predict()
-    assert (status, answer["feature_age_s"]) == (200, None)
-    assert len(await bench.get("/log")) == 1
+    if mature or is_view:
+        assert (status, answer["feature_age_s"]) == (200, None)
+        assert len(await bench.get("/log")) == 1
+    else:  # nothing at all to predict from, and no fallback
+        assert status == 503
+        assert "no features" in answer["detail"]
 
 
 # -- models
@@ -380,6 +389,7 @@ async def test_without_fallbacks_the_model_has_the_last_word(
     bench: Bench, serve: Serve, model: Model, value: float | None, status: int
 ) -> None:
     await bench.start(serve, mature=False)
+    await bench.fill_store()
     served = bench.shelf.production
     assert served is not None
     bent = Model(_Booster(value), model.simplified, model.codes, model.prior)
