@@ -56,7 +56,7 @@ class Settings:
             "backend": self.backend or "sim",
             "results": self.results or Path("results"),
             "seed": self.seed,
-            "jobs": self.jobs or 1,
+            "jobs": self.jobs,
         }
         kept = {name: value for name, value in options.items() if value not in (None, ())}
         return {**options, **here, **kept}

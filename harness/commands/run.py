@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ from harness.targets.base import SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
 from harness.workers import Done, on_signals, run_arms, run_trunks
 
-__all__ = ["RunOptions", "run_command"]
+__all__ = ["RunOptions", "guarded", "run_command", "run_into", "time_scale_of"]
 
 DEFAULT_PROFILES = ("mature",)
 #: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
@@ -79,7 +79,7 @@ def run_command(options: RunOptions) -> int:
         "command": shlex.join(["pipequake", *sys.argv[1:]]),
         "paths": [str(path) for path in options.paths],
         "backend": options.backend,
-        "time_scale": _time_scale(options),
+        "time_scale": time_scale_of(options),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,14 +92,25 @@ def run_command(options: RunOptions) -> int:
             arms = _plan(options, target, scenarios)
             manifest["later_s"] = {arm.arm_id: shift for arm in arms if (shift := shift_of(arm, scenarios))}
             folder.write_manifest(manifest)
-            guard: AbstractContextManager[Pulse] = nullcontext(Pulse(stop_file, interrupt))
-            if options.backend != SIMULATOR:
-                guard = guarded_live_run(target, options.backend, folder, stop_file, interrupt, progress.note)
-            with guard as pulse:
+            with guarded(target, options.backend, folder, stop_file, interrupt, progress.note) as pulse:
                 done = run_into(folder, arms, target, options, progress, interrupt, pulse)
             if options.check_determinism and not interrupt.requested:
                 _compare_with_second_run(folder, arms, target, options, progress, interrupt, pulse)
         return _conclude(folder, console, options, manifest, arms, done, interrupt, pulse.stopped)
+
+
+def guarded(
+    target: Target,
+    backend: str,
+    folder: RunFolder,
+    stop_file: StopFile,
+    interrupt: Interrupt,
+    say: Callable[[str], None],
+) -> AbstractContextManager[Pulse]:
+    """What must stand around the arms of a run: outside of the simulator also the target's lock and a watchdog."""
+    if backend == SIMULATOR:
+        return nullcontext(Pulse(stop_file, interrupt))
+    return guarded_live_run(target, backend, folder, stop_file, interrupt, say)
 
 
 def _say(text: str) -> None:
@@ -237,11 +248,12 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         seed=options.seed,
         repeats=options.repeats,
         shift_s=options.shift_s,
-        time_scale=_time_scale(options),
+        time_scale=time_scale_of(options),
     )
 
 
-def _time_scale(options: RunOptions) -> float:
+def time_scale_of(options: RunOptions) -> float:
+    """How many replayed seconds pass in a real one."""
     if options.backend == SIMULATOR:
         return 1.0
     return options.time_scale or LIVE_TIME_SCALE

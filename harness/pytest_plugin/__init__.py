@@ -40,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Seed of the experiments; may be repeated. Default: the configuration's, or each scenario's own.",
     )
     group.addoption("--chaos-backend", metavar="NAME", help="Where the target runs. Default: sim.")
+    group.addoption(
+        "--chaos-time-scale",
+        metavar="N",
+        help="Replayed seconds in a real one, outside of the simulator.",
+    )
     group.addoption("--chaos-results", metavar="FOLDER", help="Folder of the runs. Default: results.")
     group.addoption(
         "--chaos-jobs",

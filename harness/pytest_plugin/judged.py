@@ -147,6 +147,6 @@ def story(experiment: Experiment) -> str:
     for claim in unmet(found):
         rows = (("expected", claim.claim), ("what", claim.what), ("why", claim.why), ("fix", claim.fix))
         lines += [f"  {word:<9} {plain(text)}" for word, text in rows if text]
-    if not unmet(found):
-        lines += [f"  why       {plain(reason)}" for reason in found.reasons]
+    if not unmet(found) or experiment.verdict is Verdict.INCONCLUSIVE:
+        lines += [f"  reason    {plain(reason)}" for reason in found.reasons]
     return "\n".join([*lines, f"  rerun     {experiment.rerun}", f"  report    {experiment.folder / 'report.html'}"])

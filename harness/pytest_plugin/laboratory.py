@@ -19,13 +19,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.commands.run import RunOptions, run_into
-from harness.errors import HarnessError, UsageError
+from harness.commands.run import RunOptions, guarded, run_into, time_scale_of
+from harness.errors import DirtyTarget, HarnessError, UsageError
 from harness.experiment import plan_arms
 from harness.journal import read_journal
 from harness.pytest_plugin.wanted import Wanted
 from harness.run_folder import RunFolder
-from harness.safety.guard import Pulse
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scoring import score
 from harness.scoring.findings import ExperimentFinding
@@ -36,14 +35,14 @@ __all__ = ["Laboratory", "NoResult", "plan_of"]
 
 _POLL_S = 0.2
 #: What the processes of a session tell each other, in the run's folder; `tidy` removes it.
-_LOCK, _STOP, _FINDINGS = ".laboratory.lock", ".laboratory.stop", ".findings"
+_LOCK, _STOP, _DIRTY, _FINDINGS = ".laboratory.lock", ".laboratory.stop", ".laboratory.dirty", ".findings"
 
 
 class NoResult(HarnessError):
     """An experiment gave no finding: nothing was learnt."""
 
 
-def plan_of(wanted: Sequence[Wanted], target: Target, backend: str) -> tuple[list[Arm], dict[Wanted, str]]:
+def plan_of(wanted: Sequence[Wanted], target: Target, options: RunOptions) -> tuple[list[Arm], dict[Wanted, str]]:
     """The arms of everything that is wanted, and which treatment each of it is.
 
     Raises `UsageError` for two different scenarios of one name.
@@ -53,7 +52,12 @@ def plan_of(wanted: Sequence[Wanted], target: Target, backend: str) -> tuple[lis
     arm_of: dict[Wanted, str] = {}
     for one in wanted:
         *fault_free, treatment = plan_arms(
-            [one.scenario], [one.profile], backend=backend, default_start=target.default_start(), seed=one.seed
+            [one.scenario],
+            [one.profile],
+            backend=options.backend,
+            default_start=target.default_start(),
+            seed=one.seed,
+            time_scale=time_scale_of(options),
         )
         if treatments.setdefault(treatment.arm_id, treatment) != treatment:
             raise UsageError(f"two different scenarios are called {one.scenario.name!r}. Rename one of them.")
@@ -88,7 +92,7 @@ class Laboratory:
         self.folder = folder
         self._interrupt = Interrupt()
         self._stop_file = StopFile(default_stop_file())
-        self._pulse = Pulse(self._stop_file, self._interrupt)
+        self._stopped: str | None = None
         self._news = threading.Condition()
         self._arm_of: dict[Wanted, str] = {}
         self._arms: list[Arm] = []
@@ -98,7 +102,7 @@ class Laboratory:
 
     def plan(self, wanted: Sequence[Wanted]) -> None:
         """Says what the session will ask for. Raises `UsageError` if it can't be run together."""
-        self._arms, self._arm_of = plan_of(wanted, self._target, self._options.backend)
+        self._arms, self._arm_of = plan_of(wanted, self._target, self._options)
 
     def finding(self, wanted: Wanted) -> ExperimentFinding:
         """What came of one experiment; waits for it. Raises `NoResult` if nothing did, and `UsageError` while the stop
@@ -107,7 +111,7 @@ class Laboratory:
             self._stop_file.refuse_start()
         arm_id = self._arm_of.get(wanted)
         if arm_id is None:
-            arms, arm_of = plan_of([wanted], self._target, self._options.backend)
+            arms, arm_of = plan_of([wanted], self._target, self._options)
             batch = self._begin(arms, RunFolder.create(self._options.results, datetime.now(UTC)), shared=False)
             self._extra.append(batch)
             return self._wait(batch, arm_of[wanted])
@@ -132,10 +136,15 @@ class Laboratory:
         if self.folder.is_dir():
             (self.folder / _STOP).touch()
 
+    def dirty(self) -> str | None:
+        """What the session's experiments left in the target, and how to mend it; None if nothing."""
+        marker = self.folder / _DIRTY
+        return marker.read_text(encoding="utf-8") if marker.is_file() else None
+
     def tidy(self) -> None:
         """Removes what the processes told each other, once all of them are done."""
         shutil.rmtree(self.folder / _FINDINGS, ignore_errors=True)
-        for name in (_LOCK, _STOP):
+        for name in (_LOCK, _STOP, _DIRTY):
             (self.folder / name).unlink(missing_ok=True)
 
     # -- one process computes for all
@@ -201,8 +210,14 @@ class Laboratory:
         environment = dict(os.environ)
         try:
             self._target.prepare(lambda text: None)
-            follower = _Judge(self, batch)
-            run_into(batch.folder, batch.arms, self._target, self._options, follower, self._interrupt, self._pulse)
+            follower, backend = _Judge(self, batch), self._options.backend
+            guard = guarded(self._target, backend, batch.folder, self._stop_file, self._interrupt, follower.note)
+            with guard as pulse:
+                run_into(batch.folder, batch.arms, self._target, self._options, follower, self._interrupt, pulse)
+                self._stopped = pulse.stopped
+        except DirtyTarget as error:
+            batch.failure = str(error)
+            (self.folder / _DIRTY).write_text(batch.failure, encoding="utf-8")
         except Exception as error:  # a thread's boundary: the tests that wait are told, none of them passes
             batch.failure = f"{type(error).__name__}: {error}"
         finally:
@@ -223,8 +238,8 @@ class Laboratory:
     def _why_nothing(self, batch: _Batch) -> str:
         if batch.failure:
             return batch.failure
-        if self._pulse.stopped:
-            return f"stopped: {self._pulse.stopped}; every fault was reverted"
+        if self._stopped:
+            return f"stopped: {self._stopped}; every fault was reverted"
         return "interrupted before it ended" if self._interrupt.requested else "its run ended without a result"
 
     def note_ended(self, batch: _Batch, done: Done) -> None:
@@ -241,6 +256,11 @@ class Laboratory:
             parts = [batch.folder.arm_journal(need) for need in needs]
             card = score(record for part in parts if part.exists() for record in read_journal(part))
             finding = next((one for one in card.experiments if one.arm == arm.arm_id), None)
+            if finding is not None and (told := [batch.errors[need] for need in needs if need in batch.errors]):
+                reasons = tuple(
+                    dict.fromkeys((*finding.reasons, *told))
+                )  # the journal only says that there was an error
+                finding = finding.model_copy(update={"reasons": reasons})
             with self._news:
                 if finding is None:
                     batch.errors.setdefault(arm.arm_id, "it wrote no journal")

@@ -12,7 +12,7 @@ import pytest
 from harness.errors import UsageError
 from harness.scenario.suggest import suggestion
 from harness.settings import MAX_JOBS, MAX_SEED, find_settings
-from harness.targets.base import Target
+from harness.targets.base import SIMULATOR, Target
 
 __all__ = ["ChaosOptions"]
 
@@ -25,7 +25,8 @@ class ChaosOptions:
     seeds: tuple[int, ...]
     backend: str
     results: Path
-    jobs: int
+    jobs: int | None
+    time_scale: float | None
     folders: tuple[Path, ...]
 
     @classmethod
@@ -37,24 +38,38 @@ class ChaosOptions:
             profiles = tuple(config.getoption("chaos_profile") or settings.profile or ("mature",))
             given = config.getoption("chaos_seed") or ([] if settings.seed is None else [settings.seed])
             results = config.getoption("chaos_results")
+            backend = _known(
+                config.getoption("chaos_backend") or settings.backend or SIMULATOR, "backend", target.backends
+            )
+            target.preflight(backend)
             return cls(
                 profiles=tuple(dict.fromkeys(_known(one, "profile", target.profiles) for one in profiles)),
                 seeds=tuple(dict.fromkeys(_number(one, "--chaos-seed", 0, MAX_SEED) for one in given)),
-                backend=_known(
-                    config.getoption("chaos_backend") or settings.backend or "sim", "backend", target.backends
-                ),
+                backend=backend,
                 results=(Path(results) if results else root / (settings.results or "results")).absolute(),
                 jobs=_jobs(config, settings.jobs),
+                time_scale=_time_scale(config),
                 folders=tuple((root / path).absolute() for path in settings.scenarios or (Path("scenarios"),)),
             )
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
 
 
-def _jobs(config: pytest.Config, configured: int | None) -> int:
+def _jobs(config: pytest.Config, configured: int | None) -> int | None:
     asked = config.getoption("chaos_jobs")
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
-    return _number(asked or configured or workers or 1, "--chaos-jobs", 1, MAX_JOBS)
+    number = asked or configured or os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    return None if number is None else _number(number, "--chaos-jobs", 1, MAX_JOBS)
+
+
+def _time_scale(config: pytest.Config) -> float | None:
+    given = config.getoption("chaos_time_scale")
+    try:
+        scale = None if given is None else float(given)
+    except ValueError:
+        scale = 0.0
+    if scale is not None and not 1 <= scale <= 3600:
+        raise UsageError(f"--chaos-time-scale: expected a number from 1 to 3600, got {given!r:.40}.")
+    return scale
 
 
 def _known(name: str, what: str, known: Sequence[str]) -> str:

@@ -34,6 +34,8 @@ from harness.pytest_plugin.wanted import Finder, Wanted, wanted_ids
 from harness.run_folder import RunFolder
 from harness.scenario import Scenario
 from harness.targets import load_target
+from harness.targets.base import SIMULATOR
+from harness.verdict import ExitCode
 
 __all__ = ["ChaosSession", "experiment_of"]
 
@@ -55,6 +57,7 @@ class ChaosSession:
         folder = Path(worker["pipequake_run"]) if worker is not None else self.options.results / _run_name()
         self._laboratory = Laboratory(self._target, self._run_options(), folder)
         self._interrupted = False
+        self._dirty: str | None = None
 
     def _run_options(self) -> RunOptions:
         return RunOptions(
@@ -72,7 +75,7 @@ class ChaosSession:
             shift_s=0.0,
             rates=None,
             verbose=False,
-            time_scale=None,
+            time_scale=self.options.time_scale,
         )
 
     # -- what is to be run
@@ -131,6 +134,8 @@ class ChaosSession:
         rerun = ["pytest", "--chaos", nodeid, "--chaos-profile", wanted.profile]
         if wanted.seed is not None:
             rerun += ["--chaos-seed", str(wanted.seed)]
+        if self.options.backend != SIMULATOR:
+            rerun += ["--chaos-backend", self.options.backend]
         folder = self._laboratory.folder
         return Experiment(finding, Path(os.path.relpath(folder, self._config.rootpath)), shlex.join(rerun))
 
@@ -161,6 +166,9 @@ class ChaosSession:
         if stopped and not self._is_worker:
             self._laboratory.stop()
         self._laboratory.close(interrupt=stopped)
+        self._dirty = self._laboratory.dirty()
+        if self._dirty is not None:
+            session.exitstatus = int(ExitCode.DIRTY)
         if signal.getsignal(signal.SIGTERM) == _terminated:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -188,7 +196,9 @@ class ChaosSession:
             return
         shown = os.path.relpath(folder, self._config.invocation_params.dir)
         terminalreporter.write_sep("-", "chaos")
-        if self._interrupted:
+        if self._dirty is not None:
+            terminalreporter.write_line(self._dirty, red=True)
+        elif self._interrupted:
             terminalreporter.write_line("interrupted: every fault was reverted")
         terminalreporter.write_line(f"report: {shown}/report.html")
 
