@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chaos.registry import registry
+from harness.errors import UsageError
 from harness.scenario import Scenario, load_library
 from harness.targets import load_target
+from harness.targets.base import SIMULATOR
 
 __all__ = ["built_in_library", "default_paths", "load_scenarios"]
 
@@ -39,6 +41,12 @@ def load_scenarios(
         return scenarios
     if named := [path for path in asked if path.is_file()]:
         load_library(named, facts, backend=backend)
+        for scenario in load_library(named, facts):
+            if (keys := _virtual_keys(scenario)) and backend != SIMULATOR:
+                raise UsageError(
+                    f"{scenario.name}: only the simulator can do {' and '.join(keys)}, not the backend {backend!r}. "
+                    "Run it with --backend sim."
+                )
     able = [scenario for scenario in scenarios if _can_do(scenario, backend)]
     if not able:
         load_library(asked, facts, backend=backend)  # raises, and says of each why not
@@ -48,4 +56,11 @@ def load_scenarios(
 
 
 def _can_do(scenario: Scenario, backend: str) -> bool:
-    return all(backend in registry.get(spec.fault).backends for spec in scenario.faults)
+    able = all(backend in registry.get(spec.fault).backends for spec in scenario.faults)
+    return able and (backend == SIMULATOR or not _virtual_keys(scenario))
+
+
+def _virtual_keys(scenario: Scenario) -> list[str]:
+    """What a scenario asks for that real time and the real deployments don't have."""
+    asked = {"grain": scenario.grain_s, "users": scenario.users, "through": scenario.through}
+    return [key for key, value in asked.items() if value]

@@ -24,7 +24,7 @@ def field(name: str) -> st.SearchStrategy[str]:
     low, high = numbers[name]
     number = st.integers(low, high)
     span = st.tuples(number, number).map(lambda pair: f"{min(pair)}-{max(pair)}")
-    step = st.integers(1, 30).map(lambda every: f"*/{every}")
+    step = st.integers(1, 30 if name == "minute" else 23).map(lambda every: f"*/{every}")
     kinds = [st.just("*"), number.map(str), span, st.lists(number.map(str), min_size=1, max_size=3).map(",".join)]
     return st.one_of([*kinds, step] if name in ("minute", "hour") else kinds)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.live.ports import Ports
-from harness.targets.reference.layout import LINKS, SERVICES, STORE
+from harness.targets.reference.layout import LIVE_LINKS, SERVICES, STORE
 
 __all__ = ["Wiring"]
 
@@ -35,7 +35,8 @@ class Wiring:
     def proxies(self) -> list[dict[str, Any]]:
         """The proxy's configuration, as Toxiproxy's file has it: one proxy a link."""
         return [
-            {"name": link, "listen": f"{HOST}:0", "upstream": self.upstream(link), "enabled": True} for link in LINKS
+            {"name": link, "listen": f"{HOST}:0", "upstream": self.upstream(link), "enabled": True}
+            for link in LIVE_LINKS
         ]
 
     def upstream(self, link: str) -> str:
