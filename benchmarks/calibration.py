@@ -151,9 +151,9 @@ def conclude(told: Any, simulated: Runs, local: Sequence[Runs], lag_s: float) ->
         f"\nlatest request  sent {lag_s / told.time_scale * 1000:.0f} ms late ({lag_s:.0f} s of the replay)"
     )
     if told.keep:
-        (told.keep / "calibration.json").write_text(
-            json.dumps({"apart_s": {" ".join(name): apart[name] for name in apart}, "jitter_s": jitter_s}, indent=1)
-        )
+        told_apart = {" ".join(name): seconds for name, seconds in apart.items()}
+        content = {"apart_s": told_apart, "jitter_s": jitter_s, "lag_s": lag_s}
+        (told.keep / "calibration.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
