@@ -86,7 +86,7 @@ def test_faults_of_every_kind_act_and_are_taken_back(tmp_path: Path, monkeypatch
   - {id: library, fault: dependency.incompatible_library, point: "env:serving", at: 2m, for: 18m}
   - {id: frozen, fault: process.pause, point: "service:training", at: 3m, for: 10m}
   - {id: lost, fault: store.outage, point: "store:store", with: {loses_data: true}, at: 22m, for: 2m}
-  - {id: set, fault: config.changed, point: "env:serving", with: {settings: {views: [weather]}}, at: 22m, for: 3m}
+  - {id: set, fault: config.changed, point: "env:serving", with: {settings: {views: [weather]}}, at: 26m, for: 8m}
   - {id: many, fault: traffic.surge, point: "traffic:users", with: {per_minute: 30}, at: 24m, for: 4m}
   - {id: model, fault: model.tampered, point: "artifact:model", at: 24m, for: 4m}
   - {id: killed, fault: process.kill, point: "service:features", at: 23m, for: 5m}
