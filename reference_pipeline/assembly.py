@@ -44,6 +44,8 @@ from reference_pipeline.training.app import Trainer, TrainingConfig, create_trai
 from reference_pipeline.training.history import first_model
 from reference_pipeline.training.model import load
 
+#: What models are signed with, unless a deployment has a key of its own.
+KEY = b"reference-pipeline"
 #: The nightly retrain, in seconds after midnight UTC: three in the morning in New York.
 RETRAIN_AT_S = 7 * 3600
 _RETRY_S = 600
@@ -66,6 +68,9 @@ _SOURCE_HISTORY_S = 15 * 3600
 #: The services, in the order in which a deployment starts them.
 SERVICES = (*FEEDS, "mirror", "registry", "features", "ingestion", "training", "serving", "monitoring", "orchestration")
 
+#: What can be run as a process of its own: the services, and the consumer of predictions.
+PROGRAMS = (*SERVICES, "dispatch")
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -86,7 +91,7 @@ class Deployment:
     store_address: tuple[str, int]
     seed: int
     phase: Callable[[str, float], float]
-    key: bytes = b"reference-pipeline"
+    key: bytes = KEY
     grain_s: float = 0.0
     platform: Platform | None = None
     images: Images | None = None
@@ -286,7 +291,7 @@ async def _serving(deployment: Deployment, clock: Clock) -> Service:
         routes=_routes(deployment) if profile.checks_requests else None,
         shift_limit=_charts(deployment).limits.get(SHADOW) if profile.shadow else None,
     )
-    limit = None if profile.requests_a_minute is None else RateLimit(profile.requests_a_minute, loop.time)
+    limit = None if profile.requests_a_minute is None else RateLimit(profile.requests_a_minute, clock.monotonic)
 
     async def follow_registry() -> None:
         while True:

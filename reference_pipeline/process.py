@@ -41,14 +41,12 @@ _GRACE_S = 2
 def main(arguments: Sequence[str]) -> int:
     """Runs a service until SIGTERM or SIGINT; the exit code: 0, 1 for a failure, 2 for a wrong configuration."""
     parser = argparse.ArgumentParser(prog="python -m reference_pipeline", description=__doc__)
-    parser.add_argument("service", choices=assembly.SERVICES)
+    parser.add_argument("service", choices=assembly.PROGRAMS)
     parser.add_argument("--config", type=Path, help="JSON file; default: what PIPELINE_CONFIG holds or points to")
     options = parser.parse_args(arguments)
     logging.basicConfig(format=_LOG_FORMAT, level=logging.INFO)
     try:
         config = read_config(options.config)
-        if config.profile not in PROFILES:
-            raise ConfigError(f"unknown profile {config.profile!r}; known are {', '.join(PROFILES)}")
         listener = _listener(config)
     except (ConfigError, OSError) as error:
         print(f"{options.service}: {error}", file=sys.stderr)
@@ -94,7 +92,7 @@ class _Process:
         if self._name == "registry" and ModelStorage(deployment.folder / "registry").stages()["production"] is None:
             assembly.seed_registry(deployment)
         service = await assembly.build(self._name, deployment, self._clock)
-        server = _Server(_settings(service.app))
+        server = _Server(_settings(service))
         serving = asyncio.ensure_future(server.serve(sockets=[self._listener]))
         work: asyncio.Future[Any] = asyncio.gather(follower, *(begin() for begin in service.background))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -125,8 +123,9 @@ class _Process:
     def _deployment(self, session: aiohttp.ClientSession) -> assembly.Deployment:
         config = self._config
         prepared = prepare()
+        platform = None if config.platform is None else _HttpPlatform(session, config.platform)
         return assembly.Deployment(
-            profile=PROFILES[config.profile],
+            profile=PROFILES[config.profile] if isinstance(config.profile, str) else config.profile,
             prepared=prepared,
             examples=prepare_examples(prepared),
             start=config.start,
@@ -135,12 +134,31 @@ class _Process:
             store_address=config.store,
             seed=config.seed,
             phase=lambda purpose, period_s: config.phases.get(purpose, 0.0),
-            platform=None if config.platform is None else _HttpPlatform(session, config.platform),
+            grain_s=config.grain_s,
+            platform=platform,
+            images=platform,
+            second_store_address=config.second_store,
+            read_file=lambda service, name: _newest(config.settings, name),
         )
 
 
+def _newest(settings: Path | None, name: str) -> str | None:
+    """A file of the newest folder that has it."""
+    if settings is None:
+        return None
+    for path in sorted(settings.glob(f"*/{name}"), reverse=True):
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError:  # removed just now
+            continue
+    return None
+
+
 class _HttpPlatform:
-    """`reference_pipeline.orchestration.runbook.Platform` over HTTP: ``POST <base>/services/<name>/restart``."""
+    """`reference_pipeline.orchestration.runbook.Platform` and ``Images`` over HTTP.
+
+    ``POST <base>/services/<name>/restart`` and ``.../pin``.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
         self._client = Client(session, base, timeout_s=_PLATFORM_TIMEOUT_S)
@@ -148,6 +166,10 @@ class _HttpPlatform:
     async def restart(self, service: str) -> None:
         """Stops a service's process, whatever its state, and starts it again."""
         await self._client.raw("POST", f"/services/{service}/restart")
+
+    async def pin(self, service: str) -> None:
+        """Starts a service again from the image that it had before its dependencies changed."""
+        await self._client.raw("POST", f"/services/{service}/pin")
 
 
 class _Server(uvicorn.Server):
@@ -165,9 +187,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _settings(app: Any) -> uvicorn.Config:
+def _settings(service: assembly.Service) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        service.app,
+        limit_concurrency=service.connections,
         http="httptools",
         ws="none",
         lifespan="off",

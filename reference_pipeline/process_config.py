@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reference_pipeline.profiles import PROFILES, Profile
+
 #: The environment variable that holds the document, or the path of a file with it.
 VARIABLE = "PIPELINE_CONFIG"
 
@@ -22,9 +24,11 @@ class ConfigError(Exception):
 class ProcessConfig(BaseModel):
     """One service's surroundings.
 
-    ``addresses`` maps the services that this one calls (also ``gateway`` and ``alerts``) to base URLs; ``store`` is
-    host and port of the online store; ``platform`` is the base URL of what restarts services for runbooks, and
-    ``phases`` has the seconds by which a service's periodic work is delayed.
+    ``profile`` is the name of a profile, or all that one has. ``addresses`` maps the services that this one calls (also
+    ``gateway`` and ``alerts``) to base URLs; ``store`` is host and port of the online store, ``second_store`` of its
+    replica; ``platform`` is the base URL of what restarts services for runbooks. ``phases`` has the seconds by which
+    a service's periodic work is delayed, ``grain_s`` says how often batches come at most. In the folder ``settings``
+    lie folders with what operators have set, the newest last by name.
 
     ``start`` is where the replay begins, in epoch seconds, and ``time_scale`` how many of its seconds pass in one of
     the machine's. It begins at ``origin`` (epoch seconds of the machine), or when the file ``origin_file`` says so:
@@ -34,28 +38,34 @@ class ProcessConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
-    profile: str
+    profile: Profile | str
     start: float
     volumes: Path
     listen: tuple[str, Port] = ("127.0.0.1", 8000)
     addresses: Mapping[str, str] = {}
     store: tuple[str, Port] = ("127.0.0.1", 6379)
+    second_store: tuple[str, Port] | None = None
     seed: int = 0
+    grain_s: Annotated[float, Field(ge=0.0)] = 0.0
     time_scale: Annotated[float, Field(gt=0.0, le=3600.0)] = 1.0
     origin: float | None = None
     origin_file: Path | None = None
     platform: str | None = None
     phases: Mapping[str, float] = {}
+    settings: Path | None = None
 
 
 def read_config(path: Path | None, environment: Mapping[str, str] = os.environ) -> ProcessConfig:
     """The configuration in a file, or else in the environment. Raises `ConfigError`."""
     text, where = _text(path, environment)
     try:
-        return ProcessConfig.model_validate_json(text)
+        config = ProcessConfig.model_validate_json(text)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'document'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{where}: {problems}") from None
+    if isinstance(config.profile, str) and config.profile not in PROFILES:
+        raise ConfigError(f"{where}: unknown profile {config.profile!r}; known are {', '.join(PROFILES)}")
+    return config
 
 
 def _text(path: Path | None, environment: Mapping[str, str]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ class LoadFault(Fault):
     """Requests at a steady rate from addresses of their own. ``kind`` tells a driver what they look like."""
 
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.TRAFFIC})
-    backends: ClassVar[frozenset[str]] = frozenset({"sim"})
+    backends: ClassVar[frozenset[str]] = frozenset({"sim", "local"})
     kind: ClassVar[str]
 
     per_minute: Annotated[

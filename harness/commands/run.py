@@ -17,12 +17,14 @@ from typing import Any
 from rich.console import Console
 
 from harness.commands.costs import cost_lines, cost_text
+from harness.commands.pace import Pace
 from harness.commands.progress import Follower, Progress
 from harness.commands.rates import load_rates
 from harness.console import report_console
 from harness.control_cache import ControlCache
 from harness.errors import UsageError
 from harness.experiment import grow, plan_arms, shift_of
+from harness.journal import read_journal
 from harness.library import load_scenarios
 from harness.publish import publish
 from harness.run_folder import RunFolder
@@ -129,6 +131,9 @@ def _conclude(
 ) -> int:
     """Reports what came of the arms; the exit code."""
     code = publish(folder, console, as_json=options.as_json)
+    pace = None if options.backend == SIMULATOR else Pace.of(read_journal(folder.journal))
+    if pace is not None:
+        console.print(pace.text(), style="bold yellow" if pace.too_fast else "dim", markup=False, highlight=False)
     console.print(cost_text(arms, done), style="dim", highlight=False)
     if options.verbose:
         for line in cost_lines(arms, done):

@@ -72,8 +72,8 @@ class Supervisor:
         return name in self._places
 
     def child(self, name: str) -> Child | None:
-        """The running process of that name."""
-        child = self._places[name].child
+        """The running process of that name; None also for a program that nobody has added."""
+        child = self._places[name].child if name in self._places else None
         return child if child is not None and child.running else None
 
     def processes(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, files
-from harness.targets.reference.layout import LIVE_LINKS, SERVICES
+from harness.targets.reference.layout import CONTAINER_LINKS, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -47,7 +47,7 @@ def test_only_toxiproxy_has_a_way_out_and_only_to_loopback() -> None:
 
 def test_every_link_has_a_port_of_its_own() -> None:
     ports = [*LINK_PORTS.values(), *(port for port, _ in ENTRIES.values())]
-    assert set(LINK_PORTS) == set(LIVE_LINKS)
+    assert set(LINK_PORTS) == set(CONTAINER_LINKS)
     assert len(set(ports)) == len(ports)
 
 

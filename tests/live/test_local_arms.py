@@ -33,7 +33,7 @@ def arm(faults: str = "", *, horizon: str = "40m", profile: str = "mature", seed
     )
     scenario = parse_scenario(text)
     end_s = scenario.warmup_s + scenario.horizon_s
-    return Arm("s", profile, "local", seed, DEFAULT_START, 300.0, end_s, scenario, "c", (), SCALE)
+    return Arm("s", profile, "local", seed, DEFAULT_START, 300.0, end_s, scenario, "c", time_scale=SCALE)
 
 
 class Played:
@@ -86,6 +86,9 @@ def test_faults_of_every_kind_act_and_are_taken_back(tmp_path: Path, monkeypatch
   - {id: library, fault: dependency.incompatible_library, point: "env:serving", at: 2m, for: 18m}
   - {id: frozen, fault: process.pause, point: "service:training", at: 3m, for: 10m}
   - {id: lost, fault: store.outage, point: "store:store", with: {loses_data: true}, at: 22m, for: 2m}
+  - {id: set, fault: config.changed, point: "env:serving", with: {settings: {views: [weather]}}, at: 26m, for: 8m}
+  - {id: many, fault: traffic.surge, point: "traffic:users", with: {per_minute: 30}, at: 24m, for: 4m}
+  - {id: model, fault: model.tampered, point: "artifact:model", at: 24m, for: 4m}
   - {id: killed, fault: process.kill, point: "service:features", at: 23m, for: 5m}
 """
     played = Played(tmp_path, arm(faults), monkeypatch)
@@ -99,6 +102,9 @@ def test_faults_of_every_kind_act_and_are_taken_back(tmp_path: Path, monkeypatch
         "frozen": "processes",
         "lost": "processes",
         "killed": "processes",
+        "set": "loads",
+        "many": "requests",
+        "model": "files",
     }
     assert {line["fault_id"] for line in played.of("fault.reverted")} == set(touched)
     assert played.of("alert", name="ServiceDown", component="registry", state="firing")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.targets.reference.local.overlays import Overlays, remove_everywhere
 
 
@@ -37,9 +39,38 @@ def test_the_newest_overlay_comes_first_and_every_import_is_counted(tmp_path: Pa
     assert not overlays.remove("serving", "two.b")
     assert imported(overlays, "lib") == "1"
     assert (overlays.loads("one"), overlays.loads("two.b")) == (1, 2)
-    assert overlays.path_of("serving") == [str(tmp_path / "serving" / "one")]
+    assert overlays.path_of("serving") == [str(tmp_path / "serving" / "0001-one")]
     remove_everywhere(tmp_path, "one")
     assert not any((tmp_path / "serving").iterdir())
+
+
+def test_a_pinned_service_does_without_what_it_has_now_and_takes_what_comes(tmp_path: Path) -> None:
+    overlays = Overlays(tmp_path)
+    overlays.add("serving", "one", {"lib/__init__.py": "WHO = 1"})
+    assert overlays.has_modules("serving", "one")
+    assert imported(overlays, "lib") == "1"
+    overlays.pin("serving")
+    overlays.pin("serving")
+    assert overlays.path_of("serving") == []
+    assert imported(overlays, "lib") == ""
+    overlays.add("serving", "two", {"lib/__init__.py": "WHO = 2"})
+    assert imported(overlays, "lib") == "2"
+    assert overlays.remove("serving", "one")
+    assert (overlays.loads("one"), overlays.loads("two")) == (1, 1)
+    assert not any((tmp_path / "pinned").iterdir())
+
+
+def test_settings_are_evidenced_by_being_read(tmp_path: Path) -> None:
+    overlays = Overlays(tmp_path)
+    overlays.add("serving", "set", {"settings.json": "{}"})
+    assert not overlays.has_modules("serving", "set")
+    assert overlays.loads("set") == 0
+    (found,) = overlays.folder_of("serving").glob("*/settings.json")
+    assert found.read_text() == "{}"
+    if found.stat().st_atime_ns == 0:
+        pytest.skip("this volume does not keep when a file was last read")
+    assert overlays.loads("set") == 1
+    assert overlays.loads("set") == 1
 
 
 def test_a_module_that_cannot_be_imported_was_loaded_all_the_same(tmp_path: Path) -> None:

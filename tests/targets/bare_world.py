@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -11,7 +12,7 @@ from harness.sim import World
 from harness.sim.store import StoreServer
 from harness.targets.reference import layout
 from harness.targets.reference.artifacts import Artifacts
-from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.crowd import CROWD, Crowd
 from harness.targets.reference.driver import SimDriver, Touches
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.store_agent import StoreAgent
@@ -43,7 +44,7 @@ class Lab:
                 agent,
                 "http://gateway:8001",
                 self.store.forget,
-                Crowd(self.world, "http://serving:8000/predict", [], self.touches.note),
+                Crowd(partial(self.world.spawn, CROWD), "http://serving:8000/predict", [], self.touches.note),
                 Artifacts(self._folder / "registry", b"key"),
             )
             await script(self)

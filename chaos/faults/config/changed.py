@@ -32,7 +32,7 @@ class Changed(Fault):
 
     name: ClassVar[str] = "config.changed"
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.ENV})
-    backends: ClassVar[frozenset[str]] = frozenset({"sim"})
+    backends: ClassVar[frozenset[str]] = frozenset({"sim", "local"})
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("env:serving", {"settings": {"views": ["weather", "plane"]}})
 
     settings: Mapping[str, Any] = Field(description="The settings that the service finds from now on.")

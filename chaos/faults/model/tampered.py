@@ -29,7 +29,7 @@ class Tampered(Fault):
 
     name: ClassVar[str] = "model.tampered"
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.ARTIFACT})
-    backends: ClassVar[frozenset[str]] = frozenset({"sim"})
+    backends: ClassVar[frozenset[str]] = frozenset({"sim", "local"})
     reversibility: ClassVar[Reversibility] = Reversibility.COMPENSATING
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("artifact:model", {"mode": "inverted"})
 

@@ -28,7 +28,7 @@ class Adversarial(Fault):
 
     name: ClassVar[str] = "traffic.adversarial"
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.TRAFFIC})
-    backends: ClassVar[frozenset[str]] = frozenset({"sim"})
+    backends: ClassVar[frozenset[str]] = frozenset({"sim", "local"})
     example: ClassVar[tuple[str, Mapping[str, Any]]] = (
         "traffic:users",
         {"field": "distance", "factor": 0.1, "rate": 0.5},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from itertools import cycle, product
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from chaos.rng import uniform
-from harness.sim import World
 
 #: The host that they come from.
 CROWD = "crowd"
@@ -23,12 +22,25 @@ Flight = Mapping[str, Any]
 
 
 class Crowd:
-    """``flights`` are what users ask about; ``on_touched`` is told (load id, what, how many) of each request."""
+    """``flights`` are what users ask about; ``on_touched`` is told (load id, what, how many) of each request.
+
+    ``spawn`` starts a task on the crowd's host; ``time_scale`` is how many seconds of the replay pass in one of the
+    loop's, and ``address`` where its connections come from, if that matters.
+    """
 
     def __init__(
-        self, world: World, url: str, flights: Sequence[Flight], on_touched: Callable[[str, str, int], None]
+        self,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        url: str,
+        flights: Sequence[Flight],
+        on_touched: Callable[[str, str, int], None],
+        *,
+        time_scale: float = 1.0,
+        address: str | None = None,
     ) -> None:
-        self._world = world
+        self._spawn = spawn
+        self._time_scale = time_scale
+        self._from = None if address is None else (address, 0)
         self._url = url
         self._flights = flights
         self._on_touched = on_touched
@@ -50,18 +62,23 @@ class Crowd:
         """Starts a load; nothing happens a second time."""
         if load["load_id"] not in self._running:
             self._running[load["load_id"]] = []
-            self._running[load["load_id"]].append(self._world.spawn(CROWD, self._send(load)))
+            self._running[load["load_id"]].append(self._spawn(self._send(load)))
 
     def end(self, load_id: str) -> None:
         """Ends a load, with what is under way."""
         for task in self._running.pop(load_id, []):
             task.cancel()
 
+    def end_all(self) -> None:
+        """Ends every load."""
+        for load_id in list(self._running):
+            self.end(load_id)
+
     async def _send(self, load: Mapping[str, Any]) -> None:
-        load_id, pause_s = load["load_id"], 60.0 / load["per_minute"]
+        load_id, pause_s = load["load_id"], 60.0 / load["per_minute"] / self._time_scale
         bodies = self._bodies(load)
         one = self._slowly if load["kind"] == "slow_clients" else self._at_once
-        connector = aiohttp.TCPConnector(limit=load["clients"])
+        connector = aiohttp.TCPConnector(limit=load["clients"], local_addr=self._from)
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=_PATIENCE_S)
         ) as session:
@@ -93,7 +110,7 @@ class Crowd:
         where = urlsplit(self._url)
         head = f"POST {where.path} HTTP/1.1\r\nHost: {where.hostname}\r\nContent-Length: {len(body)}\r\n\r\n"
         try:
-            reader, writer = await asyncio.open_connection(where.hostname, where.port)
+            reader, writer = await asyncio.open_connection(where.hostname, where.port, local_addr=self._from)
         except OSError:
             return
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class SimulatedStage:
             arm.density.users,
         )
         url = f"http://{self._entry}:8000/predict"
-        self._crowd = Crowd(world, url, [ask.flight for ask in asks], self._touches.note)
+        self._crowd = Crowd(partial(world.spawn, CROWD), url, [ask.flight for ask in asks], self._touches.note)
         self._users = Users(asks, url, recorder, self.now, altered=self._crowd.altered)
         self._add_hosts()
 

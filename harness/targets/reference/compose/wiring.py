@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.targets.reference.layout import DEFAULT_START, LIVE_LINKS, SERVICES, STORE
+from harness.targets.reference.layout import CONTAINER_LINKS, DEFAULT_START, SERVICES, STORE
 
 __all__ = ["ENTRIES", "LINK_PORTS", "PROXY_HOST", "STORE_PORT", "gateway_config", "proxies", "service_config"]
 
@@ -24,7 +24,7 @@ OUTPOST_PORT = 8002
 OVERLAYS = "/var/lib/overlays"
 
 #: The port on Toxiproxy of each link; the users' one is published.
-LINK_PORTS: Mapping[str, int] = {link: 20000 + place for place, link in enumerate(LIVE_LINKS)}
+LINK_PORTS: Mapping[str, int] = {link: 20000 + place for place, link in enumerate(CONTAINER_LINKS)}
 
 #: The harness's own ways in, on no faulty link: name -> (port on Toxiproxy, where it leads).
 ENTRIES: Mapping[str, tuple[int, str]] = {

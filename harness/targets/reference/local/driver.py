@@ -17,7 +17,8 @@ from chaos.network.toxics import ToxicSpec
 from chaos.points import Point, PointKind
 from harness.errors import TargetError
 from harness.live.supervisor import Supervisor
-from harness.targets.reference.layout import STORE
+from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.stub import Stub
@@ -33,7 +34,7 @@ __all__ = ["LocalDriver"]
 class LocalDriver:
     """`chaos.engine.Driver` on the processes of one arm. ``lease`` is held by the stage; what hangs on it goes with it.
 
-    ``store_data`` is where the store keeps what it must remember.
+    ``store_data`` says where a store keeps what it must remember.
     """
 
     supervisor: Supervisor
@@ -45,8 +46,10 @@ class LocalDriver:
     touches: Touches
     traces: Traces
     stubs: dict[str, Stub]
-    store_data: Path
+    store_data: Callable[[str], Path]
     lease: str
+    crowd: Crowd
+    artifacts: Artifacts
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds."""
@@ -136,9 +139,12 @@ class LocalDriver:
             self.touches.note(fault_id, "processes")
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        if args.get("empty") and point.name == STORE and self.supervisor.child(STORE) is None:
-            shutil.rmtree(self.store_data, ignore_errors=True)
-            self.store_data.mkdir(exist_ok=True)
+        if point.name not in self.supervisor:
+            return  # this profile has no such service
+        if args.get("empty") and point.kind == PointKind.STORE and self.supervisor.child(point.name) is None:
+            data = self.store_data(point.name)
+            shutil.rmtree(data, ignore_errors=True)
+            data.mkdir(exist_ok=True)
         await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
@@ -169,8 +175,34 @@ class LocalDriver:
             return Evidence(loads, "loads") if loads else None
 
         self.traces.follow(fault_id, overlay_id, count)
-        await self.supervisor.replace(point.name)
+        if self.overlays.has_modules(point.name, overlay_id):  # settings are read anew by themselves
+            await self.supervisor.replace(point.name)
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        if self.overlays.remove(point.name, args["overlay_id"]):
+        modules = self.overlays.has_modules(point.name, args["overlay_id"])
+        if self.overlays.remove(point.name, args["overlay_id"]) and modules:
             await self.supervisor.replace(point.name)
+
+    # -- models
+
+    async def _tamper(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        changed = self.artifacts.tamper(args["tamper_id"], args["mode"], signed=args["signed"])
+        if changed:
+            self.touches.note(fault_id, "files", changed)
+
+    async def _restore(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.artifacts.restore(args["tamper_id"])
+
+    # -- requests
+
+    async def _load(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.crowd.begin(args)
+
+    async def _unload(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.crowd.end(args["load_id"])
+
+    async def _alter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.crowd.alterations[args["alter_id"]] = args
+
+    async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.crowd.alterations.pop(args["alter_id"], None)

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ import harness
 from chaos.rng import uniform
 from harness.live.supervisor import Program
 from harness.targets.base import Arm
-from harness.targets.reference.layout import SERVICES, STORE
+from harness.targets.reference.layout import REPLICA, STORE
 from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.store_program import store_command
 from harness.targets.reference.local.wiring import HOST, Wiring
-from reference_pipeline.profiles import PROFILES
+from reference_pipeline.profiles import Profile
 from reference_pipeline.sources import FEEDS
 
 __all__ = ["Programs"]
@@ -37,6 +37,7 @@ class Programs:
     """Makes `Program`s for one arm. ``folder`` holds the volumes, ``logs`` the logs, one file a process."""
 
     arm: Arm
+    profile: Profile
     wiring: Wiring
     folder: Path
     logs: Path
@@ -48,10 +49,9 @@ class Programs:
         """Where every process reads when the replay begins."""
         return self.folder / "origin"
 
-    @property
-    def store_data(self) -> Path:
-        """Where the store keeps its log of writes."""
-        return self.folder / "store"
+    def store_data(self, name: str) -> Path:
+        """Where a store keeps its log of writes."""
+        return self.folder / name
 
     def proxy(self) -> Program:
         """The fault proxy, with a proxy for every link."""
@@ -60,11 +60,11 @@ class Programs:
         command = [sys.executable, "-P", "-m", "harness.cli", "proxy", *options, "--config", str(config)]
         return self._program("proxy", command, "/version", essential=True)
 
-    def store(self) -> Program:
+    def store(self, name: str = STORE) -> Program:
         """Valkey or Redis."""
-        self.store_data.mkdir(exist_ok=True)
-        command = store_command(self.store_binary, self.wiring.ports[STORE], self.store_data)
-        return self._program(STORE, command, None)
+        self.store_data(name).mkdir(exist_ok=True)
+        command = store_command(self.store_binary, self.wiring.ports[name], self.store_data(name))
+        return self._program(name, command, None)
 
     def gateway(self) -> Program:
         """The feed gateway."""
@@ -80,21 +80,25 @@ class Programs:
 
     def service(self, name: str) -> Program:
         """A service of the pipeline."""
-        profile = PROFILES[self.arm.profile]
+        profile = self.profile
         platform = {"platform": self.wiring.url("alerts")} if profile.supervised else {}
+        second = {"second_store": self.wiring.store_address(name, REPLICA)} if profile.second_store else {}
         config = {
-            "profile": profile.name,
+            "profile": asdict(profile),
             "volumes": str(self.folder),
             "listen": [HOST, self.wiring.ports[name]],
             "addresses": self.wiring.addresses(name),
             "store": self.wiring.store_address(name),
             "seed": self.arm.seed,
+            "grain_s": self.arm.density.grain_s,
+            "settings": str(self.overlays.folder_of(name)),
             "phases": {name: phase_s(self.arm.seed, name, profile.watch_s)},
             **self._times(),
             **platform,
+            **second,
         }
         command = [sys.executable, "-P", "-m", "reference_pipeline", name, "--config", str(self._write(name, config))]
-        return self._program(name, command, "/health", supervised=profile.supervised and name in SERVICES)
+        return self._program(name, command, "/health", supervised=profile.supervised)
 
     def _times(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -22,7 +23,9 @@ from harness.live.description import Description
 from harness.live.ports import Ports
 from harness.live.supervisor import Program, Supervisor
 from harness.targets.base import Arm, Recorder
-from harness.targets.reference.layout import SERVICES, STORE
+from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.layout import CONSUMER, REPLICA, STORE
 from harness.targets.reference.local.driver import LocalDriver
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
@@ -33,11 +36,17 @@ from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import HOST, Wiring
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 from harness.targets.reference.touches import Touches
+from harness.targets.reference.variants import profile_of
 from harness.targets.reference.workload import Users, plan_asks
+from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 
 __all__ = ["LocalStage"]
 
+#: Services that ask others for something as soon as they start: these must answer by then, as nobody asks twice.
+_LATER = ("ingestion", "serving", "monitoring")
+#: Where those who are no users come from: an address of loopback that is not the users'.
+_CROWD_ADDRESS = "127.0.0.2"
 #: What hangs on the harness's lease goes so long after its last sign of life, in seconds.
 LEASE_S = 8.0
 #: A supervisor starts a dead process again after this long, in seconds of the replay (as in the simulator).
@@ -69,6 +78,8 @@ class LocalStage:
     ) -> None:
         self._arm = arm
         self._recorder = _Valve(recorder)
+        self._profile = assembly.paced(profile_of(arm.profile), arm.density.grain_s)
+        self._entry = arm.density.through or "serving"
         self._prepared = prepared
         self._folder = folder
         self._logs = logs
@@ -133,15 +144,22 @@ class LocalStage:
             upstreams={proxy["name"]: proxy["upstream"] for proxy in wiring.proxies()},
         )
         overlays = Overlays(self._folder / "overlays")
-        programs = Programs(self._arm, wiring, self._folder, self._logs, overlays, binary)
-        surroundings = Surroundings(self._recorder, self._supervisor.restart)
+        programs = Programs(self._arm, self._profile, wiring, self._folder, self._logs, overlays, binary)
+
+        async def pin(service: str) -> None:
+            overlays.pin(service)
+            await self._supervisor.restart(service)
+
+        surroundings = Surroundings(self._recorder, self._supervisor.restart, pin)
         await surroundings.open(wiring.ports["alerts"])
         self._open.push_async_callback(surroundings.close)
-        await self._start(programs.proxy(), programs.store())
+        stores = (STORE, REPLICA) if self._profile.second_store else (STORE,)
+        await self._start(programs.proxy(), *map(programs.store, stores))
         await self._connect(wiring, overlays, programs)
-        early = [name for name in SERVICES if name != "serving"]
+        services = (*assembly.services_of(self._profile), *((CONSUMER,) if self._entry == CONSUMER else ()))
+        early = [name for name in services if name not in _LATER]
         await self._start(programs.gateway(), *map(programs.service, early))
-        await self._start(programs.service("serving"))  # asks the registry for its model at once
+        await self._start(*(programs.service(name) for name in services if name in _LATER))
         await self._settled(wiring)
         self._recorder.write("arm.deployed", {"took_s": time.monotonic() - began, "time_scale": self.time_scale})
         await self._begin(programs.origin_file)
@@ -176,12 +194,27 @@ class LocalStage:
             stubs={},
             store_data=programs.store_data,
             lease=self._lease,
+            crowd=self._gather(wiring),
+            artifacts=Artifacts(self._folder / "registry", assembly.KEY),
         )
+
+    def _gather(self, wiring: Wiring) -> Crowd:
+        """Users, who ask along their link, and the crowd, which asks the service itself."""
         start = self._arm.start.timestamp()
         flights = self._prepared.flights(start, start + self._arm.end_s + 4 * 3600)
-        asks = plan_asks(flights, start, self._arm.end_s, self._arm.seed)
-        url = wiring.way("users", "serving") + "/predict"
-        self._users = Users(asks, url, self._recorder, self.now, time_scale=self.time_scale)
+        asks = plan_asks(flights, start, self._arm.end_s, self._arm.seed, self._arm.density.users)
+        crowd = Crowd(
+            asyncio.ensure_future,
+            wiring.url(self._entry) + "/predict",
+            [ask.flight for ask in asks],
+            self._touches.note,
+            time_scale=self.time_scale,
+            address=_CROWD_ADDRESS if sys.platform == "linux" else None,
+        )
+        self._open.callback(crowd.end_all)
+        url = wiring.way("users", self._entry) + "/predict"
+        self._users = Users(asks, url, self._recorder, self.now, time_scale=self.time_scale, altered=crowd.altered)
+        return crowd
 
     async def _settled(self, wiring: Wiring) -> None:
         """Waits until what is to be done at the replay's start is done: in the simulator it takes no time either."""

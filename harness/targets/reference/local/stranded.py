@@ -99,6 +99,15 @@ class StrandedLocal:
     async def _release(self, point: Point, args: Mapping[str, Any]) -> None:
         """Nobody holds the keys any more."""
 
+    async def _restore(self, point: Point, args: Mapping[str, Any]) -> None:
+        """The volume with the models is about to be removed."""
+
+    async def _unload(self, point: Point, args: Mapping[str, Any]) -> None:
+        """Who made the requests ended with the harness."""
+
+    async def _unalter(self, point: Point, args: Mapping[str, Any]) -> None:
+        """Who changed the requests ended with the harness."""
+
     async def _remove_overlay(self, point: Point, args: Mapping[str, Any]) -> None:
         if self._volumes is not None:
             remove_everywhere(self._volumes / "overlays", args["overlay_id"])

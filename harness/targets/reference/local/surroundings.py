@@ -15,8 +15,7 @@ from starlette.routing import Route
 
 from harness.errors import TargetError
 from harness.targets.base import Recorder
-from harness.targets.reference.layout import SERVICES
-from harness.targets.reference.local.wiring import HOST
+from harness.targets.reference.local.wiring import HOST, SERVERS
 from harness.targets.reference.receiver import create_receiver
 
 __all__ = ["Surroundings"]
@@ -25,12 +24,17 @@ _KEEP_ALIVE_S = 1800
 
 
 class Surroundings:
-    """``POST /api/v2/alerts``, as Alertmanager has it, and ``POST /services/<name>/restart`` for runbooks."""
+    """``POST /api/v2/alerts``, as Alertmanager has it; for runbooks ``POST /services/<name>/restart`` and ``pin``."""
 
-    def __init__(self, recorder: Recorder, restart: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        restart: Callable[[str], Awaitable[None]],
+        pin: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._app = create_receiver(recorder)
-        self._app.router.routes.append(Route("/services/{service}/restart", self._restarted, methods=["POST"]))
-        self._restart = restart
+        self._app.router.routes.append(Route("/services/{service}/{verb}", self._asked, methods=["POST"]))
+        self._verbs = {"restart": restart, "pin": pin}
         self._serving: asyncio.Task[None] | None = None
         self._server: _Server | None = None
 
@@ -64,15 +68,15 @@ class Surroundings:
             self._server.should_exit = self._server.force_exit = True
             await self._serving
 
-    async def _restarted(self, request: Request) -> Response:
-        service = request.path_params["service"]
-        if service not in SERVICES:
-            return JSONResponse({"detail": f"no service {service!r}"}, status_code=404)
+    async def _asked(self, request: Request) -> Response:
+        service, verb = request.path_params["service"], self._verbs.get(request.path_params["verb"])
+        if service not in SERVERS or verb is None:
+            return JSONResponse({"detail": f"nothing to be done at {request.url.path}"}, status_code=404)
         try:
-            await self._restart(service)
+            await verb(service)
         except TargetError as error:
             return JSONResponse({"detail": str(error)}, status_code=503)
-        return JSONResponse({"restarted": service})
+        return JSONResponse({"done": service})
 
 
 class _Server(uvicorn.Server):

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.live.ports import Ports
-from harness.targets.reference.layout import LIVE_LINKS, SERVICES, STORE
+from harness.targets.reference.layout import CONSUMER, LINKS, MIRROR, REPLICA, SERVICES, STORE
 
 __all__ = ["Wiring"]
 
 HOST = "127.0.0.1"
+#: Every service that there may be.
+SERVERS = (*SERVICES, MIRROR, CONSUMER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Wiring:
     @classmethod
     def reserve(cls, ports: Ports) -> Wiring:
         """Free ports for everything. Raises ``OSError`` when there are none left."""
-        names = (*SERVICES, STORE, "gateway", "control", "proxy", "alerts")
+        names = (*SERVERS, STORE, REPLICA, "gateway", "control", "proxy", "alerts")
         return cls({name: ports.reserve() for name in names})
 
     def url(self, name: str) -> str:
@@ -35,8 +37,7 @@ class Wiring:
     def proxies(self) -> list[dict[str, Any]]:
         """The proxy's configuration, as Toxiproxy's file has it: one proxy a link."""
         return [
-            {"name": link, "listen": f"{HOST}:0", "upstream": self.upstream(link), "enabled": True}
-            for link in LIVE_LINKS
+            {"name": link, "listen": f"{HOST}:0", "upstream": self.upstream(link), "enabled": True} for link in LINKS
         ]
 
     def upstream(self, link: str) -> str:
@@ -52,13 +53,15 @@ class Wiring:
         return f"http://{HOST}:{self.entries[f'{client}->{server}']}"
 
     def addresses(self, client: str) -> dict[str, str]:
-        """Every base URL that a service needs."""
-        links = (link.split("->") for link in self.entries)
-        return {server: self.way(client, server) for source, server in links if source == client and server != STORE}
+        """Every base URL that a service may need: along its links, and straight to what it has no link to."""
+        known = (*SERVERS, "gateway", "alerts")
+        return {
+            name: self.way(client, name) if f"{client}->{name}" in self.entries else self.url(name) for name in known
+        }
 
-    def store_address(self, client: str) -> tuple[str, int]:
-        """How a service reaches the store; for one that never does, the store itself."""
-        return HOST, self.entries.get(f"{client}->{STORE}", self.ports[STORE])
+    def store_address(self, client: str, store: str = STORE) -> tuple[str, int]:
+        """How a service reaches a store; for one that never does, the store itself."""
+        return HOST, self.entries.get(f"{client}->{store}", self.ports[store])
 
     def links_at(self, client: str, server: str) -> list[str]:
         """The links between two services, either of which may be ``*``."""
