@@ -25,8 +25,9 @@ from judge_cases import CASES, Case, alerting_always, alerting_never, controls_a
 
 from harness.experiment import grow, plan_arms
 from harness.journal import read_journal
+from harness.library import load_scenarios
 from harness.run_folder import RunFolder
-from harness.scenario import Scenario, load_library, parse_scenario
+from harness.scenario import Scenario, parse_scenario
 from harness.scoring import Scorecard, score
 from harness.scoring.comparison import Change, Comparison, MetricChange, Side, compare
 from harness.scoring.findings import ProfileFinding
@@ -48,7 +49,7 @@ def records_of(profile: str, cases: Sequence[Case], repeats: int, jobs: int) -> 
     """The journal of the profile and its mutants, each on the scenarios of its cases."""
     target = load_target()
     target.prepare(lambda _: None)
-    library = {s.name: s for s in load_library([ROOT / "scenarios"], target.facts(), backend="sim")}
+    library = {s.name: s for s in load_scenarios([ROOT / "scenarios"], backend="sim")}
     base = [*(library[name] for name in dict.fromkeys(case.scenario for case in cases)), parse_scenario(RATE_0)]
     wanted: list[tuple[list[Scenario], str]] = [(base, profile)]
     wanted += [([library[case.scenario]], f"{profile}-{case.defence}") for case in cases]

@@ -21,7 +21,7 @@ def exposition(samples: list[Sample], helps: Mapping[str, tuple[str, str]]) -> s
     >>> print(exposition([("up", {"job": 'a"b'}, 1.0)], {"up": ("gauge", "Whether it is.")}), end="")
     # HELP up Whether it is.
     # TYPE up gauge
-    up{job="a\\\\"b"} 1
+    up{job="a\\"b"} 1
     """
     lines = []
     for name, (kind, meaning) in helps.items():

@@ -24,7 +24,7 @@ from chaos.spelling import nearest
         ("volume.delay", "freshness.delay"),
         ("net.latency", "network.latency"),
         ("redis.outage", "store.outage"),
-        ("network.slow", None),
+        ("network.slow", "traffic.slow_clients"),
         ("data.xyz", None),
         ("poison", None),
         ("", None),

@@ -88,7 +88,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_an_interrupt_reverts_everything_and_tears_all_down(running: Running, number: signal.Signals) -> None:
     running.until_applied(5)
     processes, volumes = running.described()
-    assert len(processes) == 39
+    assert len(processes) == 42
     running.process.send_signal(number)
     said, _ = running.process.communicate(timeout=60)
     assert running.process.returncode == 3
