@@ -1,6 +1,6 @@
 """Does the simulator tell the truth? Six scenarios, one a family, in virtual time and on real processes.
 
-    python benchmarks/calibration.py [--profile ad_hoc] [--profile mature] [--time-scale 120] [--repeats 2] [--jobs 2]
+    python benchmarks/calibration.py [--profile basic] [--profile mature] [--time-scale 120] [--repeats 2] [--jobs 4]
 
 Runs ``benchmarks/calibration/*.yaml`` once with ``--backend sim`` and ``--repeats`` times with ``--backend local``,
 with the same seed. Prints outcome, time to detect and harm in both, and what the comparison comes to:
@@ -113,14 +113,14 @@ def table(simulated: Runs, local: Sequence[Runs]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", action="append", choices=tuple(PROFILES), help="default: ad_hoc and mature")
+    parser.add_argument("--profile", action="append", choices=tuple(PROFILES), help="default: basic and mature")
     parser.add_argument("--time-scale", type=float, default=120.0)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="keep the runs in this folder")
     told = parser.parse_args()
-    profiles = told.profile or ["ad_hoc", "mature"]
+    profiles = told.profile or ["basic", "mature"]
     with tempfile.TemporaryDirectory() as scratch:
         results = told.keep or Path(scratch)
         options = [*(word for name in profiles for word in ("--profile", name)), "--seed", str(told.seed)]

@@ -15,6 +15,7 @@ _TOXICS = ("add_toxic", "remove_toxic")
 _LIMITS = ("limit_cpu", "unlimit_cpu", "limit_memory", "unlimit_memory")
 _PROCESS = (
     *("kill", "start", "pause", "resume", "answer", "unanswer", "disconnect", "connect"),
+    *("fill_disk", "free_disk", "protect_disk", "unprotect_disk"),
     *_LIMITS,
     *_TOXICS,
 )
@@ -50,6 +51,10 @@ _STATES = {
     "connect": ("cut off", False),
     "limit_cpu": ("little CPU", True),
     "unlimit_cpu": ("little CPU", False),
+    "fill_disk": ("full disk", True),
+    "free_disk": ("full disk", False),
+    "protect_disk": ("read-only disk", True),
+    "unprotect_disk": ("read-only disk", False),
     "limit_memory": ("little memory", True),
     "unlimit_memory": ("little memory", False),
 }

@@ -88,7 +88,9 @@ def init() -> None:
     "--rates", type=click.Path(path_type=Path), metavar="FILE", help="What failures cost you (YAML), for the scorecard."
 )
 @click.option("--verbose", is_flag=True, help="Also say what each arm cost to run.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Arms that run at the same time. [default: 1]")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Arms that run at the same time. [default: 1; real processes: 3]"
+)
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.option("--no-cache", is_flag=True, help="Run the fault-free controls again even if they are kept.")

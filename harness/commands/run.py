@@ -42,7 +42,7 @@ __all__ = ["RunOptions", "guarded", "run_command", "run_into", "time_scale_of"]
 DEFAULT_PROFILES = ("mature",)
 #: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
 LIVE_TIME_SCALE = 120.0
-LIVE_JOBS = 2
+LIVE_JOBS = 3
 
 
 @dataclass(frozen=True, slots=True)

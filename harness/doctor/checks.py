@@ -160,6 +160,16 @@ def _iptables() -> Finding:
     return Finding("iptables", code == 0, "works" if code == 0 else text[:120], "" if code == 0 else "a kernel with it")
 
 
+def _mounts() -> Finding:
+    """Whether volumes can be mounted, tried in a namespace of its own."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return Finding("mounts", False, "only root on Linux can mount a volume", "run as root")
+    if shutil.which("unshare") is None:
+        return Finding("mounts", False, "unshare is not installed", "apt-get install util-linux")
+    code, text = _run("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt")
+    return Finding("mounts", code == 0, "works" if code == 0 else text[:120], "" if code == 0 else "run as root")
+
+
 def _ptrace() -> Finding:
     """Whether processes that aren't one's children can be looked into (debuggers, some injectors)."""
     path = Path("/proc/sys/kernel/yama/ptrace_scope")
@@ -209,6 +219,7 @@ CHECKS: Mapping[str, Callable[[], Finding]] = {
     "compose": _compose,
     "checkout": _checkout,
     "images": _images,
+    "mounts": _mounts,
     "libfaketime": _faketime,
     "netem": _netem,
     "iptables": _iptables,

@@ -17,6 +17,11 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "local": ("processes", "httpx", "store-server"),
     "compose": ("docker-sdk", "docker-engine", "compose", "checkout", "images"),
 }
+#: What single faults need besides.
+FAULTS_NEED: Mapping[str, tuple[str, ...]] = {
+    "process.disk_full": ("mounts",),
+    "process.read_only_disk": ("mounts",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def report(findings: Sequence[Finding]) -> Report:
     faults: dict[str, dict[str, str]] = {backend: {} for backend in NEEDS}
     for name in registry.names():
         for backend in NEEDS:
-            missing = backends[backend]
+            missing = (*backends[backend], *(need for need in FAULTS_NEED.get(name, ()) if need in lacking))
             if backend not in registry.get(name).backends:
                 faults[backend][name] = "not in this backend"
             elif missing:

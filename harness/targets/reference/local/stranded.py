@@ -99,6 +99,12 @@ class StrandedLocal:
     async def _release(self, point: Point, args: Mapping[str, Any]) -> None:
         """Nobody holds the keys any more."""
 
+    async def _free_disk(self, point: Point, args: Mapping[str, Any]) -> None:
+        """The volume was mounted in a namespace that ends with the processes in it."""
+
+    async def _unprotect_disk(self, point: Point, args: Mapping[str, Any]) -> None:
+        """The volume was mounted in a namespace that ends with the processes in it."""
+
     async def _restore(self, point: Point, args: Mapping[str, Any]) -> None:
         """The volume with the models is about to be removed."""
 
