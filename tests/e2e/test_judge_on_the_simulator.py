@@ -13,7 +13,7 @@ import judge
 from judge_cases import CASES
 
 pytestmark = pytest.mark.slow
-TRIED = ("checks.contract", "supervised")
+TRIED = ("checks.contract", "checks.source_age", "supervised")
 
 
 @pytest.fixture(scope="module")
