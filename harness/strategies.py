@@ -58,9 +58,11 @@ def faults(
     return st.one_of([_bound(one, surface) for one in fitting])
 
 
-def scenarios(facts: TargetFacts, *, registry: Registry = built_in) -> st.SearchStrategy[Scenario]:
+def scenarios(
+    facts: TargetFacts, *, registry: Registry = built_in, backend: str = "sim"
+) -> st.SearchStrategy[Scenario]:
     """Valid scenarios of one to three faults for a target, such as ``load_target().facts()``."""
-    places = _places(facts, registry)
+    places = _places(facts, registry, backend)
 
     @st.composite
     def scenario(draw: st.DrawFn) -> Scenario:
@@ -231,11 +233,11 @@ def _some_of(known: Sequence[Any], several: bool) -> st.SearchStrategy[Any]:
     return st.lists(one, unique=True, min_size=min(2, len(known)), max_size=4).map(tuple) if several else one
 
 
-def _places(facts: TargetFacts, registry: Registry) -> list[tuple[str, st.SearchStrategy[Fault]]]:
-    """Each injection point with each fault that can act there."""
+def _places(facts: TargetFacts, registry: Registry, backend: str) -> list[tuple[str, st.SearchStrategy[Fault]]]:
+    """Each injection point with each fault that can act there in the backend."""
     found: list[tuple[str, st.SearchStrategy[Fault]]] = []
-    for name in registry.names():
-        fault = registry.get(name)
+    able = [fault for fault in map(registry.get, registry.names()) if backend in fault.backends]
+    for fault in able:
         for kind in sorted(fault.points):
             for place in facts.names(kind):
                 columns = facts.feeds.get(place) if kind is PointKind.FEED else None
