@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from harness.library import load_scenarios
+
 from .conftest import left_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ROOT / "tests" / "compose" / "scenarios"
 PATHS = [FAMILIES, ROOT / "scenarios" / "live"]
-NAMES = sorted(path.stem for folder in PATHS for path in folder.rglob("*.yaml"))
+NAMES = sorted(scenario.name for scenario in load_scenarios(PATHS, backend="compose"))
 
 pytestmark = pytest.mark.slow
 
