@@ -20,6 +20,9 @@ FAMILIES = ROOT / "tests" / "compose" / "scenarios"
 PATHS = [FAMILIES, ROOT / "scenarios" / "live"]
 NAMES = sorted(scenario.name for scenario in load_scenarios(PATHS, backend="compose"))
 
+#: Whether a batch needs more memory than what is left is up to the allocator: if not, the verdict is inert.
+MAY_BE_INERT = {"ingestion-out-of-memory"}
+
 pytestmark = pytest.mark.slow
 
 
@@ -57,8 +60,8 @@ def test_the_controls_ran_to_their_end_with_answers_for_nearly_everybody(journal
 def test_a_scenario_acts_and_is_taken_back(journal: list[dict[str, Any]], name: str) -> None:
     assert [end["reason"] for end in of(journal, name, "arm.end")] == ["horizon"]
     evidence = of(journal, name, "fault.evidence")
-    assert evidence, "the fault touched nothing"
-    assert max(entry["touched"] for entry in evidence) > 0
+    assert evidence or name in MAY_BE_INERT, "the fault touched nothing"
+    assert all(entry["touched"] > 0 for entry in evidence)
     assert len(of(journal, name, "fault.reverted")) == len(of(journal, name, "fault.intent")) == 1
     assert not of(journal, name, "fault.failed")
 
