@@ -91,7 +91,7 @@ def torture(folder: Path, moment_s: float, *, watchdog_too: bool) -> Round:
     environment = {**os.environ, _MARK: mark, "PYTHONPATH": str(ROOT)}
     with (folder / "output.log").open("w") as output:
         harness = subprocess.Popen(
-            [sys.executable, "-m", "harness.cli", "run", "torture.yaml", "--backend", "local", "--jobs", "2"],
+            [sys.executable, "-m", "harness.cli", "run", "torture.yaml", "--backend", "local"],
             cwd=folder,
             env=environment,
             stdout=output,

@@ -23,7 +23,7 @@ from typing import Self
 from harness.errors import TargetError
 from harness.run_folder import RunFolder
 from harness.safety.identity import ProcessIdentity
-from harness.safety.rescue import rescue
+from harness.safety.rescue import rescue, stranded_arms
 from harness.targets import load_target
 
 __all__ = ["LEASE_S", "Watchdog"]
@@ -32,6 +32,8 @@ __all__ = ["LEASE_S", "Watchdog"]
 LEASE_S = 10.0
 _BEAT, _DISMISS, _READY = b".", b"d", b"r"
 _START_WITHIN_S = 60.0
+#: How long the harness's own workers may take to notice its death, which they look for each second.
+_WORKERS_S = 2.0
 _DIED, _SILENT, _DISMISSED = "died", "silent", "dismissed"
 
 
@@ -131,9 +133,13 @@ def take_over(run: Path, harness: ProcessIdentity, why: str, say: Callable[[str]
         say(f"pid {harness.pid} cannot be ended: it may go on breaking things")
         return False
     folder = RunFolder(run)
+    target = load_target()
     with folder.locked(within_s=30):
-        outcome = rescue(run, load_target(), by="watchdog", say=say)
-    return all(rescued.clean for rescued in outcome)
+        outcome = rescue(run, target, by="watchdog", say=say)
+        time.sleep(_WORKERS_S)
+        outcome += rescue(run, target, by="watchdog", say=say)  # what workers began before they noticed
+        target.clean_up()
+    return not stranded_arms(run) and all(rescued.clean for rescued in outcome)
 
 
 def main() -> int:
