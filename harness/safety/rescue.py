@@ -111,6 +111,9 @@ async def _revert_and_end(stranded: Stranded, sink: _Signed, name: str, entries:
     """What cannot be reverted in a deployment that is gone altogether afterwards is no longer there either."""
     failures = await recover(stranded.driver, sink, entries)
     left = await stranded.tear_down()
-    if left:
-        left += [f"{failure.fault_id}: {failure.error}" for failure in failures]
+    for failure in failures:
+        if left:
+            left.append(f"{failure.fault_id}: {failure.error}")
+        else:  # it went with the deployment
+            sink.write("fault.reverted", {"fault_id": failure.fault_id}, durable=True)
     return Rescued(name, sink.reverted, left)
