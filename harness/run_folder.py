@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.journal import merge_journals
+from harness.journal import merge_journals, read_journal
 
 __all__ = ["RunFolder"]
 
@@ -90,10 +90,13 @@ class RunFolder:
     def locked(self, *, within_s: float) -> Iterator[None]:
         """Makes this process the one that may write to the run, once the one that had it has ended.
 
-        Raises `UsageError` if that takes longer than ``within_s`` seconds.
+        A run whose arms were all taken over is nobody's: there is nothing to lock. Raises `UsageError` if it takes
+        longer than ``within_s`` seconds.
         """
         deadline = time.monotonic() + within_s
-        (self.path / "arms").mkdir(parents=True, exist_ok=True)
+        if not (self.path / "arms").is_dir():
+            yield
+            return
         while (lock := self._try_to_lock()) is None:
             if time.monotonic() >= deadline:
                 raise UsageError(f"{self.path} is in use by another process. Wait for its end, then try again.")
@@ -123,9 +126,13 @@ class RunFolder:
         self._clear(parts)
 
     def merge_unmerged(self) -> None:
-        """Takes over whatever arms an interrupted run left, controls first."""
+        """Takes over what arms an interrupted run left, controls first, behind those that were taken over before."""
         parts = sorted(self.unmerged(), key=lambda part: (not part.name.startswith("control_"), part.name))
-        merge_journals(parts, self.journal)
+        before = [self.journal] if self.journal.exists() else []
+        known = {record["arm"] for journal in before for record in read_journal(journal)}
+        fresh = [part for part in parts if next(read_journal(part), {"arm": None})["arm"] not in known]
+        if fresh or not before:
+            merge_journals([*before, *fresh], self.journal)
         self._clear(parts)
 
     def _clear(self, parts: Sequence[Path]) -> None:

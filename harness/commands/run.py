@@ -204,6 +204,7 @@ def _run_live(
 
     jobs = [(arm, folder.arm_journal(arm.arm_id)) for arm in arms]
     run_arms(jobs, options.jobs or LIVE_JOBS, ended, interrupt, pulse)
+    pulse.take_back()
     folder.merge([arm.arm_id for arm in arms])
     return done
 

@@ -26,10 +26,18 @@ Say = Callable[[str], None]
 class Pulse:
     """To be called several times a second while arms run: looks at the stop file, and tells the watchdog.
 
-    ``stopped`` says why the run was asked to end, if it was.
+    ``stopped`` says why the run was asked to end, if it was. ``take_back`` is to be called when no arm runs any more,
+    while their journals are still there: it reverts and ends what an arm that died has left.
     """
 
-    def __init__(self, stop_file: StopFile, interrupt: Interrupt, watchdog: Watchdog | None = None) -> None:
+    def __init__(
+        self,
+        stop_file: StopFile,
+        interrupt: Interrupt,
+        watchdog: Watchdog | None = None,
+        take_back: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.take_back = take_back
         self._stop_file = stop_file
         self._interrupt = interrupt
         self._watchdog = watchdog
@@ -60,19 +68,25 @@ def guarded_live_run(
 ) -> Iterator[Pulse]:
     """For arms on real processes: one run at a time, what the last one left is taken back first, and a watchdog.
 
-    At the end whatever an arm could not take back itself is tried once more. Raises `DirtyTarget` if something stays,
-    now or from before.
+    Whatever an arm could not take back itself is taken back at the end, also after a failure. Raises `DirtyTarget` if
+    something stays, now or from before.
     """
+
+    def take_back() -> None:
+        rescue(folder.path, target, by="harness", say=say)
+
     lock = TargetLock(target.cache_folder() / "locks" / f"{target.name}-{backend}.lock", folder.path)
     with lock:
         if lock.left_behind is not None and lock.left_behind.is_dir():
             _clean_up_after(RunFolder(lock.left_behind), target, say)
         with Watchdog(folder.path) as watchdog:
-            yield Pulse(stop_file, interrupt, watchdog)
-            outcome = rescue(folder.path, target, by="harness", say=say)
-        if not all(rescued.clean for rescued in outcome):
+            try:
+                yield Pulse(stop_file, interrupt, watchdog, take_back)
+            finally:
+                outcome = rescue(folder.path, target, by="harness", say=say)
+        if left := [problem for rescued in outcome for problem in rescued.left]:
             lock.leave_dirty()
-            raise DirtyTarget(_dirty(folder, [problem for rescued in outcome for problem in rescued.left]))
+            raise DirtyTarget(_dirty(folder, left))
 
 
 def _clean_up_after(run: RunFolder, target: Target, say: Say) -> None:

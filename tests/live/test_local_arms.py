@@ -19,6 +19,8 @@ from harness.targets.reference.layout import DEFAULT_START
 from harness.targets.reference.local import stage
 from harness.targets.reference.local.programs import Programs
 
+pytestmark = pytest.mark.slow
+
 #: Two minutes of the replay in a second of the machine's: as users have it.
 SCALE = 120.0
 

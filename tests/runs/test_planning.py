@@ -152,3 +152,32 @@ def test_a_cache_on_a_full_disk_is_no_failure(tmp_path: Path) -> None:
     cache = ControlCache(tmp_path, "one")
     cache.keep(arm, tmp_path / "journal.jsonl")
     assert not cache.fetch(arm, tmp_path / "copy.jsonl")
+
+
+def test_a_run_that_was_finished_is_not_made_unfinished_by_who_looks_after_it(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    write_arm(folder, "a")
+    folder.merge(["a"])
+    with RunFolder(folder.path).locked(within_s=1):
+        pass
+    assert not (folder.path / "arms").exists()
+
+
+def test_a_crash_between_two_steps_of_a_merge_loses_nothing(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    for arm in ("a", "b"):
+        write_arm(folder, arm)
+    kept = folder.arm_journal("b").read_bytes()
+    folder.merge(["a", "b"])
+    whole = folder.journal.read_bytes()
+    (folder.path / "arms").mkdir()
+    folder.arm_journal("b").write_bytes(kept)  # the crash came before it was removed
+    write_arm(folder, "c")
+    RunFolder(folder.path).merge_unmerged()
+    assert folder.journal.read_bytes().startswith(whole)
+    assert [record["arm"] for record in read_journal(folder.journal) if record["kind"] == "arm.start"] == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert not (folder.path / "arms").exists()
