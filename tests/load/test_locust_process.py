@@ -172,7 +172,7 @@ def test_a_dead_service_is_no_answer(tmp_path: Path) -> None:
 def test_locusts_own_command_line_runs_the_same_plan(tmp_path: Path, service: Service) -> None:
     write_plan(tmp_path / "plan.jsonl", [Shot(0.02 * n, f"k{n}", "/predict", '{"n": 1}') for n in range(10)])
     locustfile = Path(__file__).parents[2] / "harness" / "load" / "arrivals.py"
-    command = ["locust", "--headless", "--users", "1", "--run-time", "3s", "--only-summary"]
+    command = [sys.executable, "-m", "locust", "--headless", "--users", "1", "--run-time", "3s", "--only-summary"]
     done = subprocess.run(
         [*command, "-f", locustfile, "--host", service.url, "--plan", str(tmp_path / "plan.jsonl")],
         capture_output=True,
