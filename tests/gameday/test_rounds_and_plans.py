@@ -209,5 +209,5 @@ def test_a_library_scenario_that_the_backend_cannot_play_is_refused(tmp_path: Pa
     path = write_plan(
         tmp_path, PLAN.replace("speed: 1000", "backend: local").replace("quick.yaml", "features-unplugged")
     )
-    with pytest.raises(ScenarioError, match="features-unplugged: .*backend"):
+    with pytest.raises(ScenarioError, match=r"features-unplugged: .*backend"):
         load_plan(path, load_target())
