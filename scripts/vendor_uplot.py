@@ -49,7 +49,8 @@ def main() -> None:
         file = HERE / name
         if options.check and (not file.is_file() or file.read_bytes() != data):
             sys.exit(f"{file} is not that of {PACKAGE}; run scripts/vendor_uplot.py")
-        file.write_bytes(data)
+        if not options.check:
+            file.write_bytes(data)
     print(f"{PACKAGE}: {', '.join(FILES)}")
 
 
