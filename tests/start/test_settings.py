@@ -63,6 +63,7 @@ def test_options_win() -> None:
         "jobs": 3,
         "backend": "sim",
         "results": Path("results"),
+        "reports": ("html", "markdown"),
         "only": (),
     }
 

@@ -33,7 +33,7 @@
   }
 
   /* Where the fault acts and users are worse off, below the lines; alerts above them. */
-  function marks(plot) {
+  function marks(plot, curve) {
     const band = (u, from, to, name, top, height) => {
       const left = Math.max(u.bbox.left, u.valToPos(from, "x", true));
       const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(to, "x", true));
@@ -41,11 +41,26 @@
       u.ctx.fillStyle = color(name);
       u.ctx.fillRect(left, u.bbox.top + top, right - left, height);
     };
+    /* How much worse than the control: between the two, where the treatment is on the wrong side. */
+    const excess = (u) => {
+      const [x, control, treatment] = u.data;
+      u.ctx.fillStyle = color("excess");
+      for (let i = 0; i < x.length; i++) {
+        const worse = curve[3] === "share" ? treatment[i] < control[i] : treatment[i] > control[i];
+        if (!worse || treatment[i] == null || control[i] == null) continue;
+        const left = Math.max(u.bbox.left, u.valToPos(x[i], "x", true));
+        const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(x[i] + curve[5], "x", true));
+        const from = u.valToPos(control[i], "y", true);
+        if (right > left) u.ctx.fillRect(left, from, right - left, u.valToPos(treatment[i], "y", true) - from);
+      }
+    };
     const drawClear = (u) => {
       for (const [from, to] of plot.marks.faults) band(u, from, to, "fault-soft", 0, u.bbox.height);
+      excess(u);
       for (const [from, to] of plot.marks.harm) band(u, from, to, "silent", u.bbox.height - 3 * devicePixelRatio, 3 * devicePixelRatio);
     };
     const draw = (u) => {
+      u.ctx.setLineDash([]);
       u.ctx.strokeStyle = color("caught");
       u.ctx.lineWidth = 1.5 * devicePixelRatio;
       for (const [at] of plot.marks.alerts) {
@@ -71,10 +86,10 @@
     const lines = [{}, line("control"), line("treatment")];
     if (curve[6].length > 2) lines.push(line("treatment", { width: 0.75, dash: [3, 3] }));
     return {
-      width, height: last ? 116 : 90, series: lines, padding: [8, 0, 4, 0], plugins: [marks(plot), { hooks: { setCursor: [read] } }],
+      width, height: last ? 116 : 90, series: lines, padding: [8, 0, 4, 0], plugins: [marks(plot, curve), { hooks: { setCursor: [read] } }],
       scales: { x: { time: false, range: (u, low, high) => [low, high] }, y: log ? { distr: 3 } : { range: (u, low, high) => [0, unit === "share" ? 1.02 : high > 0 ? high * 1.08 : 1] } },
       axes: [
-        { ...axis, size: last ? 26 : 0, values: (u, ticks) => (last ? ticks.map((t) => short(t / 3600) + " h") : ticks.map(() => "")), incrs: hours, space: 56 },
+        { ...axis, size: last ? 26 : 0, values: (u, ticks) => ticks.map((t) => (last && t < u.scales.x.min + 0.97 * (u.scales.x.max - u.scales.x.min) ? short(t / 3600) + " h" : "")), incrs: hours, space: 56 },
         { ...axis, size: at, values: (u, ticks) => ticks.map((t) => (t == null ? "" : words[unit](t))), space: 24, ...(steps[unit] ? { incrs: steps[unit] } : {}) },
       ],
       cursor: { sync: { key: sync, setSeries: false }, y: false, drag: { x: true, y: false }, points: { size: 6 } },

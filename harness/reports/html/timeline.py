@@ -67,18 +67,19 @@ def summary(experiment: ExperimentFinding) -> str:
     return plain("; ".join(parts)) or "no fault acted"
 
 
-def _row(label: str, lanes: Sequence[Html]) -> Html:
-    """A row of lanes, each an `svg` of its own height."""
-    return el("div", el("span", label, class_="tl-label"), el("div", *lanes, class_="lanes"), class_="tl-row")
+def _row(label: str, lanes: Sequence[Html], said: Sequence[str]) -> Html:
+    """A row of lanes, each an `svg` of its own height; where they are narrow, what they say stands above them."""
+    words = el("small", "; ".join(dict.fromkeys(said)), class_="said")
+    return el("div", el("span", label, words, class_="tl-label"), el("div", *lanes, class_="lanes"), class_="tl-row")
 
 
-def _lane(*children: Html, height: int = _LANE) -> Html:
-    return el("svg", *children, width="100%", height=height, class_="lane", aria_hidden="true")
+def _lane(*children: Html, height: int = _LANE, class_: str = "") -> Html:
+    return el("svg", *children, width="100%", height=height, class_=f"lane {class_}".strip(), aria_hidden="true")
 
 
-def _said(text: str, class_: str = "calm") -> Html:
-    """A lane that only says something."""
-    return _lane(el("text", text, x="0", y=_LANE - 9, class_=class_))
+def _only(label: str, text: str, class_: str = "calm") -> Html:
+    """A row that has nothing to show and says so."""
+    return _row(label, [_lane(el("text", text, x="0", y=_LANE - 9), class_=class_)], [])
 
 
 def _spans(axis: Axis, faults: Sequence[FaultFinding]) -> list[tuple[float, float]]:
@@ -127,20 +128,22 @@ def _label(at: float, text: str, side: str) -> Html:
 def _fault_row(axis: Axis, faults: Sequence[FaultFinding]) -> Html:
     acted = [fault for fault in faults if fault.t_act is not None]
     if not acted:
-        return _row("Fault", [_said("touched nothing")])
-    lanes = []
+        return _only("Fault", "touched nothing")
+    lanes, said = [], []
     for fault in acted:
         assert fault.t_act is not None
         end = axis.end if fault.t_end is None else fault.t_end
-        lasted = duration_text(end - fault.t_act)
-        title = f"{fault.fault} on {fault.point}: {lasted}, touched {fault.touched:g} {fault.what}"
-        lanes.append(_lane(_bar(axis, fault.t_act, end, f"{fault.fault}, {lasted}", "fault", title)))
-    return _row("Fault", lanes)
+        text = f"{fault.fault}, {duration_text(end - fault.t_act)}"
+        title = f"{text} on {fault.point}, touched {fault.touched:g} {fault.what}"
+        lanes.append(_lane(_bar(axis, fault.t_act, end, text, "fault", title)))
+        said.append(text)
+    return _row("Fault", lanes, said)
 
 
 def _users_row(axis: Axis, faults: Sequence[FaultFinding]) -> Html:
     """From the onset of harm until users are back, and how that came about."""
-    lanes = []
+    lanes: list[Html] = []
+    said = []
     for fault in faults:
         recovery = fault.recovery
         if fault.t_on is None or recovery is None:
@@ -157,34 +160,38 @@ def _users_row(axis: Axis, faults: Sequence[FaultFinding]) -> Html:
             text += f", alerts resolved {duration_text(recovery.t_rec - recovery.t_back)} later"
         lane = _lane(_bar(axis, fault.t_on, end, text, "harm", f"users worse off, {text}"))
         lanes += [lane] if lane not in lanes else []
-    return _row("Users", lanes or [_said("not worse off", "well")])
+        said.append(text)
+    return _row("Users", lanes, said) if lanes else _only("Users", "not worse off", "well")
 
 
 def _alert_row(axis: Axis, faults: Sequence[FaultFinding], background: Sequence[AlertSeen]) -> Html:
     """The first alert of each fault with its name; all others as ticks in a lane below."""
     firsts: list[Html] = []
+    said = []
     ticks = [_tick(axis, alert, "other", "not of the fault") for alert in background[:_MOST_TICKS]]
     for fault in faults:
         detection = fault.detection
         if detection is None or detection.first is None:
             continue
-        lane = _lane(*_first_alert(axis, detection.first, detection.time_to_detect_s, grade_text(detection.grade)))
+        text = f"{alert_text(detection.first)}, +{brief_text(detection.time_to_detect_s)}"
+        lane = _lane(*_first_alert(axis, detection.first, text, grade_text(detection.grade)))
+        said.append(text)
         firsts += [lane] if lane not in firsts else []
         more = [alert for alert in detection.alerts if alert != detection.first]
         ticks += [_tick(axis, alert, "more", "of the fault") for alert in more[:_MOST_TICKS]]
-    if not firsts:
-        acted = any(fault.t_act is not None for fault in faults)
-        silent = any(fault.outcome.value == "silent" for fault in faults)
-        firsts = [_said("none for the fault" if acted else "none to look for", "alarm" if silent else "calm")]
     below = [_lane(*dict.fromkeys(ticks), height=12)] if ticks else []
-    return _row("Alerts", [*firsts, *below])
+    if firsts:
+        return _row("Alerts", [*firsts, *below], said)
+    acted = any(fault.t_act is not None for fault in faults)
+    silent = any(fault.outcome.value == "silent" for fault in faults)
+    nothing = el("text", "none for the fault" if acted else "none to look for", x="0", y=_LANE - 9)
+    return _row("Alerts", [_lane(nothing, class_="alarm" if silent else "calm"), *below], [])
 
 
-def _first_alert(axis: Axis, alert: AlertSeen, took_s: float | None, grade: str) -> list[Html]:
+def _first_alert(axis: Axis, alert: AlertSeen, text: str, grade: str) -> list[Html]:
     """A diamond where the alert fired, a line for as long as it did, and its name."""
     at = axis.at(alert.t_fired)
     until = axis.end if alert.t_resolved is None else alert.t_resolved
-    text = f"{alert_text(alert)}, +{brief_text(took_s)}"
     label = _label(at, text, "after" if at < 60 else "before")
     middle = _LANE // 2
     firing = el("rect", x=f"{at:g}%", y=_LANE - 3, width=f"{max(axis.at(until) - at, 0.25):g}%", height=2, class_="firing")
