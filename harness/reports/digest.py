@@ -10,7 +10,17 @@ from harness.scoring.findings import ExperimentFinding
 from harness.scoring.scorecard import Scorecard
 from harness.verdict import Outcome, Verdict
 
-__all__ = ["Bad", "Step", "bad_ones", "by_severity", "next_steps", "severity", "tested", "title", "worst_scenarios_first"]
+__all__ = [
+    "Bad",
+    "Step",
+    "bad_ones",
+    "by_severity",
+    "next_steps",
+    "severity",
+    "tested",
+    "title",
+    "worst_scenarios_first",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ def title(scorecard: Scorecard) -> str:
 def bad_ones(scorecard: Scorecard) -> list[Bad]:
     """What is bad, worst first: silence, other claims that failed, and what nobody knows.
 
-    An experiment is named once, under the worst that can be said of it. Silence that a scenario expects is still silence.
+    An experiment is named once, under the worst that can be said of it. Silence that was expected is still silence.
     """
     silent = [e for e in scorecard.experiments if e.outcome is Outcome.SILENT]
     failed = [e for e in scorecard.experiments if e.verdict is Verdict.FAILED and e not in silent]

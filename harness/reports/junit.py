@@ -75,7 +75,9 @@ def _case(experiment: ExperimentFinding, rerun: Rerun | None, repeated: bool) ->
         tag = "failure" if experiment.verdict is Verdict.FAILED else "error"
         problem = ElementTree.SubElement(case, tag, message=_message(experiment), type=experiment.outcome.value)
         problem.text = _account(experiment, rerun)
-    ElementTree.SubElement(case, "system-out").text = "\n".join(f"{name}: {value}" for name, value in _facts(experiment))
+    ElementTree.SubElement(case, "system-out").text = "\n".join(
+        f"{name}: {value}" for name, value in _facts(experiment)
+    )
     return case
 
 

@@ -69,7 +69,9 @@ def _of_experiments(scorecard: Scorecard) -> Iterator[list[str]]:
     for experiment in scorecard.experiments:
         groups.setdefault((experiment.scenario, experiment.profile), []).append(experiment)
     shown = [({"scenario": s, "profile": p}, telling(group)) for (s, p), group in groups.items()]
-    passed = [(labels, float(e.verdict is Verdict.PASSED)) for labels, e in shown if e.verdict is not Verdict.INCONCLUSIVE]
+    passed = [
+        (labels, float(e.verdict is Verdict.PASSED)) for labels, e in shown if e.verdict is not Verdict.INCONCLUSIVE
+    ]
     yield _family("scenario_passed", "1 if every expectation came true, 0 if not; absent if nobody knows.", passed)
     silent = [(labels, float(e.outcome is Outcome.SILENT)) for labels, e in shown if e.outcome is not Outcome.UNKNOWN]
     yield _family("scenario_silent", "1 if users were harmed and nobody was told.", silent)
@@ -77,7 +79,9 @@ def _of_experiments(scorecard: Scorecard) -> Iterator[list[str]]:
     yield _family(
         "scenario_harm_seconds", "Harm, as the time of a total outage that would hurt as much.", harm, "seconds"
     )
-    yield _family("scenario_time_to_detect_seconds", "Until every fault had its first alert.", _detected(shown), "seconds")
+    yield _family(
+        "scenario_time_to_detect_seconds", "Until every fault had its first alert.", _detected(shown), "seconds"
+    )
 
 
 def _detected(shown: Iterable[tuple[Labels, ExperimentFinding]]) -> list[Sample]:

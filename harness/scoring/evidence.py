@@ -111,6 +111,7 @@ class Arm:
         return self.planned_end_s if self.end_s is None else min(self.end_s, self.planned_end_s)
 
 
+_RESTORE = "Restore the journal from a copy, or run again."
 _COLUMNS = ("id", "sent", "latency_ms", "status", "p", "y", "source", "feature_age_s", "model", "model_age_s")
 
 
@@ -142,6 +143,8 @@ def read_arms(records: Iterable[Record]) -> dict[str, Arm]:
                 f"line {number} of the journal ({kind}): field {error.args[0]!r} is missing; "
                 "was the journal written by another version?"
             ) from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise MalformedJournal(f"line {number} of the journal ({record.get('kind')}): {error}. {_RESTORE}") from None
     return {arm_id: _arm(arm_id, drafts[arm_id]) for arm_id in sorted(drafts)}
 
 
@@ -255,6 +258,8 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
         )
     except KeyError as error:
         raise MalformedJournal(f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MalformedJournal(f"arm {arm_id!r} holds a value that can't be: {error}. {_RESTORE}") from None
 
 
 def _plan(arm_id: str, spec: Record) -> Plan:

@@ -53,9 +53,7 @@ def curves_of(experiment: ExperimentFinding, traces: TraceReader | None) -> list
 
 def _degradation(series: Series, timeline: Timeline) -> Curve:
     title = "Degradation" if series.signal == "total" else series.title
-    return Curve(
-        series.signal, title, series.meaning, "loss", timeline.bin_s, series.control, series.treatment
-    )
+    return Curve(series.signal, title, series.meaning, "loss", timeline.bin_s, series.control, series.treatment)
 
 
 def _met(trace: Trace, control: Trace) -> Iterator[Curve]:

@@ -33,7 +33,12 @@ __all__ = ["listing"]
 
 _OUTCOMES = ("silent", "caught", "absorbed", "inert", "unknown")
 _VERDICTS = ("failed", "inconclusive", "passed")
-_SORTS = (("worst", "worst first"), ("name", "by name"), ("detected", "slowest detection first"), ("harm", "most harm first"))
+_SORTS = (
+    ("worst", "worst first"),
+    ("name", "by name"),
+    ("detected", "slowest detection first"),
+    ("harm", "most harm first"),
+)
 _COLUMNS = ("", "outcome", "detected", "recovered", "harm", "availability", "verdict")
 
 

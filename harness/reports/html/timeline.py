@@ -97,7 +97,10 @@ def _spans(axis: Axis, faults: Sequence[FaultFinding]) -> list[tuple[float, floa
 def _bands(axis: Axis, faults: Sequence[FaultFinding]) -> Html:
     spans = ((axis.at(start), axis.at(end)) for start, end in _spans(axis, faults))
     return join(
-        *(el("rect", x=f"{a:g}%", y="0", width=f"{max(b - a, 0.25):g}%", height="100%", class_="band") for a, b in spans)
+        *(
+            el("rect", x=f"{a:g}%", y="0", width=f"{max(b - a, 0.25):g}%", height="100%", class_="band")
+            for a, b in spans
+        )
     )
 
 
@@ -194,14 +197,21 @@ def _first_alert(axis: Axis, alert: AlertSeen, text: str, grade: str) -> list[Ht
     until = axis.end if alert.t_resolved is None else alert.t_resolved
     label = _label(at, text, "after" if at < 60 else "before")
     middle = _LANE // 2
-    firing = el("rect", x=f"{at:g}%", y=_LANE - 3, width=f"{max(axis.at(until) - at, 0.25):g}%", height=2, class_="firing")
+    firing = el(
+        "rect", x=f"{at:g}%", y=_LANE - 3, width=f"{max(axis.at(until) - at, 0.25):g}%", height=2, class_="firing"
+    )
     diamond = el("path", el("title", _told(alert, grade)), d="M0 -6L6 0L0 6L-6 0z", class_="first")
     return [firing, el("svg", diamond, x=f"{at:g}%", y=middle, overflow="visible"), label]
 
 
 def _tick(axis: Axis, alert: AlertSeen, kind: str, why: str) -> Html:
     return el(
-        "rect", el("title", _told(alert, why)), x=f"{axis.at(alert.t_fired):g}%", width=2, height=11, class_=f"tick {kind}"
+        "rect",
+        el("title", _told(alert, why)),
+        x=f"{axis.at(alert.t_fired):g}%",
+        width=2,
+        height=11,
+        class_=f"tick {kind}",
     )
 
 
@@ -212,7 +222,9 @@ def _told(alert: AlertSeen, why: str) -> str:
 
 def _axis_row(axis: Axis) -> Html:
     marks = [
-        el("text", text, x=f"{at:g}%", y=12, class_="mark" if at else "mark zero") for at, text in axis.marks() if at < 97
+        el("text", text, x=f"{at:g}%", y=12, class_="mark" if at else "mark zero")
+        for at, text in axis.marks()
+        if at < 97
     ]
     scale = el("svg", *marks, width="100%", height=18, class_="lane")
     return el("div", el("span", class_="tl-label"), el("div", scale), class_="tl-row axis", aria_hidden="true")
