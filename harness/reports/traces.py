@@ -44,9 +44,7 @@ class Trace:
 
 @dataclass(slots=True)
 class _Arm:
-    warmup_s: float
-    horizon_s: float
-    bucket_s: float
+    start: Mapping[str, Any]
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _FIELDS})
 
 
@@ -55,10 +53,9 @@ class TraceReader:
 
     def __init__(self) -> None:
         self._arms: dict[str, _Arm] = {}
-        self._controls: dict[str, str | None] = {}
 
     def watching(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        """The same records; each is looked at once its reader, who checks it, asks for the next."""
+        """The same records. Each is only kept here: whether it can be used is for their reader to say."""
         for record in records:
             yield record
             if record["kind"] == "request":
@@ -66,23 +63,20 @@ class TraceReader:
                 for name in _FIELDS:
                     columns[name].append(record[name])
             elif record["kind"] == "arm.start":
-                self._begin(record)
-
-    def _begin(self, record: Mapping[str, Any]) -> None:
-        horizon_s, control = float(record["horizon_s"]), record.get("control")
-        shared = self._arms.get(control or "")
-        bucket_s = shared.bucket_s if shared else bucket_width_s(horizon_s)
-        self._arms[record["arm"]] = _Arm(float(record["warmup_s"]), horizon_s, bucket_s)
-        self._controls[record["arm"]] = control
+                self._arms[record["arm"]] = _Arm(record)
 
     def control_of(self, arm: str) -> str | None:
         """The id of a treatment's control."""
-        return self._controls.get(arm)
+        seen = self._arms.get(arm)
+        return None if seen is None else seen.start.get("control")
 
     def trace(self, arm: str) -> Trace | None:
-        """The trace of an arm that was seen; None for any other."""
+        """The trace of an arm that was seen; None for any other. A treatment's buckets are those of its control."""
         seen = self._arms.get(arm)
-        return None if seen is None else _trace(seen)
+        if seen is None:
+            return None
+        control = self._arms.get(self.control_of(arm) or "", seen)
+        return _trace(seen, bucket_width_s(float(control.start["horizon_s"])))
 
 
 def bucket_width_s(horizon_s: float) -> float:
@@ -91,13 +85,13 @@ def bucket_width_s(horizon_s: float) -> float:
     >>> bucket_width_s(12 * 3600), bucket_width_s(24 * 3600)
     (300.0, 600.0)
     """
-    return float(next((w for w in _WIDTHS_S if horizon_s / w <= MOST_BUCKETS), max(86400.0, horizon_s / MOST_BUCKETS)))
+    return float(next((w for w in _WIDTHS_S if horizon_s / w <= MOST_BUCKETS), horizon_s / MOST_BUCKETS))
 
 
-def _trace(arm: _Arm) -> Trace:
+def _trace(arm: _Arm, bucket_s: float) -> Trace:
     column = {name: _floats(values) for name, values in arm.columns.items()}
-    count = max(1, int(np.ceil(arm.horizon_s / arm.bucket_s)))
-    bucket = np.floor((column["sent"] - arm.warmup_s) / arm.bucket_s)
+    count = max(1, int(np.ceil(float(arm.start["horizon_s"]) / bucket_s)))
+    bucket = np.floor((column["sent"] - float(arm.start["warmup_s"])) / bucket_s)
     due = (bucket >= 0) & (bucket < count)
     at = bucket[due].astype(np.int64)
     status = column["status"][due]
@@ -108,7 +102,7 @@ def _trace(arm: _Arm) -> Trace:
     sent = np.bincount(at, minlength=count)
     came = np.bincount(at[answered], minlength=count)
     shares = tuple(round(int(c) / int(s), 4) if s else None for c, s in zip(came, sent, strict=True))
-    return Trace(arm.bucket_s, shares, *latency, *feature, *model)
+    return Trace(bucket_s, shares, *latency, *feature, *model)
 
 
 def _spread(at: npt.NDArray[np.int64], values: Floats, count: int) -> tuple[Values, Values]:

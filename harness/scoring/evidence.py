@@ -144,7 +144,9 @@ def read_arms(records: Iterable[Record]) -> dict[str, Arm]:
                 "was the journal written by another version?"
             ) from None
         except (TypeError, ValueError, AttributeError) as error:
-            raise MalformedJournal(f"line {number} of the journal ({record.get('kind')}): {error}. {_RESTORE}") from None
+            raise MalformedJournal(
+                f"line {number} of the journal ({record.get('kind')}): {error}. {_RESTORE}"
+            ) from None
     return {arm_id: _arm(arm_id, drafts[arm_id]) for arm_id in sorted(drafts)}
 
 

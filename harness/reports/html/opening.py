@@ -15,8 +15,8 @@ __all__ = ["Anchor", "opening"]
 Anchor = Callable[[str], str]
 """Gives the id of a scenario's details: its number, because names are anybody's text."""
 
-#: So many scenarios are named of a kind of bad news, and so many steps are shown before the rest is folded.
-_NAMED, _STEPS = 5, 3
+#: So many scenarios are named of a kind of bad news and of a step; so many steps are shown before the rest is folded.
+_NAMED, _CONCERNED, _STEPS = 5, 3, 3
 _WORDS = {"passed": "Passed", "failed": "Failed", "inconclusive": "Inconclusive"}
 
 
@@ -65,10 +65,10 @@ def _steps(steps: Sequence[Step], anchor: Anchor, many: bool) -> Html:
 
 
 def _step(step: Step, anchor: Anchor, many: bool) -> Html:
-    return el("li", plain(step.text), " ", el("small", "For ", _names(step.experiments, anchor, many), "."))
+    return el("li", plain(step.text), " ", el("small", "For ", _names(step.experiments, anchor, many, _CONCERNED), "."))
 
 
-def _names(experiments: Sequence[ExperimentFinding], anchor: Anchor, many: bool) -> Html:
+def _names(experiments: Sequence[ExperimentFinding], anchor: Anchor, many: bool, most: int = _NAMED) -> Html:
     """Links to the first few scenarios; where there are several profiles, under which: once if it is one for all."""
     profiles: dict[str, list[str]] = {}
     for experiment in experiments:
@@ -76,10 +76,10 @@ def _names(experiments: Sequence[ExperimentFinding], anchor: Anchor, many: bool)
         under += [experiment.profile] if experiment.profile not in under else []
     alike = len({tuple(under) for under in profiles.values()}) == 1
     shown: list[str | Html] = []
-    for name, under in list(profiles.items())[:_NAMED]:
+    for name, under in list(profiles.items())[:most]:
         shown += [", "] * bool(shown) + [el("a", plain(name), href=f"#{anchor(name)}")]
         shown += [f" ({plain(', '.join(under))})"] if many and not alike else []
-    more = len(profiles) - _NAMED
+    more = len(profiles) - most
     where = f" under {plain(' and '.join(next(iter(profiles.values()))))}" if many and alike else None
     return join(*shown, f" and {more} more" if more > 0 else None, where)
 
