@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -29,21 +28,6 @@ SCORECARD = Path(__file__).parents[1] / "scoring" / "golden" / "scorecard.json"
 def scorecard() -> Scorecard:
     """That of the scoring tests' golden file."""
     return Scorecard.from_json(SCORECARD.read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def golden() -> Golden:
-    """Compares with a golden file; writes it anew when PIPEQUAKE_REGENERATE=1 is in the environment."""
-
-    def check(name: str, text: str) -> None:
-        path = Path(__file__).parent / "golden" / name
-        if os.environ.get("PIPEQUAKE_REGENERATE") == "1":
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        assert path.exists(), f"{path} is missing; run the tests with PIPEQUAKE_REGENERATE=1 and review the diff"
-        assert text == path.read_text(encoding="utf-8")
-
-    return check
 
 
 def printed(scorecard: Scorecard, width: int = 100, **more: object) -> str:
