@@ -62,10 +62,13 @@
   for (const button of document.querySelectorAll(".copy")) {
     if (!navigator.clipboard) break;
     button.hidden = false;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    button.addEventListener("click", () => {
+      const code = button.previousElementSibling;
+      const copied = () => {
+        button.textContent = "Copied";
+        setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      };
+      navigator.clipboard.writeText(code.textContent).then(copied, () => getSelection().selectAllChildren(code));
     });
   }
   addEventListener("keydown", (event) => {
