@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.reports.html.curves import curves_of
@@ -30,11 +30,13 @@ def read(records: list[dict[str, Any]]) -> TraceReader:
     return reader
 
 
+@settings(deadline=None)
 @given(st.floats(1.0, 1e8))
 def test_an_arm_of_any_length_has_few_buckets(horizon_s: float) -> None:
     assert horizon_s / bucket_width_s(horizon_s) <= MOST_BUCKETS * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 24 * HOUR - 1), st.floats(0.1, 1e5), st.sampled_from([200, 503])), min_size=1))
 def test_no_slow_answer_and_no_lost_one_disappears(sent: list[tuple[float, float, int]]) -> None:
     trace = read([arm("a"), *(request("a", 100 + at, ms, status) for at, ms, status in sent)]).trace("a")
@@ -67,6 +69,7 @@ def test_a_treatment_has_the_buckets_of_its_longer_control() -> None:
     assert reader.trace("nobody") is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.sampled_from([0.0, 1.0, 1.5, 3600.0]))))
 def test_packed_series_can_be_unpacked(values: list[float | None]) -> None:
     unpacked: list[float | None] = []
