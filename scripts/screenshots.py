@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 #: Enough for what is drawn, and a third of the bytes.
-COLOURS = 128
+COLOURS = 256
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
@@ -52,22 +52,26 @@ def show_report(chromium: Any) -> None:
         profiles = ["--profile", "ad_hoc", "--profile", "mature", "--results", folder]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         subprocess.run([*command, *profiles], cwd=ROOT, env=environment, check=False, stdout=subprocess.DEVNULL)
-        address = (Path(folder) / "latest" / "report.html").as_uri()
-        page = chromium.new_context(viewport={"width": 1280, "height": 1000}, color_scheme="light").new_page()
-        page.goto(address)
-        shoot(page, "report.png")
-        page.click("summary:has-text('connections-reset')")
-        card = page.locator("details[open] .experiment").first
-        card.scroll_into_view_if_needed()
-        page.wait_for_selector(".plots canvas")
-        plots = page.locator(".plots").first
-        plots.hover(position={"x": 640, "y": 60})
-        page.wait_for_timeout(300)
-        shoot(card, "report-scenario.png")
-        options = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
-        phone = chromium.new_context(**options).new_page()
-        phone.goto(address)
-        shoot(phone, "report-phone.png")
+        picture_report(chromium, (Path(folder) / "latest" / "report.html").as_uri())
+
+
+def picture_report(chromium: Any, address: str) -> None:
+    """The first screen, one scenario, and a phone."""
+    page = chromium.new_context(viewport={"width": 1280, "height": 1000}, color_scheme="light").new_page()
+    page.goto(address)
+    shoot(page, "report.png")
+    page.click("summary:has-text('connections-reset')")
+    card = page.locator("details[open] .experiment").first
+    card.scroll_into_view_if_needed()
+    page.wait_for_selector(".plots canvas")
+    plots = page.locator(".plots").first
+    plots.hover(position={"x": 640, "y": 60})
+    page.wait_for_timeout(300)
+    shoot(card, "report-scenario.png")
+    options = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    phone = chromium.new_context(**options).new_page()
+    phone.goto(address)
+    shoot(phone, "report-phone.png")
 
 
 def play(chromium: Any, links: dict[str, str]) -> None:

@@ -100,8 +100,9 @@
   function rows(curve) {
     const values = curve[6].map(series);
     const length = Math.max(...values.slice(1).map((one) => one.length));
-    const x = Array.from({ length }, (_, i) => i * curve[5]);
-    return [x, ...values.map((one) => x.map((_, i) => (one[i] === undefined ? null : one[i])))];
+    /* One more moment than there are buckets: the last one has a width, too. */
+    const x = Array.from({ length: length + 1 }, (_, i) => i * curve[5]);
+    return [x, ...values.map((one) => x.map((_, i) => one[Math.min(i, length - 1)] ?? null))];
   }
 
   function element(name, className, text) {
