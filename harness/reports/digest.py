@@ -115,7 +115,7 @@ def _counted(count: int, noun: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """
-    >>> _listed(["basic", "mature", "best"])
-    'basic, mature and best'
+    >>> _listed(["one", "two", "three"])
+    'one, two and three'
     """
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -191,7 +191,7 @@ def _fault_line(seen: dict[str, Any], record: Record) -> None:
     """Folds one line of a fault's life into what is known of it."""
     kind, t = record["kind"], float(record["t"])
     if kind == "fault.intent":
-        seen.update(fault=record["fault"], point=record["point"], params=record.get("params") or {})
+        seen.update(fault=record["fault"], point=record["point"], params=dict(record.get("params") or {}))
     elif kind == "fault.evidence":
         seen["touched"] = float(record["touched"])
         seen["what"] = str(record.get("what") or "")
