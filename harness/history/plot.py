@@ -1,0 +1,96 @@
+"""A course of values as bars of Unicode blocks, for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+__all__ = ["Bar", "bars_of", "draw"]
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+#: Values that are so many times apart are drawn by their logarithm.
+_WIDE = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One column: the mean of the values in it, None for none; ``marked`` if any of what it stands for is."""
+
+    value: float | None
+    marked: bool = False
+
+
+def bars_of(values: Sequence[float | None], marked: Sequence[bool], width: int) -> list[Bar]:
+    """At most ``width`` bars for any number of values, each for as many neighbours as the others, give or take one.
+
+    >>> [bar.value for bar in bars_of([1.0, 3.0, None, 5.0], [False] * 4, 2)]
+    [2.0, 5.0]
+    """
+    count = min(width, len(values))
+    bars = []
+    for place in range(count):
+        part = slice(place * len(values) // count, (place + 1) * len(values) // count)
+        known = [value for value in values[part] if value is not None]
+        bars.append(Bar(fmean(known) if known else None, any(marked[part])))
+    return bars
+
+
+def draw(bars: Sequence[Bar], height: int, label: Callable[[float], str]) -> list[str]:
+    """The bars with the labels of their axis, top line first; ``×`` over marked ones, ``·`` where there is no value.
+
+    >>> print("\\n".join(draw([Bar(1.0), Bar(4.0, True), Bar(None)], 2, lambda value: f"{value:g}")))
+        ×
+    4 ┤ █
+    2 ┤▄█·
+    """
+    known = [bar.value for bar in bars if bar.value is not None]
+    scale = _Scale.of(known, height)
+    ticks = [label(scale.value_at(row + 1)) for row in range(height)]
+    width = max(map(len, ticks), default=0)
+    lines = []
+    for row in reversed(range(height)):
+        cells = "".join(_cell(bar, scale, row) for bar in bars)
+        lines.append(f"{ticks[row]:>{width}} ┤{cells}".rstrip())
+    if any(bar.marked for bar in bars):
+        lines.insert(0, (" " * (width + 2) + "".join("×" if bar.marked else " " for bar in bars)).rstrip())
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """From a value to a height in rows."""
+
+    low: float
+    high: float
+    height: int
+    by_logarithm: bool
+
+    @classmethod
+    def of(cls, values: Sequence[float], height: int) -> _Scale:
+        above = [value for value in values if value > 0]
+        high = max(above, default=1.0)
+        wide = bool(above) and high / min(above) > _WIDE
+        # A decade of room, so that the smallest is to be seen.
+        return cls(min(above) / 10 if wide else 0.0, high, height, wide)
+
+    def rows(self, value: float) -> float:
+        if not self.by_logarithm:
+            return self.height * value / self.high
+        if value <= self.low:
+            return 0.0
+        return self.height * math.log(value / self.low) / math.log(self.high / self.low)
+
+    def value_at(self, row: float) -> float:
+        share = row / self.height
+        return self.low * (self.high / self.low) ** share if self.by_logarithm else self.high * share
+
+
+def _cell(bar: Bar, scale: _Scale, row: int) -> str:
+    if bar.value is None:
+        return "·" if row == 0 else " "
+    eighths = round(8 * (scale.rows(bar.value) - row))
+    # What is there is to be seen, however small.
+    least = 1 if row == 0 else 0
+    return _BLOCKS[max(least, min(8, eighths))]
