@@ -280,7 +280,10 @@ def trend(scenario: str, metric: str, html: Path | None, as_json: bool, **option
 @cli.command()
 @click.argument("run_folder", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
 @click.option(
-    "--baseline", required=True, metavar="NAME", help="A saved baseline, a git branch, or a run's folder: in this order."
+    "--baseline",
+    required=True,
+    metavar="NAME",
+    help="A saved baseline, a git branch, or a run's folder, in turn.",
 )
 @click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Only this profile; may be repeated.")
 @_RESULTS
@@ -291,7 +294,7 @@ def gate(
 ) -> None:
     """Fail if a run is worse than its baseline in tier, time to detection or silence, beyond noise.
 
-    RUN is the newest one without being named. Exit code 1 for a regression, 3 if it can't be told, 2 without a baseline.
+    RUN is the newest one unless it is named. Exit code 1 for a regression, 3 if it can't be told, 2 for no baseline.
     """
     from harness.commands.gate import gate_command
 
@@ -307,7 +310,7 @@ def gate(
 def baseline(name: str | None, run_folder: Path | None, remove: bool, results: Path | None) -> None:
     """Save a run's scorecard as a baseline for `pipequake gate`, or list the baselines.
 
-    RUN is the newest one without being named. A saved baseline is a copy: it stays when the run is gone.
+    RUN is the newest one unless it is named. A saved baseline is a copy: it stays when the run is gone.
     """
     from harness.commands.baseline import baseline_command
 

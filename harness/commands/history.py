@@ -28,7 +28,12 @@ from harness.verdict import ExitCode
 __all__ = ["Selection", "history_command", "index_command", "trend_command"]
 
 #: How the metrics that are asked for most may be called.
-_SHORT = {"detect": "mttd", "recover": "mttr", "duration": "incident_duration", "availability": "prediction_availability"}
+_SHORT = {
+    "detect": "mttd",
+    "recover": "mttr",
+    "duration": "incident_duration",
+    "availability": "prediction_availability",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def since_moment(text: str, now: datetime) -> datetime:
         try:
             moment = now - timedelta(seconds=parse_duration(text))
         except ValueError:
-            raise UsageError(f"--since {text}: expected a date such as 2026-03-01, or a duration such as 30d.") from None
+            raise UsageError(f"--since {text}: expected a date such as 2026-03-01 or a duration such as 30d.") from None
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 

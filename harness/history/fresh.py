@@ -1,7 +1,7 @@
-"""Marks of runs that were scored since the index was made: they are read from their folders, whatever the index says.
+"""Marks of runs that were scored since the index was made: these are read from their folders, whatever it says.
 
-A mark is an empty file ``.history/fresh/<run>@<token>``. It is put before a run's rows are written, and taken away after
-an index that has read them is in place; a run that is scored again in between has a mark of its own, which stays.
+A mark is an empty file ``.history/fresh/<run>@<token>``. It is put before a run's rows are written, and taken away
+after an index that has read them is in place; a run that is scored again in between has a mark of its own, which stays.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The index over runs: the rows of many of them in a few Parquet files under ``.history/``, named by ``index.json``.
 
-It is made from the runs' folders and can be made again: deleting it loses nothing. New runs come in a file of their own, a
-*segment*; it is merged with the one before it when that is not much larger, so that there are few of them and each run is
-rewritten a few times only. Everything is written beside, made durable and renamed, ``index.json`` last. So whoever dies at any point
-leaves an index that is as true as before, and at worst files that nobody names, which the next one removes. One process
-at a time writes; readers wait for nobody, and segments that were merged stay until the next time for whoever still reads them.
+It is made from the runs' folders and can be made again: deleting it loses nothing. New runs come in a file of their
+own, a *segment*; it is merged with the one before it when that is not much larger, so that there are few of them and
+each run is rewritten a few times only. Everything is written beside, made durable and renamed, ``index.json`` last. So
+whoever dies at any point leaves an index that is as true as before, and at worst files that nobody names, which the
+next one removes. One process at a time writes; readers wait for nobody, and segments that were merged stay until the
+next time for whoever still reads them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _GROUP_ROWS = 50_000
 
 @dataclass(frozen=True)
 class Segment:
-    """One file of the index. Rows of ``dead`` runs in it don't count: they are in a later one, or their folder is gone."""
+    """One file of the index. Rows of ``dead`` runs don't count: they are in a later one, or the folder is gone."""
 
     path: Path
     rows: int

@@ -44,7 +44,13 @@ def render(scenario: str, metric: str, points: Sequence[Point]) -> str:
     note = "A point is a run, coloured by its worst outcome; × marks runs with an incident that never came to an end."
     body = el(
         "body",
-        el("main", el("h1", title), el("p", note, class_="soft"), el("p", *legend), *map(_Profile(metric).section, groups)),
+        el(
+            "main",
+            el("h1", title),
+            el("p", note, class_="soft"),
+            el("p", *legend),
+            *map(_Profile(metric).section, groups),
+        ),
     )
     return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
 

@@ -94,10 +94,10 @@ def _counts(column: str, values: Iterable[str]) -> str:
     return ", ".join(f"count(*) filter ({column} = '{value}') as {column}_{value}" for value in values)
 
 
-
 _LATEST = """
 with chosen as (
-  select run, max(started) as newest from experiments where {where} group by run order by newest desc nulls last, run desc limit ?
+  select run, max(started) as newest from experiments where {where} group by run
+  order by newest desc nulls last, run desc limit ?
 )
 select run, max(started) as started, any_value(run_verdict) as verdict, any_value(version) as version,
   any_value(git_commit) as git_commit, any_value(git_branch) as git_branch, any_value(git_dirty) as git_dirty,

@@ -84,8 +84,8 @@ class Store:
 def consult(results: Path, say: Say, question: Callable[[Store], T]) -> T:
     """Opens the store and puts a question to it; again, if another process replaced the index meanwhile.
 
-    An index that turns out to be damaged is removed, and what it held is read from the runs' folders. Raises `UsageError` for no such folder,
-    or without DuckDB.
+    An index that turns out to be damaged is removed, and what it held is read from the runs' folders. Raises
+    `UsageError` for no such folder, or without DuckDB.
     """
     import_duckdb()
     for _ in range(_ATTEMPTS):
@@ -95,7 +95,9 @@ def consult(results: Path, say: Say, question: Callable[[Store], T]) -> T:
             if gone.damaged:
                 say("the index of the runs is damaged; it is made again")
                 drop_index(results)
-    raise UsageError(f"{results}/.history can't be read and can't be removed. Remove it: nothing but an index is in it.")
+    raise UsageError(
+        f"{results}/.history can't be read and can't be removed. Remove it: nothing but an index is in it."
+    )
 
 
 def open_store(results: Path, say: Say, *, fold: bool | None = None) -> Store:
