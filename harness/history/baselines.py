@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.history.queries import branch_runs
-from harness.history.store import Store, consult
+from harness.history.store import NeedsDuckDB, Store, consult
 from harness.run_folder import RunFolder
 
 __all__ = ["find_baseline", "origins", "remove_baseline", "save_baseline", "saved_baselines"]
@@ -68,12 +68,18 @@ def find_baseline(results: Path, name: str, run: RunFolder, backend: str, say: C
     def question(store: Store) -> list[tuple[str, int]]:
         return branch_runs(store, name, run=own, backend=backend)
 
-    found = consult(results, say, question) if own else []
+    missing = None
+    try:
+        found = consult(results, say, question) if own else []
+    except NeedsDuckDB as error:
+        found, missing = [], error
     if found:
         return RunFolder(results / found[0][0])
     for path in (Path(name), results / name):
         if path.is_dir() and path.resolve() != run.path.resolve():
             return RunFolder.open(path)
+    if missing is not None:
+        raise missing
     raise UsageError(
         f"there is no baseline {name!r}: none is saved under this name, no run of git branch {name!r} in {results} "
         f"shares an experiment with {run.path}, and no run has this folder. {_known(results)} "

@@ -26,6 +26,7 @@ class Remark:
 
     run: str
     text: str
+    fix: str = ""
     skipped: bool = True
 
 
@@ -57,7 +58,7 @@ def read_run(path: Path) -> Reading:
             return Reading(rows)
         return _from_scorecard(path, damage)
     except OSError as error:
-        return _skipped(path, f"can't be read ({error.strerror or error})")
+        return _skipped(path, f"can't be read ({error.strerror or error})", "give yourself the right to read it")
 
 
 def _from_parquet(path: Path) -> tuple[pa.Table | None, str]:
@@ -101,12 +102,12 @@ def _from_scorecard(path: Path, damage: str) -> Reading:
     try:
         text = (path / "scorecard.json").read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
-        return _skipped(path, _why_no_scorecard(folder, damage))
+        return _skipped(path, *_why_no_scorecard(folder, damage))
     try:
         scorecard = Scorecard.from_json(text)
     except UsageError as error:
         reason = str(error).removesuffix(" Score the journal again: pipequake score RUN.").rstrip(".")
-        return _skipped(path, f"scorecard.json can't be used: {reason}; {_score_again(folder)}")
+        return _skipped(path, f"scorecard.json can't be used: {reason}", _score_again(folder))
     rows = rows_of(scorecard, folder.manifest(), path.name)
     if not damage:
         return Reading(rows)
@@ -115,26 +116,29 @@ def _from_scorecard(path: Path, damage: str) -> Reading:
 
 def _score_again(folder: RunFolder) -> str:
     if folder.journal.exists():
-        return f"mend it with `pipequake score {folder.path}`"
-    return "its journal is gone, so that it can't be scored again: restore it from a copy"
+        return f"pipequake score {folder.path}"
+    return "its journal is gone, too: restore it from a copy"
 
 
-def _why_no_scorecard(folder: RunFolder, damage: str) -> str:
+def _why_no_scorecard(folder: RunFolder, damage: str) -> tuple[str, str]:
+    """Why, and what mends it."""
     if damage:
-        return f"{damage}, and there is no scorecard; {_score_again(folder)}"
+        return f"{damage}, and there is no scorecard", _score_again(folder)
     if folder.in_use():
-        return "still running"
+        return "still running", ""
+    if (folder.path / "gameday.jsonl").exists():
+        return "a gameday that was not concluded", f"pipequake gameday --resume {folder.path} --conclude"
     if folder.unmerged() or (folder.path / "arms").is_dir():
-        return "interrupted before it was scored; `pipequake recover` finishes it"
+        return "interrupted before it was scored", "pipequake recover"
     if folder.journal.exists():
-        return f"not scored; `pipequake score {folder.path}`"
+        return "not scored", _score_again(folder)
     if (folder.path / "run.json").exists():
-        return "it ended before anything was recorded"
-    return "no run: nothing of Pipequake is in it"
+        return "ended before anything was recorded", ""
+    return "no run: nothing of Pipequake is in it", ""
 
 
-def _skipped(path: Path, text: str) -> Reading:
-    return Reading(None, Remark(path.name, text))
+def _skipped(path: Path, text: str, fix: str) -> Reading:
+    return Reading(None, Remark(path.name, text, fix))
 
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.history.folders import Remark
-from harness.history.plot import bars_of, draw
+from harness.history.plot import bars_of, draw, shares
 from harness.history.queries import Point, ProfileLine, RunLine
 from harness.reports.narrative import plain
 from harness.scoring.metrics import all_metrics
@@ -23,7 +23,9 @@ __all__ = ["metric_title", "revision_text", "show_course", "show_remarks", "show
 
 WIDTH = 100
 _HEIGHT = 6
-_BARS = 78
+#: So many bars at most, each at most so wide: with the labels of the axis that is less than 80 columns.
+_BARS = 64
+_BAR_MOST = 4
 _REMARKS_SHOWN = 5
 _STYLE = {"passed": "green", "failed": "red", "inconclusive": "magenta"}
 #: One letter an outcome, for a course of many runs.
@@ -89,25 +91,30 @@ def show_course(scenario: str, metric: str, points: Sequence[Point], console: Co
         title = f"{metric_title(metric)} in {plain(scenario)} under {plain(profile)}"
         console.print(Text())
         console.print(Text.assemble((title, "bold"), f", {_span(mine)}"), width=width)
-        plot = _plot(metric, mine, width)
+        if all(point.value is None for point in mine):
+            console.print(Text(f"nothing measured; {last_text(metric, mine)}"), width=width)
+            continue
+        across = max(1, min(_BAR_MOST, _BARS // len(mine)))
+        plot = _plot(metric, mine, across)
         console.print(Text("\n".join(plot)), width=width, no_wrap=True)
-        console.print(_outcomes(mine, plot[-1].index("┤"), width), width=width, no_wrap=True)
+        console.print(_outcomes(mine, plot[-1].index("┤") + 1, across), width=width, no_wrap=True)
         console.print(Text(last_text(metric, mine)), width=width)
+    present = {Outcome(point.outcome) for point in points}
+    meaning = ", ".join(f"{LETTERS[outcome][0]} {outcome.value}" for outcome in _BADNESS if outcome in present)
+    console.print(Text(f"\n{meaning}", style="dim"), width=width)
 
 
-def _plot(metric: str, points: Sequence[Point], width: int) -> list[str]:
-    bars = bars_of([point.value for point in points], [point.censored > 0 for point in points], min(_BARS, width - 20))
-    return draw(bars, _HEIGHT, lambda value: value_text(metric, value))
+def _plot(metric: str, points: Sequence[Point], across: int) -> list[str]:
+    bars = bars_of([point.value for point in points], [point.censored > 0 for point in points], _BARS)
+    return draw(bars, _HEIGHT, lambda value: value_text(metric, value), across=across)
 
 
-def _outcomes(points: Sequence[Point], indent: int, width: int) -> Text:
+def _outcomes(points: Sequence[Point], indent: int, across: int) -> Text:
     """A letter a bar, the worst of what it stands for."""
-    count = min(_BARS, width - 20, len(points))
-    strip = Text(" " * (indent + 1))
-    for place in range(count):
-        part = points[place * len(points) // count : (place + 1) * len(points) // count]
-        letter, style = LETTERS[min((Outcome(point.outcome) for point in part), key=_BADNESS.index)]
-        strip.append(letter, style=style)
+    strip = Text(" " * indent)
+    for part in shares(len(points), _BARS):
+        letter, style = LETTERS[min((Outcome(point.outcome) for point in points[part]), key=_BADNESS.index)]
+        strip.append(letter.ljust(across), style=style)
     return strip
 
 
@@ -155,11 +162,18 @@ def when_text(moment: datetime) -> str:
 
 
 def show_remarks(remarks: Sequence[Remark], console: Console, *, every: bool = False) -> None:
-    """What could not be read, and how to mend it: a few lines of it, or ``every`` one."""
-    shown = remarks if every else remarks[:_REMARKS_SHOWN]
-    for remark in shown:
-        word = "skipped" if remark.skipped else "note"
-        console.print(Text(f"{word}: {plain(remark.run)}: {plain(remark.text)}", style="dim"), soft_wrap=True)
-    if len(remarks) > len(shown):
-        rest = Text(f"... and {len(remarks) - len(shown)} more; --all-remarks shows them", style="dim")
-        console.print(rest, soft_wrap=True)
+    """What could not be read, and how to mend it: a line for each reason, or for ``every`` run."""
+    groups: dict[tuple[bool, str], list[Remark]] = {}
+    for remark in remarks:
+        groups.setdefault((remark.skipped, remark.text), []).append(remark)
+    lines = []
+    for (skipped, text), alike in groups.items():
+        shown = alike if every else alike[:1]
+        for remark in shown:
+            more = f" and {len(alike) - 1} more" if len(alike) > len(shown) else ""
+            fix = f" ({remark.fix})" if remark.fix else ""
+            lines.append(f"{'skipped' if skipped else 'note'}: {remark.run}{more}: {text}{fix}")
+    for line in lines if every else lines[:_REMARKS_SHOWN]:
+        console.print(Text(plain(line), style="dim"), soft_wrap=True)
+    if (not every and len(lines) < len(remarks)) or len(lines) > _REMARKS_SHOWN:
+        console.print(Text("--all-remarks names every one", style="dim"))

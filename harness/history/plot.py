@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-__all__ = ["Bar", "bars_of", "draw"]
+__all__ = ["Bar", "bars_of", "draw", "shares"]
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 #: Values that are so many times apart are drawn by their logarithm.
@@ -22,40 +22,47 @@ class Bar:
     marked: bool = False
 
 
+def shares(count: int, width: int) -> list[slice]:
+    """Divides so many neighbours among at most ``width`` bars, evenly, give or take one.
+
+    >>> shares(5, 2)
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    bars = min(width, count)
+    return [slice(place * count // bars, (place + 1) * count // bars) for place in range(bars)]
+
+
 def bars_of(values: Sequence[float | None], marked: Sequence[bool], width: int) -> list[Bar]:
     """At most ``width`` bars for any number of values, each for as many neighbours as the others, give or take one.
 
     >>> [bar.value for bar in bars_of([1.0, 3.0, None, 5.0], [False] * 4, 2)]
     [2.0, 5.0]
     """
-    count = min(width, len(values))
     bars = []
-    for place in range(count):
-        part = slice(place * len(values) // count, (place + 1) * len(values) // count)
+    for part in shares(len(values), width):
         known = [value for value in values[part] if value is not None]
         bars.append(Bar(fmean(known) if known else None, any(marked[part])))
     return bars
 
 
-def draw(bars: Sequence[Bar], height: int, label: Callable[[float], str]) -> list[str]:
-    """The bars with the labels of their axis, top line first; ``×`` over marked ones, ``·`` where there is no value.
+def draw(bars: Sequence[Bar], height: int, label: Callable[[float], str], *, across: int = 1) -> list[str]:
+    """The bars, each ``across`` characters wide, with an axis; top line first. ``×`` is over marked ones, ``·`` stands
+    where there is no value.
 
-    >>> print("\\n".join(draw([Bar(1.0), Bar(4.0, True), Bar(None)], 2, lambda value: f"{value:g}")))
-        ×
-    4 ┤ █
-    2 ┤▄█·
+    >>> print("\n".join(draw([Bar(1.0), Bar(4.0, True), Bar(None)], 2, lambda value: f"{value:g}", across=2)))
+         ××
+    4 ┤  ██
+      ┤▄▄██··
     """
-    known = [bar.value for bar in bars if bar.value is not None]
-    scale = _Scale.of(known, height)
-    ticks = [label(scale.value_at(row + 1)) for row in range(height)]
-    width = max(map(len, ticks), default=0)
-    lines = []
-    for row in reversed(range(height)):
-        cells = "".join(_cell(bar, scale, row) for bar in bars)
-        lines.append(f"{ticks[row]:>{width}} ┤{cells}".rstrip())
-    if any(bar.marked for bar in bars):
-        lines.insert(0, (" " * (width + 2) + "".join("×" if bar.marked else " " for bar in bars)).rstrip())
-    return lines
+    scale = _Scale.of([bar.value for bar in bars if bar.value is not None], height)
+    labels = {row: label(scale.value_at(row)) for row in (height, height // 2) if row > 1 or height == 1}
+    width = max(map(len, labels.values()))
+    lines = ["".join(across * ("×" if bar.marked else " ") for bar in bars)] if any(bar.marked for bar in bars) else []
+    lines = [" " * (width + 2) + line for line in lines]
+    for row in range(height, 0, -1):
+        cells = "".join(across * _cell(bar, scale, row - 1) for bar in bars)
+        lines.append(f"{labels.get(row, ''):>{width}} ┤{cells}")
+    return [line.rstrip() for line in lines]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from harness.history.index import Index, drop_index, extend, prepare, read_index
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Store", "consult", "open_store"]
+__all__ = ["NeedsDuckDB", "Store", "consult", "import_duckdb", "open_store"]
 
 #: From so many runs on that are not in the index, they are added to it: to read one costs about a millisecond.
 FOLD_FROM = 64
@@ -29,6 +29,10 @@ _ATTEMPTS = 5
 
 Say = Callable[[str], None]
 T = TypeVar("T")
+
+
+class NeedsDuckDB(UsageError):
+    """The extra ``history`` is not installed."""
 
 
 class _IndexGone(Exception):
@@ -170,7 +174,10 @@ class _Reader:
 
 _NOT_USED = "this part of the index can't be used; what it held was read from the runs"
 #: Nothing is fetched from anywhere.
-_CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 
 
 def import_duckdb() -> None:
@@ -178,7 +185,7 @@ def import_duckdb() -> None:
     try:
         import duckdb  # noqa: F401 - is it there?
     except ImportError:
-        raise UsageError("the history of runs needs DuckDB. Install it: pip install 'pipequake[history]'") from None
+        raise NeedsDuckDB("the history of runs needs DuckDB. Install it: pip install 'pipequake[history]'") from None
 
 
 def _literal(path: Path) -> str:
