@@ -49,7 +49,8 @@ def draw(bars: Sequence[Bar], height: int, label: Callable[[float], str], *, acr
     """The bars, each ``across`` characters wide, with an axis; top line first. ``×`` is over marked ones, ``·`` stands
     where there is no value.
 
-    >>> print("\n".join(draw([Bar(1.0), Bar(4.0, True), Bar(None)], 2, lambda value: f"{value:g}", across=2)))
+    >>> for line in draw([Bar(1.0), Bar(4.0, True), Bar(None)], 2, lambda value: f"{value:g}", across=2):
+    ...     print(line)
          ××
     4 ┤  ██
       ┤▄▄██··
