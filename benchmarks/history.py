@@ -134,9 +134,8 @@ def build(results: Path, options: argparse.Namespace) -> None:
     size = sum(file.stat().st_size for file in (results / ".history").rglob("*.parquet"))
     index_now = read_index(results)
     rows = sum(segment.rows for segment in index_now.segments)
-    print(
-        f"index: {rows:,} rows of {len(index_now.runs()):,} runs in {len(index_now.segments)} files, {size / 1e6:.1f} MB\n"
-    )
+    runs = len(index_now.runs())
+    print(f"index: {rows:,} rows of {runs:,} runs in {len(index_now.segments)} files, {size / 1e6:.1f} MB\n")
 
 
 def ask(results: Path) -> None:

@@ -68,7 +68,8 @@ def _from_parquet(path: Path) -> tuple[pa.Table | None, str]:
     except FileNotFoundError:
         return None, ""
     try:
-        table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+        with pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as file:
+            table = file.read()
     except (pa.ArrowException, OSError):
         return None, f"{FILE} is damaged"
     if (table.schema.metadata or {}).get(b"pipequake") != FORMAT.encode():

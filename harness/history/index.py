@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.history.columns import SCHEMA, same_columns
@@ -34,6 +33,8 @@ __all__ = ["Index", "Segment", "drop_index", "extend", "prepare", "read_index", 
 
 _NAMES = "index.json"
 _FORMAT = "pipequake.index/1"
+#: Where a segment's metadata has the names of its runs, as JSON.
+_RUNS = b"pipequake.runs"
 #: A segment is merged into the one before it unless that is at least so many times larger.
 _GROWTH = 4
 #: How long to wait for another process that writes the index, in seconds.
@@ -52,17 +53,21 @@ class Segment:
 
     @cached_property
     def runs(self) -> frozenset[str]:
-        """The names of the runs that count."""
-        column = pq.read_table(self.path, columns=["run"], read_dictionary=["run"]).column(0)
-        return frozenset(pc.unique(column).to_pylist()) - self.dead
+        """The names of the runs that count. They are kept in the file's metadata, too: that is quick to read."""
+        with pq.ParquetFile(self.path) as file:
+            return frozenset(json.loads(file.metadata.metadata[_RUNS])) - self.dead
+
+    def usable(self) -> bool:
+        """Whether it has the columns of this version. Raises what pyarrow raises for a file that is torn."""
+        with pq.ParquetFile(self.path) as file:
+            return same_columns(file.schema_arrow) and _RUNS in file.metadata.metadata
 
     def batches(self) -> Iterator[pa.Table]:
         """Its rows, but for the dead, a part at a time."""
-        dead = pa.array(sorted(self.dead), pa.string())
         with pq.ParquetFile(self.path) as file:
             for batch in file.iter_batches(batch_size=_GROUP_ROWS):
                 table = pa.Table.from_batches([batch]).replace_schema_metadata(SCHEMA.metadata)
-                yield table.filter(pc.invert(pc.is_in(table.column("run"), dead))) if len(dead) else table
+                yield _without(table, self.dead) if self.dead else table
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def read_index(results: Path) -> Index:
     segments, damaged = [], []
     for one in described:
         try:
-            usable = same_columns(pq.read_schema(one.path)) and one.runs is not None
+            usable = one.usable()
         except (pa.ArrowException, OSError):
             damaged.append(f"{one.path} (torn)")
             continue
@@ -134,7 +139,7 @@ def extend(results: Path, index: Index, fresh: Sequence[pa.Table], gone: frozens
     """
     folder = results / INDEX_FOLDER
     _remove_unnamed(folder, index)
-    added = {run for table in fresh for run in pc.unique(table.column("run")).to_pylist()}
+    added = {run for table in fresh for run in table.column("run").to_pylist()}
     kept = [replace(segment, dead=segment.dead | (segment.runs & (added | gone))) for segment in index.segments]
     kept = [segment for segment in kept if segment.runs]
     rows = sum(table.num_rows for table in fresh)
@@ -159,12 +164,21 @@ def _remove_unnamed(folder: Path, index: Index) -> None:
 
 def _write_segment(path: Path, merged: Sequence[Segment], fresh: Sequence[pa.Table]) -> Segment:
     """A file with the rows of older segments and then those of fresh runs."""
-    rows = 0
+    rows, runs = 0, set[str]()
     with _durable(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         for table in _regrouped(itertools.chain.from_iterable([*(one.batches() for one in merged), fresh])):
             writer.write_table(table)
             rows += table.num_rows
+            runs.update(table.column("run").to_pylist())
+        writer.add_key_value_metadata({_RUNS.decode(): json.dumps(sorted(runs))})
     return Segment(path, rows)
+
+
+def _without(table: pa.Table, runs: frozenset[str]) -> pa.Table:
+    """The rows of other runs."""
+    import pyarrow.compute as pc  # slow to import, and not needed to read
+
+    return table.filter(pc.invert(pc.is_in(table.column("run"), pa.array(sorted(runs), pa.string()))))
 
 
 def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

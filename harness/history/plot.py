@@ -12,6 +12,8 @@ __all__ = ["Bar", "bars_of", "draw", "shares"]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 #: Values that are so many times apart are drawn by their logarithm.
 _WIDE = 100.0
+#: Such a part of the largest value is not worth a decade of its own.
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ class _Scale:
 
     @classmethod
     def of(cls, values: Sequence[float], height: int) -> _Scale:
-        above = [value for value in values if value > 0]
-        high = max(above, default=1.0)
+        high = max(values, default=0.0) or 1.0
+        above = [value for value in values if value > high * _NOTHING]
         wide = bool(above) and high / min(above) > _WIDE
         # A decade of room, so that the smallest is to be seen.
         return cls(min(above) / 10 if wide else 0.0, high, height, wide)

@@ -80,5 +80,3 @@ def test_the_documentation_names_every_column() -> None:
     text = DOCS.read_text(encoding="utf-8")
     inputs = {f"{name}_{half}" for name in metrics_of_rows() for half in ("sum", "n")}
     assert [c.name for c in COLUMNS if c.name not in inputs and f"| `{c.name}` | {c.meaning} |" not in text] == []
-
-

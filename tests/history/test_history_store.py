@@ -195,7 +195,7 @@ def test_a_full_disk_is_said_and_the_answer_is_right(results: Path, monkeypatch:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere: the folder of the runs can't be read \(No such file or directory\)"):
+    with pytest.raises(UsageError, match=r"nowhere: the folder of the runs can't be read \(No such file"):
         open_store(tmp_path / "nowhere", quiet)
     assert not (tmp_path / "nowhere").exists()
 
@@ -313,7 +313,7 @@ def test_a_run_scored_while_the_index_is_written_is_not_lost(results: Path, monk
 
     monkeypatch.setattr(store_module, "read_run", read_then_scored)
     open_store(results, quiet, fold=True)
-    assert [row["time_to_detect_s"] for row in answer(results)][0] == 1.0
+    assert answer(results)[0]["time_to_detect_s"] == 1.0
 
 
 def test_segments_stay_few(tmp_path: Path) -> None:
@@ -325,5 +325,3 @@ def test_segments_stay_few(tmp_path: Path) -> None:
     assert len(index.runs()) == 40
     assert len(list((tmp_path / ".history").glob("segment-*"))) <= len(index.segments) + 4
     assert json.loads((tmp_path / ".history" / "index.json").read_text())["number"] == 40
-
-
