@@ -95,7 +95,7 @@ def _aligned(table: pa.Table) -> pa.Table:
 
 def _named(table: pa.Table, run: str) -> pa.Table:
     """The table under the folder's name: the file may have been copied there."""
-    return table.set_column(0, SCHEMA.field("run"), pa.array([run] * table.num_rows, SCHEMA.field("run").type))
+    return table.set_column(0, SCHEMA.field("run"), pa.repeat(pa.scalar(run), table.num_rows))
 
 
 def _from_scorecard(path: Path, damage: str) -> Reading:
@@ -144,4 +144,4 @@ def _skipped(path: Path, text: str, fix: str) -> Reading:
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:
     """The rows of several runs as one table."""
-    return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else pa.Table.from_batches([], SCHEMA)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -14,9 +14,6 @@ from harness.errors import UsageError
 from harness.history.folders import Remark, read_run, run_names, together
 from harness.history.fresh import Marks, forget, marks
 from harness.history.index import Index, drop_index, extend, prepare, read_index, write_lock
-
-if TYPE_CHECKING:
-    import duckdb
 
 __all__ = ["NeedsDuckDB", "Store", "consult", "import_duckdb", "open_store"]
 
@@ -63,7 +60,7 @@ class Store:
         with duckdb.connect(config=_CONFIG) as connection:
             try:
                 connection.register("fresh", self.fresh)
-                connection.execute(f"create temp view experiments as {self._union(connection)}")
+                connection.execute(f"create temp view experiments as {self._union()}")
                 answer = connection.execute(sql, list(parameters))
                 names = [column[0] for column in answer.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
@@ -73,14 +70,13 @@ class Store:
                 lost = not all(segment.path.exists() for segment in self.index.segments)
                 raise _IndexGone(damaged=not lost) from error
 
-    def _union(self, connection: duckdb.DuckDBPyConnection) -> str:
+    def _union(self) -> str:
         parts = ["select * from fresh"]
-        for number, segment in enumerate(self.index.segments):
+        for segment in self.index.segments:
             part = f"select * from read_parquet({_literal(segment.path)})"
             without = sorted((self.hidden & segment.runs) | segment.dead)
             if without:
-                connection.register(f"without_{number}", pa.table({"run": pa.array(without, pa.string())}))
-                part += f" where run not in (select run from without_{number})"
+                part += f" where run not in ({', '.join(map(_text, without))})"
             parts.append(part)
         return " union all by name ".join(parts)
 
@@ -110,7 +106,8 @@ def open_store(results: Path, say: Say, *, fold: bool | None = None) -> Store:
     Runs that are not in the index are read from their folders and, when there are many, added to it. ``fold``: add them
     whatever their number (True) or never (False). Raises `UsageError` if there is no such folder.
     """
-    run_names(results)  # before anything is made in it: there must be such a folder
+    if not results.is_dir():
+        run_names(results)  # says what is wrong
     writable = prepare(results) and fold is not False
     seen = marks(results)  # before any row is read: a mark that comes later stays
     index = read_index(results)
@@ -130,7 +127,7 @@ class _Reader:
     index: Index
 
     def read(self) -> Store:
-        known = self.index.runs()
+        known, first = self.index.runs(), self.index
         gone = frozenset(known - self.names)
         outdated = known & self.seen.keys() - gone
         todo = sorted((self.names - known) | outdated)
@@ -148,7 +145,7 @@ class _Reader:
                 tables = self._fold(tables, gone)
         if len(tables) >= FOLD_FROM or (self.thorough and (tables or gone)):
             tables = self._fold(tables, gone)
-        folded = self.index.runs()
+        folded = known if self.index is first else self.index.runs()
         waiting = {table.column("run")[0].as_py() for table in tables}
         unread = outdated & {remark.run for remark in remarks if remark.skipped}
         hidden = (gone & folded) | (waiting & folded) | (unread & folded)
@@ -189,6 +186,10 @@ def import_duckdb() -> None:
 
 
 def _literal(path: Path) -> str:
-    """A path for SQL: quoted, and with what DuckDB takes for a pattern taken literally."""
-    plain = re.sub(r"([*?\[])", r"[\1]", str(path))
-    return "'" + plain.replace("'", "''") + "'"
+    """A path for SQL, with what DuckDB takes for a pattern taken literally."""
+    return _text(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
+def _text(value: str) -> str:
+    """Text for SQL."""
+    return "'" + value.replace("'", "''") + "'"
