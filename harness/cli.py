@@ -196,6 +196,145 @@ def compare(first: Path, second: Path | None, profiles: tuple[str, ...], form: s
     sys.exit(compare_command(first, second, profiles, form=form or "terminal"))
 
 
+class _ListFirst(click.Group):
+    """A group that is a command by itself when no subcommand is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] in ("-h", "--help"))
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
+_RESULTS = click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
+
+
+def _selection(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which runs count."""
+    for option in reversed(
+        (
+            click.option("--profile", metavar="NAME", help="Only this profile."),
+            click.option("--backend", metavar="NAME", help="Only runs in this backend."),
+            click.option("--branch", metavar="NAME", help="Only runs of this git branch."),
+            click.option(
+                "--verdict", type=click.Choice(["passed", "failed", "inconclusive"]), help="Only runs that ended so."
+            ),
+            click.option("--since", metavar="WHEN", help="Only runs since a date (2026-03-01), or for so long (30d)."),
+            _RESULTS,
+            click.option("--all-remarks", is_flag=True, help="Name every folder that could not be read."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _results_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Options with the folder of the runs: the one that was given, or the configuration's."""
+    from harness.settings import find_settings
+
+    return {**options, "results": options["results"] or find_settings().results or Path("results")}
+
+
+@cli.group(cls=_ListFirst)
+def history() -> None:
+    """List the runs, newest first; or prune their journals, or look after their index.
+
+    `pipequake history` lists them: tier, times and outcomes of each profile. Needs the extra `history`.
+    """
+
+
+@history.command("list")
+@click.option("--scenario", metavar="NAME", help="Only experiments of this scenario.")
+@_selection
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def list_runs(limit: int, as_json: bool, **options: Any) -> None:
+    """List the runs, newest first."""
+    from harness.commands.history import Selection, history_command
+
+    sys.exit(history_command(Selection(**_results_of(options)), limit=limit, as_json=as_json))
+
+
+@history.command()
+@click.option("--keep", type=click.IntRange(0), help="Leave the newest so many runs as they are.")
+@click.option("--older-than", "older_s", type=_Duration(), metavar="AGE", help="Leave runs younger than this (90d).")
+@click.option("--yes", is_flag=True, help="Do it. Without this it is only said.")
+@_RESULTS
+def prune(keep: int | None, older_s: float | None, yes: bool, results: Path | None) -> None:
+    """Remove journals, logs and large files of old runs. Scorecards, rows and baselines are always kept.
+
+    A run has to be neither among the newest of --keep nor younger than --older-than.
+    """
+    from harness.commands.prune import prune_command
+
+    if keep is None and older_s is None:
+        raise click.UsageError("Say which runs: --keep 50, --older-than 90d, or both.")
+    sys.exit(prune_command(_results_of({"results": results})["results"], keep=keep, older_s=older_s, really=yes))
+
+
+@history.command("index")
+@click.option("--rebuild", is_flag=True, help="Make it again from the runs' folders.")
+@_RESULTS
+def index_runs(rebuild: bool, results: Path | None) -> None:
+    """Bring the index over the runs up to date. Otherwise that is done by the way."""
+    from harness.commands.history import index_command
+
+    sys.exit(index_command(_results_of({"results": results})["results"], rebuild=rebuild))
+
+
+@cli.command()
+@click.argument("scenario")
+@click.option(
+    "--metric", default="detect", show_default=True, help="detect, recover, duration, harm, availability, or any other."
+)
+@_selection
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page with the plots.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def trend(scenario: str, metric: str, html: Path | None, as_json: bool, **options: Any) -> None:
+    """Show how a scenario went from run to run."""
+    from harness.commands.history import Selection, trend_command
+
+    sys.exit(trend_command(scenario, metric, Selection(**_results_of(options)), html=html, as_json=as_json))
+
+
+@cli.command()
+@click.argument("run_folder", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
+@click.option(
+    "--baseline",
+    required=True,
+    metavar="NAME",
+    help="A saved baseline, a git branch, or a run's folder, in turn.",
+)
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Only this profile; may be repeated.")
+@_RESULTS
+@click.option("--json", "form", flag_value="json", help="Print as JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print as Markdown, for a pull request.")
+def gate(
+    run_folder: Path | None, baseline: str, profiles: tuple[str, ...], results: Path | None, form: str | None
+) -> None:
+    """Fail if a run is worse than its baseline in tier, time to detection or silence, beyond noise.
+
+    RUN is the newest one unless it is named. Exit code 1 for a regression, 3 if it can't be told, 2 for no baseline.
+    """
+    from harness.commands.gate import gate_command
+
+    where = _results_of({"results": results})["results"]
+    sys.exit(gate_command(run_folder, baseline, profiles, where, form=form or "terminal"))
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.argument("run_folder", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
+@click.option("--remove", is_flag=True, help="Remove the baseline of this name.")
+@_RESULTS
+def baseline(name: str | None, run_folder: Path | None, remove: bool, results: Path | None) -> None:
+    """Save a run's scorecard as a baseline for `pipequake gate`, or list the baselines.
+
+    RUN is the newest one unless it is named. A saved baseline is a copy: it stays when the run is gone.
+    """
+    from harness.commands.baseline import baseline_command
+
+    sys.exit(baseline_command(_results_of({"results": results})["results"], name, run_folder, remove=remove))
+
+
 @cli.command()
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of the runs. [default: results]")
 def recover(results: Path | None) -> None:

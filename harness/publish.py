@@ -1,9 +1,14 @@
-"""From a run's journal to its scorecard and reports."""
+"""From a run's journal to its scorecard, rows and reports, on disk and on the terminal."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib.metadata import version
+
 from rich.console import Console
 
+from harness.errors import UsageError
+from harness.history.rows import write_rows
 from harness.journal import read_journal
 from harness.report_files import ALWAYS, FILES
 from harness.reports import terminal
@@ -12,17 +17,22 @@ from harness.reports.traces import TraceReader
 from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.scoring import Scorecard, score
+from harness.scoring.scorecard import UnreadableScorecard
 from harness.verdict import ExitCode
 
-__all__ = ["publish", "reported", "scored"]
+__all__ = ["judged", "kept_scorecard", "publish", "reported", "scored"]
 
 
 def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
-    """Scores the journal, writes ``scorecard.json`` and the forms that ``run.json`` names, and shows the scorecard."""
+    """Scores the journal, writes ``scorecard.json``, its rows as Parquet and the forms that ``run.json`` names.
+
+    The scorecard is shown, too.
+    """
     report, wanted = reported(folder), describe(folder).reports
     for form, name in FILES.items():
         if form == ALWAYS or form in wanted:
             folder.write(name, report.text(form))
+    write_rows(folder, report.scorecard)
     if as_json:
         print(report.text("json"), end="")
     else:
@@ -40,5 +50,31 @@ def reported(folder: RunFolder) -> Report:
 
 
 def scored(folder: RunFolder) -> Scorecard:
-    """The scorecard of a run's journal, with the rates that the run was given."""
+    """The scorecard of a run's journal, with the rates that the run was given; of a pruned run the one that was kept.
+
+    Raises `UsageError`.
+    """
+    if not folder.journal.exists() and folder.scorecard.exists():
+        return kept_scorecard(folder)
     return score(read_journal(folder.journal), rates=describe(folder).rates)
+
+
+def kept_scorecard(folder: RunFolder) -> Scorecard:
+    """The scorecard as it was written. Raises `UsageError` that names the run."""
+    try:
+        return Scorecard.from_json(folder.scorecard.read_bytes().decode("utf-8", "replace"))
+    except OSError as error:
+        raise UsageError(f"{folder.scorecard}: can't be read ({error.strerror or error}).") from None
+    except UnreadableScorecard as error:
+        raise UsageError(f"{folder.scorecard}: {error}") from None
+
+
+def judged(folder: RunFolder) -> Scorecard:
+    """The scorecard that was written, if by this version; else the journal is scored again, if it is there.
+
+    Raises `UsageError`.
+    """
+    if folder.scorecard.exists() and folder.manifest().get("version") == version("pipequake"):
+        with suppress(UsageError):
+            return kept_scorecard(folder)
+    return scored(folder)

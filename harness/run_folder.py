@@ -23,7 +23,8 @@ _CONDUCTORS_S = 4.0
 
 
 class RunFolder:
-    """``results/<run>/``: ``run.json``, ``journal.jsonl``, ``scorecard.json``, and reports (`harness.report_files`).
+    """``results/<run>/``: ``run.json``, ``journal.jsonl``, ``scorecard.json``, ``experiments.parquet``, and reports
+    (`harness.report_files`).
 
     While arms run, each writes a journal of its own under ``arms/``; `merge` puts them together.
     """
@@ -64,9 +65,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """A folder that exists. Raises `UsageError` if it is no run."""
+        """A folder that exists, if only its scorecard was kept. Raises `UsageError` if it is no run."""
         folder = cls(path)
-        if not path.is_dir() or not (folder.journal.exists() or folder.unmerged()):
+        if not path.is_dir() or not (folder.journal.exists() or folder.unmerged() or folder.scorecard.exists()):
             raise UsageError(f"{path} is no run: it has no journal.jsonl. Give a folder such as results/latest.")
         return folder
 
@@ -127,6 +128,11 @@ class RunFolder:
         """The whole run's journal."""
         return self.path / "journal.jsonl"
 
+    @property
+    def scorecard(self) -> Path:
+        """The run's judgement; all that `pipequake history prune` leaves of it besides its rows and small files."""
+        return self.path / "scorecard.json"
+
     def arm_journal(self, arm_id: str) -> Path:
         """Where an arm writes while it runs."""
         return self.path / "arms" / (re.sub(r"[^A-Za-z0-9._-]+", "_", arm_id) + ".jsonl")
@@ -161,11 +167,11 @@ class RunFolder:
         if not any((self.path / "arms").iterdir()):
             (self.path / "arms").rmdir()
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, content: str | bytes) -> None:
         """Writes a file of the run whole or not at all."""
         draft = self.path / f".{name}.tmp"
         try:
-            draft.write_text(text, encoding="utf-8")
+            draft.write_bytes(content.encode() if isinstance(content, str) else content)
             draft.replace(self.path / name)
         except OSError as error:
             draft.unlink(missing_ok=True)

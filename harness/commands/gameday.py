@@ -34,6 +34,7 @@ from harness.gameday.rounds import RoundArms
 from harness.gameday.web.app import create_app
 from harness.gameday.web.keys import Keys
 from harness.gameday.web.server import listen, serving
+from harness.git_state import git_state
 from harness.run_folder import RunFolder
 from harness.safety.guard import Pulse, guarded_live_run
 from harness.safety.stop_file import StopFile, default_stop_file
@@ -222,6 +223,7 @@ def _write_manifest(folder: RunFolder, *, ended: int | None) -> None:
         "version": version("pipequake"),
         "started": now,
         "gameday": True,
+        "git": git_state(Path()),
     }
     kept = folder.manifest() or first
     folder.write_manifest(kept if ended is None else {**kept, "ended": now, "exit_code": ended, "interrupted": False})

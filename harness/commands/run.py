@@ -24,6 +24,7 @@ from harness.console import report_console
 from harness.control_cache import ControlCache
 from harness.errors import UsageError
 from harness.experiment import grow, plan_arms, shift_of
+from harness.git_state import git_state
 from harness.journal import read_journal
 from harness.library import load_scenarios
 from harness.publish import publish
@@ -89,6 +90,7 @@ def run_command(options: RunOptions) -> int:
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git_state(Path()),
     }
     folder.write_manifest(manifest)
     interrupt = Interrupt()
@@ -134,6 +136,7 @@ def _conclude(
     stopped: str | None,
 ) -> int:
     """Reports what came of the arms; the exit code."""
+    folder.write_manifest({**manifest, "interrupted": interrupt.requested})  # its rows say so, too
     code = publish(folder, console, as_json=options.as_json)
     pace = None if options.backend == SIMULATOR else Pace.of(read_journal(folder.journal))
     if pace is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.commands.rates import load_rates
 from harness.console import report_console
+from harness.errors import UsageError
 from harness.publish import publish
 from harness.run_folder import RunFolder
 
@@ -17,6 +18,8 @@ def score_command(path: Path, *, rates: Path | None, as_json: bool) -> int:
     given = None if rates is None else load_rates(rates)
     folder = RunFolder.open(path)
     if not folder.journal.exists():
+        if not folder.unmerged():
+            raise UsageError(f"{path}: its journal was pruned; only its scorecard and its rows are left. Run it again.")
         folder.merge_unmerged()
     if given is not None:
         folder.write_manifest({**folder.manifest(), "rates": given.model_dump(mode="json")})

@@ -22,6 +22,7 @@ from pathlib import Path
 from harness.commands.run import RunOptions, guarded, run_into, time_scale_of
 from harness.errors import DirtyTarget, HarnessError, UsageError
 from harness.experiment import plan_arms
+from harness.git_state import git_state
 from harness.journal import read_journal
 from harness.pytest_plugin.wanted import Wanted
 from harness.run_folder import RunFolder
@@ -201,6 +202,7 @@ class Laboratory:
                 "reports": list(self._options.reports),
                 "version": version("pipequake"),
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
+                "git": git_state(Path()),
             }
         )
         batch.thread = threading.Thread(target=self._run, args=(batch,), name="pipequake-laboratory")

@@ -24,7 +24,7 @@ from harness.scoring.scorecard import Scorecard
 from harness.scoring.survival import log_rank
 from harness.verdict import Outcome, Verdict
 
-__all__ = ["Change", "Comparison", "MetricChange", "ScenarioChange", "Side", "compare"]
+__all__ = ["Change", "Comparison", "MetricChange", "ScenarioChange", "Side", "compare", "key_of", "paired"]
 
 #: All intervals of a comparison hold together with this confidence (Bonferroni).
 CONFIDENCE = 0.95
@@ -109,7 +109,7 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     """What changed from the first side to the second.
 
     FAILED if anything got worse beyond noise, INCONCLUSIVE if nothing can be told."""
-    pairs, left_out = _paired(first, second)
+    pairs, left_out = paired(first, second)
     metrics = [metric for metric in all_metrics() if metric.compared]
     confidence = 1 - (1 - CONFIDENCE) / len(metrics)
     ours = Pool(tuple(a for a, _ in pairs), first.controls, policy)
@@ -133,12 +133,12 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     )
 
 
-def _paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, ExperimentFinding]], dict[str, int]]:
+def paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, ExperimentFinding]], dict[str, int]]:
     """Experiments of both sides that faced the same, and why others are left out."""
-    theirs = {_key(experiment): experiment for experiment in second.experiments}
+    theirs = {key_of(experiment): experiment for experiment in second.experiments}
     pairs, reasons = [], Counter[str]()
     for one in first.experiments:
-        other = theirs.pop(_key(one), None)
+        other = theirs.pop(key_of(one), None)
         if other is None:
             reasons["only on the first side"] += 1
         elif _faced(one) != _faced(other):
@@ -152,7 +152,8 @@ def _paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, Ex
     return pairs, dict(sorted(reasons.items()))
 
 
-def _key(experiment: ExperimentFinding) -> Key:
+def key_of(experiment: ExperimentFinding) -> Key:
+    """What an experiment is paired by."""
     return experiment.scenario, experiment.seed, experiment.begins_s
 
 
@@ -219,9 +220,9 @@ class _Pair:
 
 
 def _aligned(first: Pool, ours: Sequence[Part], theirs: Sequence[Part], second: Pool) -> list[_Pair]:
-    mine = {_key(part.experiment): (part.numerator, part.denominator) for part in ours}
-    other = {_key(part.experiment): (part.numerator, part.denominator) for part in theirs}
-    keys = [_key(experiment) for experiment in first.experiments]
+    mine = {key_of(part.experiment): (part.numerator, part.denominator) for part in ours}
+    other = {key_of(part.experiment): (part.numerator, part.denominator) for part in theirs}
+    keys = [key_of(experiment) for experiment in first.experiments]
     nothing = (0.0, 0.0)
     return [
         _Pair(key[0], mine.get(key, nothing), other.get(key, nothing)) for key in keys if key in mine or key in other
