@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
 from chaos.data.columns import gathered, in_words, joined, plain, scattered_over, value_type
 from chaos.data.rows import I64
 
@@ -32,7 +33,7 @@ class PandasAdapter:
             if dtype.kind in "iufbM":
                 return pa.from_numpy_dtype(dtype)
             if dtype.kind == "O":
-                return _object_type(column)
+                return type_of_objects(column)
         if isinstance(dtype, pd.ArrowDtype):
             return value_type(dtype.pyarrow_dtype)
         return value_type(_to_arrow(column.iloc[:0]).type)
@@ -101,32 +102,10 @@ class PandasAdapter:
         return frame
 
 
-#: Values of an object column that its type is told by.
-_LOOKED_AT = 1000
-_OBJECT_TYPES = {
-    "string": pa.string(),
-    "empty": pa.null(),
-    "bytes": pa.binary(),
-    "floating": pa.float64(),
-    "integer": pa.int64(),
-    "mixed-integer-float": pa.float64(),
-    "boolean": pa.bool_(),
-    "datetime": pa.timestamp("us"),
-    "date": pa.date32(),
-}
-
-
-def _object_type(series: pd.Series[Any]) -> pa.DataType:
-    """What an object column holds, by its first values; a victim of another kind is an error when it is read."""
-    first = series.iloc[:_LOOKED_AT]
-    inferred = pd.api.types.infer_dtype(first if first.notna().any() else series, skipna=True)
-    return _OBJECT_TYPES.get(inferred) or _to_arrow(series).type
-
-
 def _from_numpy(values: Any) -> pa.Array:
     kind = values.dtype.kind
-    if kind == "O":  # Arrow reads a list of objects faster than an array of them
-        return pa.array(values.tolist(), from_pandas=True)
+    if kind == "O":
+        return from_objects(values)
     # NaN is how these columns say null; looking for it first is faster than having Arrow do it, and then nothing is
     # copied.
     return pa.array(values, from_pandas=kind == "f" and bool(np.isnan(values).any()))
@@ -171,7 +150,7 @@ def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
     out = series.to_numpy(copy=True)
     if dtype.kind == "O":
         # Only the victims are written, so that None and NaN stay what each of them was.
-        out[rows] = _objects(values)
+        out[rows] = to_objects(values)
         # As a series: a bare array of objects would be guessed to be of strings.
         return pd.Series(out, index=series.index, dtype=object, copy=False)
     if dtype.kind in "iub" and values.null_count:
@@ -184,12 +163,6 @@ def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
     else:
         out[rows] = values.to_numpy(zero_copy_only=False)
     return out
-
-
-def _objects(values: pa.Array) -> Any:
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        return values.to_numpy(zero_copy_only=False)
-    return np.array([*values.to_pylist(), None], dtype=object)[:-1]
 
 
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
