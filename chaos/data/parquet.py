@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from chaos.data.chain import corrupt_batch
 from chaos.data.column_fault import DrawnFault
-from chaos.data.frames import make_fault
+from chaos.data.frames import make_fault, whole_number
 from chaos.errors import InvalidFault, PayloadError, Problem
 from chaos.fault import FeedFault
 from chaos.gateway.batch import Batch
@@ -73,6 +73,7 @@ def inject_parquet(
         raise TypeError("expected the name of a fault, or faults, after source and target")
     for fault in made:
         _check_streams(fault)
+    seed = whole_number("seed", seed)
     source, target = Path(source), Path(target)
     files = _files(source)
     totals = _Totals(sum(_rows(file) for file in files), progress)

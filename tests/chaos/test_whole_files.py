@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -73,9 +73,15 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def write(target: Path, data: bytes = b"all of it") -> None:
+def write(target: Path, parts: Iterable[bytes] = (b"all ", b"of it")) -> None:
     with appearing_file(target) as file:
-        file.write(data)
+        file.writelines(parts)
+
+
+def halves() -> Iterator[bytes]:
+    """Half of what was to be written, and then something happens."""
+    yield b"half"
+    raise KeyboardInterrupt
 
 
 needs_nameless = pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name on this system")
@@ -135,9 +141,8 @@ def test_a_failure_in_the_middle_changes_nothing(
     if before is not None:
         target.write_bytes(before)
     found = listing(tmp_path)
-    with pytest.raises(KeyboardInterrupt), appearing_file(target) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write(target, halves())
     assert listing(tmp_path) == found
     assert before is None or target.read_bytes() == before
     write(target)
