@@ -57,8 +57,8 @@ def inject_parquet(
     disk, and not before; a file may be its own target. Faults are given as to `chaos.inject`.
 
     Raises `InvalidFault` for a fault that needs to see all rows at once, `PayloadError` for what is no Parquet file,
-    ``FileNotFoundError`` if there is none or no folder to write in, and ``FileExistsError`` if a folder is to be written
-    to one that is not empty.
+    ``FileNotFoundError`` if there is none or no folder to write in, and ``FileExistsError`` if a folder is to take the
+    place of one that is not empty.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
