@@ -237,9 +237,9 @@ def test_memory_does_not_grow_with_the_data(tmp_path: Path, row_group: int) -> N
 
 
 @pytest.mark.slow
-def test_one_row_group_five_times_larger_than_what_the_process_may_hold(tmp_path: Path) -> None:
+def test_one_row_group_four_times_larger_than_what_the_process_may_hold(tmp_path: Path) -> None:
     limit_mb = 400
-    rows = 5 * (limit_mb << 20) // WIDTH
+    rows = 4 * (limit_mb << 20) // WIDTH
     notes(tmp_path / "in.parquet", rows, rows)
     assert peak_mb(tmp_path / "in.parquet", limit_mb) < limit_mb
     old, new = pq.ParquetFile(tmp_path / "in.parquet"), pq.ParquetFile(tmp_path / "out.parquet")
