@@ -161,7 +161,7 @@ def kinds_of_type(type_name: str) -> frozenset[ColumnKind]:
         return frozenset({ColumnKind.NUMBER})
     if name.startswith(("timestamp", "date", "time")):
         return frozenset({ColumnKind.TIME, ColumnKind.TEXT})
-    if name.startswith(("str", "text", "large_string", "utf8")):
+    if name == "str" or name.startswith(("string", "text", "large_string", "utf8")):  # and no struct
         return frozenset({ColumnKind.TEXT, ColumnKind.TIME})
     return frozenset()
 

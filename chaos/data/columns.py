@@ -31,21 +31,35 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
+def taken(table: pa.Table, order: I64) -> pa.Table:
+    """The table's rows in this order."""
+    views = [i for i, field in enumerate(table.schema) if _is_view(field.type)]
+    laid_out = table
+    for i in views:  # Arrow takes nothing from views
+        laid_out = laid_out.set_column(
+            i, table.schema.names[i], table.column(i).cast(value_type(table.schema.types[i]))
+        )
+    out = laid_out.take(pa.array(order))
+    return out.cast(table.schema) if views else out
+
+
 def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
-    """The values at these rows, ascending, as one array.
+    """The values at these rows, ascending, as one array; views laid out in a row.
 
     >>> gathered(pa.chunked_array([[1, 2], [3]]), np.array([1, 2])).to_pylist()
     [2, 3]
     """
+    if _is_view(column.type):
+        column = column.cast(value_type(column.type))
     if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
         return joined(column).take(pa.array(rows))
-    taken = []
+    found = []
     first = begin = 0
     for chunk in column.chunks:
         stop = int(np.searchsorted(rows, first + len(chunk)))
-        taken.append(pc.take(chunk, pa.array(rows[begin:stop] - first), boundscheck=False))
+        found.append(pc.take(chunk, pa.array(rows[begin:stop] - first), boundscheck=False))
         first, begin = first + len(chunk), stop
-    return pa.concat_arrays(taken)
+    return pa.concat_arrays(found)
 
 
 def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.ChunkedArray:
@@ -72,6 +86,10 @@ def value_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_string_view(kind):  # Arrow's kernels do not take views everywhere
         return pa.large_string()
     return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
 
 
 def replaced(table: pa.Table, name: str, array: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -58,7 +58,7 @@ class FrameCells:
     def change(self, step: CellsChanged) -> CellsChanged:
         """Make a change, for `frame` and for what is read from here on; the step with what its revert needs."""
         column = self._column(step.column)
-        form = self._adapter.form(column)
+        form = self._adapter.form(column, step.rows, step.originals)
         changed = self._adapter.scattered(column, step.rows, step.values)
         self._columns[step.column] = self._changed[step.column] = changed
         return CellsChanged(step.column, step.rows, step.originals, step.values, form)

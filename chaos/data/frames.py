@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import index
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow as pa
 from chaos.data.adapters import Adapter, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, require
-from chaos.data.columns import joined, whole
+from chaos.data.columns import whole
 from chaos.data.frame_cells import FrameCells, mixed
 from chaos.data.ledger import (
     CellsChanged,
@@ -27,7 +28,7 @@ from chaos.data.ledger import (
 from chaos.data.row_fault import RowFault, moved_ids
 from chaos.data.rows import I64, RowIds
 from chaos.errors import InvalidFault, Problem, suggestion
-from chaos.fault import FeedFault
+from chaos.fault import Fault, FeedFault
 from chaos.gateway.batch import Batch
 from chaos.registry import registry
 
@@ -52,7 +53,8 @@ def inject(frame: F, *faults: str | FeedFault, seed: int, first_row: int = 0, **
     The fault is a name, with its parameters as keywords, or one or more faults already made, which are injected in
     this order with one pass of row selection. ``seed`` decides which rows are hit. ``first_row`` is the position of the
     frame's first row in the whole, for a table that comes in parts.
-    Raises `chaos.errors.ChaosError` for an unknown fault, wrong parameters or a missing column.
+    Raises `chaos.errors.ChaosError` for an unknown fault, wrong parameters or a missing column, and ``TypeError`` or
+    ``ValueError`` for what is no frame, no fault, no seed or no position.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"seats": [55, 189, 20]})
@@ -74,6 +76,9 @@ def corrupt(frame: F, *faults: str | FeedFault, seed: int, first_row: int = 0, *
     if not made:
         raise TypeError("expected the name of a fault, or faults, after the frame")
     adapter = adapter_of(frame)
+    seed, first_row = whole_number("seed", seed), whole_number("first_row", first_row)
+    if first_row < 0:
+        raise ValueError(f"expected the position of the first row, 0 or more, as first_row, got {first_row}")
     out: Any = frame
     carried: RowIds | None = None
     ledgers: list[Corruption] = []
@@ -140,7 +145,7 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
     done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)
     out = frame
-    steps = [_in_frame(step, names, frame) for step in done.steps]
+    steps = [_in_frame(adapter, step, names, frame) for step in done.steps]
     for step in steps:
         out = _do(adapter, out, step, batch.table, fault.name)
     return out, replace(done, steps=tuple(steps))
@@ -165,14 +170,28 @@ def _undo(adapter: Adapter, frame: Any, step: Step) -> Any:
     if isinstance(step, ColumnRenamed):
         return adapter.rename(frame, step.new, step.old)
     if isinstance(step, ColumnDropped):
-        return adapter.insert(frame, step.index, str(step.field.name), joined(step.original))
+        return adapter.insert(frame, step.index, str(step.field.name), step.original)
     if isinstance(step, ColumnReplaced):
-        return adapter.replace(frame, step.column, joined(step.original))
+        return adapter.put(frame, {step.column: step.original})
     return step.original
+
+
+def whole_number(name: str, value: int) -> int:
+    """The value, of whatever type of whole numbers it is; raises ``TypeError`` if it is none.
+
+    >>> whole_number("seed", 7)
+    7
+    """
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"expected a whole number as {name}, got {value!r}") from None
 
 
 def make_fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
     """The fault by name and parameters, or as it is; raises `InvalidFault` if it acts on no table."""
+    if not isinstance(fault, str | Fault):
+        raise TypeError(f"expected the name of a fault, or a fault, got {fault!r}")
     made = registry.create(fault, params) if isinstance(fault, str) else fault
     if not isinstance(made, FeedFault) or type(made).corrupt is FeedFault.corrupt:
         raise InvalidFault(made.name, [Problem("", "acts on a running pipeline, not on what is in a frame")])
@@ -195,10 +214,13 @@ def _require_once(fault: FeedFault, names: Sequence[Any]) -> None:
         raise InvalidFault(fault.name, problems)
 
 
-def _in_frame(step: Step, names: list[Any], frame: Any) -> Step:
-    """The fault saw an Arrow table of the columns that it names: places and rows are put in terms of the frame."""
+def _in_frame(adapter: Adapter, step: Step, names: list[Any], frame: Any) -> Step:
+    """The fault saw an Arrow table of the columns that it names: the step is put in terms of the frame."""
     if isinstance(step, ColumnDropped):
-        return replace(step, index=names.index(step.field.name))
+        name = step.field.name
+        return replace(step, index=names.index(name), original=adapter.column(frame, name))
+    if isinstance(step, ColumnReplaced):
+        return replace(step, original=adapter.column(frame, step.column))
     return replace(step, original=frame) if isinstance(step, TableReplaced) else step
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import Flags, joined, replaced, scattered_over
+from chaos.data.columns import Flags, joined, replaced, scattered_over, taken
 from chaos.data.rows import I64
 
 
@@ -55,10 +55,10 @@ def in_form(form: Any, column: pa.ChunkedArray) -> tuple[pa.Field, pa.ChunkedArr
 
 @dataclass(frozen=True, slots=True)
 class ColumnReplaced:
-    """A whole column changed, its type included."""
+    """A whole column changed, its type included. ``original`` is the old one, as the container holds it."""
 
     field: pa.Field
-    original: pa.ChunkedArray
+    original: Any
     rows: I64
 
     @property
@@ -73,11 +73,11 @@ class ColumnReplaced:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDropped:
-    """A column went missing."""
+    """A column went missing. ``original`` is what it was, as the container holds it."""
 
     index: int
     field: pa.Field
-    original: pa.ChunkedArray
+    original: Any
 
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with the column back in its place."""
@@ -112,11 +112,11 @@ class RowsTaken:
 
     def redo(self, table: pa.Table) -> pa.Table:
         """The rows taken from a table that still has them all."""
-        return table.take(pa.array(self.order))
+        return taken(table, self.order)
 
     def undo(self, table: pa.Table) -> pa.Table:
         """The table with its rows as they were."""
-        return pa.concat_tables([table, self.originals]).take(pa.array(self.inverse())).combine_chunks()
+        return taken(pa.concat_tables([table, self.originals]), self.inverse()).combine_chunks()
 
     def inverse(self) -> I64:
         """For each row before, where it is in the result with the removed rows put behind."""

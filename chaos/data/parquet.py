@@ -1,11 +1,9 @@
-"""Data faults on Parquet files larger than memory: row group by row group, and all or nothing."""
+"""Data faults on Parquet files larger than memory: piece by piece, and all or nothing."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,21 @@ import pyarrow.parquet as pq
 
 from chaos.data.chain import corrupt_batch
 from chaos.data.column_fault import DrawnFault
-from chaos.data.frames import make_fault
+from chaos.data.frames import make_fault, whole_number
 from chaos.errors import InvalidFault, PayloadError, Problem
 from chaos.fault import FeedFault
 from chaos.gateway.batch import Batch
+from chaos.whole_files import appearing_file, appearing_folder
 
-#: Called after each row group: (rows read so far, rows in all).
+#: Called after each piece: (rows read so far, rows in all).
 Progress = Callable[[int, int], object]
+
+#: Bytes in memory, about, from which on a row group passes in pieces.
+PIECE = 64 << 20
+#: Rows read at a time, at most.
+_ROWS = 1 << 14
+#: Bytes that each column reads ahead: more of its chunk than this, and than a page, is never held.
+_AHEAD = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,14 @@ def inject_parquet(
 ) -> Streamed:
     """Write a copy of a Parquet file, or of a folder of them, with the faults in it.
 
-    The same rows are hit as by `chaos.inject` on the whole data set (a folder's files in the order of their paths),
-    and no more than one row group is in memory. Row groups, compression and metadata stay. ``target`` appears when it
-    is complete and on disk, and not before; it may be the source. Faults are given as to `chaos.inject`.
+    The same rows are hit as by `chaos.inject` on the whole data set (a folder's files in the order of their paths,
+    without those that are hidden), in memory that does not grow with it. Compression and metadata stay, and so do
+    row groups, but those of more than 64 MB in memory become several. ``target`` appears when it is complete and on
+    disk, and not before; a file may be its own target. Faults are given as to `chaos.inject`.
 
     Raises `InvalidFault` for a fault that needs to see all rows at once, `PayloadError` for what is no Parquet file,
-    and ``FileNotFoundError`` if there is none.
+    ``FileNotFoundError`` if there is none or no folder to write in, and ``FileExistsError`` if a folder is to take the
+    place of one that is not empty.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -65,16 +73,21 @@ def inject_parquet(
         raise TypeError("expected the name of a fault, or faults, after source and target")
     for fault in made:
         _check_streams(fault)
+    seed = whole_number("seed", seed)
     source, target = Path(source), Path(target)
     files = _files(source)
-    totals = _Totals(sum(_open(file).metadata.num_rows for file in files), progress)
-    written = []
-    with _appearing(target, folder=source.is_dir()) as partial:
-        for file in files:
-            out = partial / file.relative_to(source) if source.is_dir() else partial
-            out.parent.mkdir(parents=True, exist_ok=True)
-            _stream(_open(file), out, [(fault, seed) for fault in made], totals)
-            written.append(target / file.relative_to(source) if source.is_dir() else target)
+    totals = _Totals(sum(_rows(file) for file in files), progress)
+    drawn = [(fault, seed) for fault in made]
+    if source.is_dir():
+        written = [target / file.relative_to(source) for file in files]
+        with appearing_folder(target) as folder:
+            for file in files:
+                out = folder / file.relative_to(source)
+                out.parent.mkdir(parents=True, exist_ok=True)
+                _stream(file, out, drawn, totals)
+    else:
+        written = [target]
+        _stream(source, target, drawn, totals)
     return Streamed(totals.done, totals.requested, totals.selected, totals.changed, tuple(written))
 
 
@@ -93,17 +106,28 @@ def _files(source: Path) -> list[Path]:
         raise FileNotFoundError(f"no file or folder {str(source)!r}")
     if not source.is_dir():
         return [source]
-    files = sorted(path for path in source.rglob("*.parquet") if path.is_file())
+    files = sorted(path for path in source.rglob("*.parquet") if path.is_file() and not _hidden(path, source))
     if not files:
         raise FileNotFoundError(f"no *.parquet file in folder {str(source)!r}")
     return files
 
 
+def _hidden(path: Path, source: Path) -> bool:
+    """Whether readers of data sets pass a file over, as they do with what is not complete yet."""
+    return any(part.startswith((".", "_")) for part in path.relative_to(source).parts)
+
+
 def _open(file: Path) -> pq.ParquetFile:
+    # Not mapped: what was read of a mapped file counts as memory of the process for as long as nobody else needs it.
     try:
-        return pq.ParquetFile(file, memory_map=True)
+        return pq.ParquetFile(file, buffer_size=_AHEAD, pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise PayloadError(f"{str(file)!r} is no Parquet file: {error}") from None
+
+
+def _rows(file: Path) -> int:
+    with _open(file) as opened:
+        return int(opened.metadata.num_rows)
 
 
 @dataclass(slots=True)
@@ -116,26 +140,57 @@ class _Totals:
     changed: int = 0
 
 
-def _stream(file: pq.ParquetFile, out: Path, faults: Sequence[tuple[FeedFault, int]], totals: _Totals) -> None:
+def _stream(file: Path, out: Path, faults: Sequence[tuple[FeedFault, int]], totals: _Totals) -> None:
     """One file, in order. An empty file is corrupted too: its schema may change."""
-    writer: pq.ParquetWriter | None = None
-    schema = _may_be_null(file.schema_arrow, faults)
-    try:
-        for group in range(max(file.num_row_groups, 1)):
-            table = file.read_row_group(group) if file.num_row_groups else file.schema_arrow.empty_table()
-            batch, done = corrupt_batch(Batch.of(table.cast(schema), first_row=totals.done), faults)
-            if writer is None:
-                writer = pq.ParquetWriter(out, batch.table.schema, compression=_compression(file))
-            writer.write_table(batch.table.cast(writer.schema), row_group_size=max(batch.table.num_rows, 1))
-            totals.done += table.num_rows
-            totals.requested += done.requested
-            totals.selected += done.selected
-            totals.changed += done.changed
-            if totals.progress is not None:
-                totals.progress(totals.done, totals.rows)
-    finally:
-        if writer is not None:
-            writer.close()
+    with _open(file) as opened, appearing_file(out) as sink:
+        writer: pq.ParquetWriter | None = None
+        schema = _may_be_null(opened.schema_arrow, faults)
+        try:
+            for piece in _pieces(opened):
+                table = _corrupted(piece.cast(schema), faults, totals)
+                totals.done += piece.num_rows
+                del piece  # what is no longer needed would be held while the rest is written, and the next is read
+                if writer is None:
+                    writer = pq.ParquetWriter(sink, table.schema, compression=_compression(opened))
+                writer.write_table(table.cast(writer.schema), row_group_size=max(table.num_rows, 1))
+                del table
+                if totals.progress is not None:
+                    totals.progress(totals.done, totals.rows)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _corrupted(table: pa.Table, faults: Sequence[tuple[FeedFault, int]], totals: _Totals) -> pa.Table:
+    batch, done = corrupt_batch(Batch.of(table, first_row=totals.done), faults)
+    totals.requested += done.requested
+    totals.selected += done.selected
+    totals.changed += done.changed
+    return batch.table
+
+
+def _pieces(file: pq.ParquetFile) -> Iterator[pa.Table]:
+    """The file's row groups, each in one piece unless it is too large; at least one piece, for its schema."""
+    empty = file.schema_arrow.empty_table()
+    if not file.num_row_groups:
+        yield empty
+    for group in range(file.num_row_groups):
+        about = file.metadata.row_group(group)
+        rows = min(max(PIECE * about.num_rows // max(about.total_byte_size, 1), 1), _ROWS)
+        batches: list[pa.RecordBatch] = []
+        for batch in file.iter_batches(rows, row_groups=[group]):
+            batches.append(batch)
+            if sum(batch.nbytes for batch in batches) >= PIECE:
+                yield _joined(batches, empty.schema)
+        if batches or not about.num_rows:
+            yield _joined(batches, empty.schema)
+
+
+def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """The batches as one table, which alone holds them from here on."""
+    table = pa.Table.from_batches(batches, schema)
+    batches.clear()
+    return table
 
 
 def _may_be_null(schema: pa.Schema, faults: Sequence[tuple[FeedFault, int]]) -> pa.Schema:
@@ -152,40 +207,3 @@ def _compression(file: pq.ParquetFile) -> str | dict[str, str]:
     group = file.metadata.row_group(0)
     columns = (group.column(i) for i in range(group.num_columns))
     return {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
-
-
-@contextmanager
-def _appearing(target: Path, *, folder: bool) -> Iterator[Path]:
-    """A place to write at, which becomes ``target`` when all went well, and is removed if not."""
-    if folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FileExistsError(f"folder {str(target)!r} exists and is not empty: choose another, or empty it first")
-    partial = target.with_name(f".{target.name}.partial")
-    _remove(partial)
-    if folder:
-        partial.mkdir(parents=True)
-    try:
-        yield partial
-        for path in (partial, *partial.rglob("*")) if folder else (partial,):
-            _sync(path)
-        if folder and target.exists():
-            target.rmdir()
-        partial.replace(target)
-        _sync(target.parent)
-    finally:
-        _remove(partial)
-
-
-def _sync(path: Path) -> None:
-    """Have a file's bytes, or a folder's names, on disk: a rename must not outlive a power cut that they do not."""
-    at = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(at)
-    finally:
-        os.close(at)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

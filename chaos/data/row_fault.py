@@ -58,12 +58,11 @@ class RowFault(DrawnFault):
 
 def taken_from(step: Step, table: pa.Table) -> RowsTaken:
     """The step with the rows that go kept, so that it can be undone."""
-    import pyarrow as pa
-
+    from chaos.data.columns import taken
     from chaos.data.ledger import RowsTaken
 
     assert isinstance(step, RowsTaken)
-    return replace(step, originals=table.take(pa.array(step.removed)))
+    return replace(step, originals=taken(table, step.removed))
 
 
 def moved_ids(ids: RowIds, order: I64) -> RowIds:

@@ -59,8 +59,6 @@ class TableCells:
     def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
         """The values at some rows, ascending; with their dictionary only if that is asked for."""
         given = self.table.column(column)
-        if pa.types.is_string_view(given.type) or pa.types.is_binary_view(given.type):
-            given = pa.chunked_array([plain(joined(given))])
         values = joined(given) if len(rows) == len(given) else gathered(given, rows)
         return values if dictionaries else plain(values)
 

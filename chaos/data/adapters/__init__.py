@@ -40,8 +40,8 @@ class Adapter(Protocol):
         """
         ...
 
-    def form(self, column: Any) -> Any:
-        """What is needed to restore a column's dtype."""
+    def form(self, column: Any, rows: I64, values: pa.Array) -> Any:
+        """What is needed to restore a column's dtype, and its values at these rows, besides the values."""
         ...
 
     def put(self, frame: Any, columns: Mapping[str, Any]) -> Any:
@@ -72,8 +72,8 @@ class Adapter(Protocol):
         """The frame without a column."""
         ...
 
-    def insert(self, frame: Any, index: int, name: str, column: pa.Array) -> Any:
-        """The frame with a column put in."""
+    def insert(self, frame: Any, index: int, name: str, column: Any) -> Any:
+        """The frame with a column, as `column` gives it, put in."""
         ...
 
     def from_table(self, table: pa.Table) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaos.data.columns import gathered, joined, plain, scattered_over, value_type
+from chaos.data.columns import gathered, joined, scattered_over, taken, value_type
 from chaos.data.ledger import form_of, in_form, rename
 from chaos.data.rows import I64
 
@@ -33,8 +33,6 @@ class ArrowAdapter:
 
     def gather(self, column: ArrowColumn, rows: I64 | None) -> pa.Array:
         _, values = column
-        if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
-            values = pa.chunked_array([plain(joined(values))])
         return joined(values) if rows is None or len(rows) == len(values) else gathered(values, rows)
 
     def scattered(self, column: ArrowColumn, rows: I64, values: pa.Array, form: Any = None) -> ArrowColumn:
@@ -44,7 +42,7 @@ class ArrowAdapter:
             return in_form(form, new)
         return field.with_type(new.type).with_nullable(field.nullable or new.null_count > 0), new
 
-    def form(self, column: ArrowColumn) -> Any:
+    def form(self, column: ArrowColumn, rows: I64, values: pa.Array) -> Any:
         return form_of(*column)
 
     def put(self, frame: Any, columns: Mapping[str, ArrowColumn]) -> Any:
@@ -54,11 +52,11 @@ class ArrowAdapter:
         return _like(frame, table)
 
     def take_rows(self, frame: Any, order: I64) -> Any:
-        return _like(frame, _table(frame).take(pa.array(order)))
+        return _like(frame, taken(_table(frame), order))
 
     def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
         both = pa.concat_tables([_table(frame), _table(originals)])
-        return _like(frame, both.take(pa.array(inverse)).combine_chunks())
+        return _like(frame, taken(both, inverse).combine_chunks())
 
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return _table(frame).select(list(names))
@@ -73,8 +71,8 @@ class ArrowAdapter:
     def drop(self, frame: Any, name: str) -> Any:
         return _like(frame, _table(frame).drop_columns([name]))
 
-    def insert(self, frame: Any, index: int, name: str, column: pa.Array) -> Any:
-        return _like(frame, _table(frame).add_column(index, name, column))
+    def insert(self, frame: Any, index: int, name: str, column: ArrowColumn) -> Any:
+        return _like(frame, _table(frame).add_column(index, *column))
 
     def from_table(self, table: pa.Table) -> Any:
         return table

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
 from chaos.data.columns import gathered, in_words, joined, plain, scattered_over, value_type
 from chaos.data.rows import I64
 
@@ -32,7 +33,7 @@ class PandasAdapter:
             if dtype.kind in "iufbM":
                 return pa.from_numpy_dtype(dtype)
             if dtype.kind == "O":
-                return _object_type(column)
+                return type_of_objects(column)
         if isinstance(dtype, pd.ArrowDtype):
             return value_type(dtype.pyarrow_dtype)
         return value_type(_to_arrow(column.iloc[:0]).type)
@@ -50,6 +51,8 @@ class PandasAdapter:
         return _to_arrow(pd.Series(column.array.take(rows), copy=False))
 
     def scattered(self, column: pd.Series[Any], rows: I64, values: pa.Array, form: Any = None) -> pd.Series[Any]:
+        if isinstance(form, np.ndarray):
+            return _with_objects(column, rows, form)
         changed = _scattered(column, rows, values)
         if isinstance(form, tuple):
             changed = _with_words(changed, form[1])
@@ -57,8 +60,14 @@ class PandasAdapter:
             changed = _as_it_was(changed, form)
         return changed if isinstance(changed, pd.Series) else pd.Series(changed, index=column.index, copy=False)
 
-    def form(self, column: pd.Series[Any]) -> Any:
+    def form(self, column: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
         dtype = column.dtype
+        if (
+            isinstance(dtype, np.dtype)
+            and dtype.kind == "O"
+            and not (pa.types.is_string(values.type) and not values.null_count)
+        ):
+            return column.to_numpy().take(rows)  # which null, or which kind of list, each of them was
         if isinstance(dtype, pd.ArrowDtype) and pa.types.is_dictionary(dtype.pyarrow_dtype):
             return dtype, _to_arrow(column).dictionary
         return dtype
@@ -91,9 +100,9 @@ class PandasAdapter:
     def drop(self, frame: pd.DataFrame, name: str) -> pd.DataFrame:
         return frame.drop(columns=[name])
 
-    def insert(self, frame: pd.DataFrame, index: int, name: str, column: pa.Array) -> pd.DataFrame:
+    def insert(self, frame: pd.DataFrame, index: int, name: str, column: pd.Series[Any]) -> pd.DataFrame:
         out = frame.copy(deep=False)
-        out.insert(index, name, _from_arrow(column))
+        out.insert(index, name, column)
         return out
 
     def from_table(self, table: pa.Table) -> pd.DataFrame:
@@ -101,32 +110,10 @@ class PandasAdapter:
         return frame
 
 
-#: Values of an object column that its type is told by.
-_LOOKED_AT = 1000
-_OBJECT_TYPES = {
-    "string": pa.string(),
-    "empty": pa.null(),
-    "bytes": pa.binary(),
-    "floating": pa.float64(),
-    "integer": pa.int64(),
-    "mixed-integer-float": pa.float64(),
-    "boolean": pa.bool_(),
-    "datetime": pa.timestamp("us"),
-    "date": pa.date32(),
-}
-
-
-def _object_type(series: pd.Series[Any]) -> pa.DataType:
-    """What an object column holds, by its first values; a victim of another kind is an error when it is read."""
-    first = series.iloc[:_LOOKED_AT]
-    inferred = pd.api.types.infer_dtype(first if first.notna().any() else series, skipna=True)
-    return _OBJECT_TYPES.get(inferred) or _to_arrow(series).type
-
-
 def _from_numpy(values: Any) -> pa.Array:
     kind = values.dtype.kind
-    if kind == "O":  # Arrow reads a list of objects faster than an array of them
-        return pa.array(values.tolist(), from_pandas=True)
+    if kind == "O":
+        return from_objects(values)
     # NaN is how these columns say null; looking for it first is faster than having Arrow do it, and then nothing is
     # copied.
     return pa.array(values, from_pandas=kind == "f" and bool(np.isnan(values).any()))
@@ -136,6 +123,8 @@ def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
         return _from_numpy(series.to_numpy())
     array = pa.array(series, from_pandas=True)
+    if isinstance(array.type, pa.BaseExtensionType):
+        raise TypeError(f"they are {series.dtype}, which is a type of pandas alone")
     return joined(array) if isinstance(array, pa.ChunkedArray) else array
 
 
@@ -168,12 +157,10 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
 
 
 def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: np.dtype[Any]) -> Any:
-    out = series.to_numpy(copy=True)
     if dtype.kind == "O":
         # Only the victims are written, so that None and NaN stay what each of them was.
-        out[rows] = _objects(values)
-        # As a series: a bare array of objects would be guessed to be of strings.
-        return pd.Series(out, index=series.index, dtype=object, copy=False)
+        return _with_objects(series, rows, to_objects(values))
+    out = series.to_numpy(copy=True)
     if dtype.kind in "iub" and values.null_count:
         missing = np.zeros(len(out), dtype=bool)
         missing[rows] = values.is_null().to_numpy(zero_copy_only=False)
@@ -186,10 +173,11 @@ def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
     return out
 
 
-def _objects(values: pa.Array) -> Any:
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        return values.to_numpy(zero_copy_only=False)
-    return np.array([*values.to_pylist(), None], dtype=object)[:-1]
+def _with_objects(series: pd.Series[Any], rows: I64, objects: Any) -> pd.Series[Any]:
+    """A copy of a column of objects with others at some rows; a series, since the type of a bare array is guessed."""
+    out = series.to_numpy(copy=True)
+    out[rows] = objects
+    return pd.Series(out, index=series.index, dtype=object, copy=False)
 
 
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:

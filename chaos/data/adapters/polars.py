@@ -37,7 +37,7 @@ class PolarsAdapter:
         dtype = form if form is not None else column.dtype
         return changed if changed.dtype == dtype else changed.cast(dtype)
 
-    def form(self, column: Any) -> Any:
+    def form(self, column: Any, rows: I64, values: pa.Array) -> Any:
         return column.dtype
 
     def put(self, frame: Any, columns: Mapping[str, Any]) -> Any:
@@ -61,8 +61,8 @@ class PolarsAdapter:
     def drop(self, frame: Any, name: str) -> Any:
         return frame.drop(name)
 
-    def insert(self, frame: Any, index: int, name: str, column: pa.Array) -> Any:
-        return frame.clone().insert_column(index, _series(name, column))
+    def insert(self, frame: Any, index: int, name: str, column: Any) -> Any:
+        return frame.clone().insert_column(index, column)
 
     def from_table(self, table: pa.Table) -> Any:
         return pl.from_arrow(table)
@@ -81,12 +81,14 @@ def _text_scattered(series: Any, rows: I64, values: pa.Array, form: Any) -> Any:
 
 
 def _to_arrow(series: Any) -> pa.Array:
+    if series.dtype == pl.Object:
+        raise TypeError("they are objects of Python")
     array = series.rechunk().to_arrow()
     return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
 
 
 def _values(series: Any) -> pa.Array:
-    return plain(series.rechunk().to_arrow())
+    return plain(_to_arrow(series))
 
 
 def _series(name: str, column: pa.Array) -> Any:

@@ -25,7 +25,9 @@ class LatePart(FeedFault):
     """Some rows of each batch come late: they are missing from their own batch and stand in a later one.
 
     Each row of the batches that are made while the fault lasts is held back with probability ``rate``, on its own draw;
-    it comes with the first batch that is made at least ``by_s`` later, behind that one's own rows.
+    it comes with the first batch that is made at least ``by_s`` later, behind that one's own rows, and says what it
+    said: its stamps are those of its own time. A row that is due only after the revert comes no more, except to who
+    reads its own batch again, which is whole then: what a consumer took while a fault lasted stays as it was taken.
 
     >>> import pyarrow as pa
     >>> from chaos.gateway.batch import Batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -84,7 +85,9 @@ def _filled(values: pa.Array) -> pa.Array:
         return pc.fill_null(values, pa.scalar("", kind))
     if pa.types.is_boolean(kind):
         return pc.fill_null(values, False)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind):
+        return pc.fill_null(values, pa.scalar(Decimal(0), kind))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return pc.fill_null(values, pa.scalar(0).cast(kind))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return pc.fill_null(values, pa.scalar(0, pa.int64() if kind.bit_width == 64 else pa.int32()).cast(kind))

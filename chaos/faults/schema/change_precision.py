@@ -50,5 +50,7 @@ class ChangePrecision(ColumnRewrite):
         if self.single:
             return values.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
         if pa.types.is_floating(values.type) or self.decimals < 0:
-            return pc.round(values, ndigits=self.decimals).cast(values.type, safe=False)
+            half = pa.types.is_float16(values.type)  # which Arrow does not round
+            wide = values.cast(pa.float32()) if half else values
+            return pc.round(wide, ndigits=self.decimals).cast(values.type, safe=False)
         return values  # whole numbers have no decimals to lose

@@ -1,0 +1,77 @@
+"""Columns of Python objects, as pandas has them: what type they hold, and their values in Arrow's layout and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+#: Values of an object column that its type is told by.
+_LOOKED_AT = 1000
+_TYPES = {
+    "string": pa.string(),
+    "empty": pa.null(),
+    "bytes": pa.binary(),
+    "floating": pa.float64(),
+    "integer": pa.int64(),
+    "mixed-integer-float": pa.float64(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+#: Bytes that offsets of 32 bits reach.
+_MOST = 2**31 - 1
+#: Objects read at a time: they are looked at several times, and lie all over the memory.
+_PART = 1 << 12
+
+
+def type_of_objects(series: pd.Series[Any]) -> pa.DataType:
+    """What an object column holds, by its first values; a victim of another kind is an error when it is read."""
+    first = series.iloc[:_LOOKED_AT]
+    inferred = pd.api.types.infer_dtype(first if first.notna().any() else series, skipna=True)
+    return _TYPES.get(inferred) or pa.array(series, from_pandas=True).type
+
+
+def from_objects(values: Any) -> pa.Array:
+    """A numpy array of objects as an Arrow array; nulls of any kind are null.
+
+    >>> from_objects(np.array(["JFK", None, "Zürich"], dtype=object)).to_pylist()
+    ['JFK', None, 'Zürich']
+    """
+    parts = []
+    for first in range(0, len(values), _PART):
+        part = _from_texts(values[first : first + _PART].tolist())
+        if part is None:
+            break
+        parts.append(part)
+    else:
+        if parts:
+            return pa.concat_arrays(parts)
+    return pa.array(values.tolist(), from_pandas=True)  # a list is read faster than an array of objects
+
+
+def _from_texts(items: list[Any]) -> pa.Array | None:
+    """The items as an array if all are texts without a NUL, as joining them shows, which is faster than Arrow is.
+
+    None if there is anything else among them, or a text that has no encoding.
+    """
+    try:
+        marked = "\0".join([*items, ""]).encode()
+    except (TypeError, UnicodeEncodeError):
+        return None
+    ends = np.flatnonzero(np.frombuffer(marked, dtype=np.uint8) == 0)
+    if len(ends) != len(items) or len(marked) > _MOST:
+        return None
+    offsets = np.zeros(len(items) + 1, dtype=np.int32)
+    np.subtract(ends, np.arange(len(items)), out=offsets[1:], casting="unsafe")
+    data = marked.translate(None, delete=b"\0")
+    return pa.Array.from_buffers(pa.string(), len(items), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def to_objects(values: pa.Array) -> Any:
+    """The values as a numpy array of objects."""
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return values.to_numpy(zero_copy_only=False)
+    return np.array([*values.to_pylist(), None], dtype=object)[:-1]

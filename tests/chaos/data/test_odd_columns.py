@@ -1,0 +1,178 @@
+"""Columns of every type that the containers have: each fault gives a clear error, or can be reverted exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import chaos
+from chaos.data.adapters.objects import from_objects
+from chaos.data.frames import corrupt
+from chaos.errors import ChaosError, InvalidFault
+from chaos.fault import kinds_of_type
+from chaos.registry import registry
+
+N = 24
+I = np.arange(N)  # noqa: E741
+WORDS = [None if k % 7 == 0 else f"c{k % 4}" for k in range(N)]
+
+ARROW: Mapping[str, pa.Array] = {
+    "ns": pa.array(I * 60_000_000_001, pa.timestamp("ns")),
+    "tz": pa.array(I * 60_000_000, pa.timestamp("us", "Europe/Zurich")),
+    "date32": pa.array([date(2020, 1, 1) + timedelta(k) for k in range(N)]),
+    "date64": pa.array([date(2020, 1, 1) + timedelta(k) for k in range(N)], pa.date64()),
+    "time": pa.array(I * 1000, pa.time64("us")),
+    "duration": pa.array(I * 1000, pa.duration("ms")),
+    "decimal": pa.array([Decimal(k) / 4 for k in range(N)], pa.decimal128(10, 2)),
+    "half": pa.array(I.astype(np.float16)),
+    "uint64": pa.array(2**63 + I.astype(np.uint64)),
+    "dictionary": pa.array(WORDS).dictionary_encode(),
+    "numbers' dictionary": pa.array(I % 4).dictionary_encode(),
+    "view": pa.array([f"a text of {k} characters" for k in range(N)], pa.string_view()),
+    "binary": pa.array([f"b{k}".encode() for k in range(N)]),
+    "fixed binary": pa.array([b"abcd"] * N, pa.binary(4)),
+    "list": pa.array([[k, 2] for k in range(N)]),
+    "struct": pa.array([{"a": k, "b": "x"} for k in range(N)]),
+    "map": pa.array([[("k", k)] for k in range(N)], pa.map_(pa.string(), pa.int64())),
+    "null": pa.nulls(N),
+    "null floats": pa.nulls(N, pa.float64()),
+    "null text": pa.nulls(N, pa.string()),
+}
+POLARS: Mapping[str, pl.Series] = {
+    "enum": pl.Series([f"c{k % 3}" for k in range(N)], dtype=pl.Enum(["c0", "c1", "c2"])),
+    "categorical": pl.Series(WORDS, dtype=pl.Categorical),
+    "list": pl.Series([[k] for k in range(N)]),
+    "array": pl.Series([[k, 1] for k in range(N)], dtype=pl.Array(pl.Int64, 2)),
+    "struct": pl.Series([{"a": k} for k in range(N)]),
+    "decimal": pl.Series([Decimal(k) / 4 for k in range(N)], dtype=pl.Decimal(10, 2)),
+    "time": pl.Series([time(k) for k in range(N)]),
+    "duration": pl.Series([timedelta(k) for k in range(N)]),
+    "tz": pl.Series([datetime(2020, 1, 1)] * N).dt.replace_time_zone("Europe/Berlin"),
+    "null": pl.Series([None] * N),
+    "binary": pl.Series([b"x"] * N),
+    "object": pl.Series([object() for _ in range(N)], dtype=pl.Object),
+}
+PANDAS: Mapping[str, Any] = {
+    "Int64": pd.array([None if k % 7 == 0 else k for k in range(N)], dtype="Int64"),
+    "Int8": pd.array(list(range(N)), dtype="Int8"),
+    "boolean": pd.array([None if k % 7 == 0 else k % 2 == 1 for k in range(N)], dtype="boolean"),
+    "python text": pd.array(WORDS, dtype=pd.StringDtype("python")),
+    "arrow text": pd.array(WORDS, dtype=pd.StringDtype("pyarrow")),
+    "category": pd.Categorical(WORDS),
+    "ordered": pd.Categorical(WORDS, categories=["c3", "c2", "c1", "c0"], ordered=True),
+    "category of numbers": pd.Categorical([k % 3 for k in range(N)]),
+    "tz": pd.date_range("2020-10-25", periods=N, freq="h", tz="Europe/Berlin"),
+    "timedelta": pd.to_timedelta(I, unit="s"),
+    "period": pd.period_range("2020-01", periods=N, freq="M"),
+    "interval": pd.interval_range(0, N),
+    "complex": I * 1j,
+    "arrow decimal": pd.array([Decimal(k) for k in range(N)], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
+    "arrow date": pd.array([date(2020, 1, 1)] * N, dtype=pd.ArrowDtype(pa.date32())),
+    "mixed": pd.Series([k if k % 2 else f"s{k}" for k in range(N)], dtype=object),
+    "nulls of all kinds": pd.Series([[None, np.nan, pd.NaT, "x"][k % 4] for k in range(N)], dtype=object),
+    "objects": pd.Series(list(range(N)), dtype=object),
+    "decimals": pd.Series([Decimal(k) for k in range(N)], dtype=object),
+    "dicts": pd.Series([{"a": k} for k in range(N)], dtype=object),
+    "arrays": pd.Series([np.array([k, 1]) for k in range(N)], dtype=object),
+    "text with NUL": pd.Series([f"a\0{k}" for k in range(N)], dtype=object),
+    "half characters": pd.Series([f"a\ud800{k}" for k in range(N)], dtype=object),
+}
+FRAMES: Mapping[str, Any] = {
+    **{f"arrow {name}": pa.table({"x": column, "x2": column}) for name, column in ARROW.items()},
+    **{f"polars {name}": pl.DataFrame({"x": column, "x2": column}) for name, column in POLARS.items()},
+    **{f"pandas {name}": pd.DataFrame({"x": column, "x2": column}) for name, column in PANDAS.items()},
+}
+FAULTS = [
+    (name, registry.get(name))
+    for name in registry.names()
+    if name.startswith(("data.", "schema.")) and "column" in registry.get(name).model_fields
+]
+
+
+def held(frame: Any) -> list[Any]:
+    """All that a frame holds, and in which types."""
+    if isinstance(frame, pd.DataFrame):
+        cells = [repr((type(value), value)) for name in frame for value in frame[name]]
+        return [*map(str, frame.dtypes), *frame.columns, *cells]
+    if isinstance(frame, pl.DataFrame):
+        return [repr(frame.schema), *map(repr, frame.rows())]
+    return [str(frame.schema), frame.to_pylist()]
+
+
+@pytest.mark.parametrize("rows", [N, 0])
+@pytest.mark.parametrize("kind", FRAMES)
+def test_a_clear_error_or_an_exact_revert(kind: str, rows: int) -> None:
+    frame = FRAMES[kind][:rows]
+    before = held(frame)
+    for name, fault in FAULTS:
+        params = {**fault.example[1], "column": "x"}
+        params |= {param: "x2" for param in ("other", "score") if param in params}
+        params |= {"rate": 0.5} if "rate" in fault.model_fields else {}
+        params.pop("where", None)
+        try:
+            after: Any = held(corrupt(frame, name, seed=3, **params).reverted())
+        except ChaosError as error:
+            after = str(error)
+        assert after == before or str(after).startswith(f"fault '{name}': "), name
+        assert held(frame) == before, name
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_rows_of_any_type_can_be_repeated_and_left_out(kind: str) -> None:
+    frame = FRAMES[kind]
+    for name in ("data.duplicate_rows", "data.delete_rows"):
+        done = corrupt(frame, name, rate=0.5, seed=3)
+        assert done.ledger.changed
+        assert held(done.reverted()) == held(frame)
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        (FRAMES["pandas period"], r"they are period\[M\], which is a type of pandas alone"),
+        (FRAMES["polars object"], "they are objects of Python"),
+        (FRAMES["pandas mixed"], "not of one type"),
+    ],
+)
+def test_types_that_nobody_else_has_are_named(frame: Any, why: str) -> None:
+    with pytest.raises(InvalidFault, match=why):
+        chaos.inject(frame, "data.null_spike", column="x", rate=1, seed=1)
+
+
+def test_a_struct_is_no_text() -> None:
+    assert not kinds_of_type("struct<a: int64>")
+
+
+@pytest.mark.parametrize("texts", [[], ["Zürich", "", "x"], ["a\0b", "c"], ["x", None], [None], ["x", float("nan")]])
+def test_texts_of_objects_are_read_as_arrow_reads_them(texts: list[Any]) -> None:
+    for times in (1, 3000):  # also over several parts, of which only the last is not all text
+        values = np.array(["before"] * (times - 1) * bool(texts) + texts, dtype=object)
+        assert from_objects(values).equals(pa.array(values.tolist(), from_pandas=True))
+
+
+@pytest.mark.parametrize("seed", ["7", 7.0, None])
+def test_a_seed_is_a_whole_number(seed: Any) -> None:
+    with pytest.raises(TypeError, match="expected a whole number as seed, got"):
+        chaos.inject(pa.table({"x": [1]}), "data.null_spike", column="x", rate=1, seed=seed)
+
+
+def test_a_whole_number_of_any_type_is_a_seed() -> None:
+    table = pa.table({"x": range(200)})
+    one, two = (chaos.inject(table, "data.null_spike", column="x", rate=0.5, seed=s) for s in (7, np.uint8(7)))
+    assert one.equals(two)
+
+
+def test_positions_begin_at_0_and_a_fault_is_a_fault() -> None:
+    table: Any = pa.table({"x": [1]})
+    with pytest.raises(ValueError, match="0 or more, as first_row, got -1"):
+        chaos.inject(table, "data.null_spike", column="x", rate=1, seed=1, first_row=-1)
+    with pytest.raises(TypeError, match="expected the name of a fault, or a fault, got None"):
+        chaos.inject(table, None, seed=1)  # type: ignore[arg-type]
