@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,10 +102,11 @@ class Stack:
         self.description = description
 
     @classmethod
-    def create(cls, configs: Mapping[str, Any]) -> Stack:
+    def create(cls, configs: Mapping[str, Any], describe: Callable[[Description], None] = lambda told: None) -> Stack:
         """Makes a project with a configuration for each service; nothing runs yet.
 
-        Raises `TargetError` if that can't be done; then nothing is left of it.
+        ``describe`` is told before there is anything, and again when the containers are known. Raises `TargetError` if
+        the project can't be made; then nothing is left of it.
         """
         client = connect()
         check_images(client)
@@ -113,6 +114,7 @@ class Stack:
         folder = Path(tempfile.mkdtemp(prefix=f"{project}-"))
         description = Description(project, owner(), str(folder), {}, {})
         try:
+            describe(description)
             _write_configs(folder, configs)
             variables = {f"PIPEQUAKE_{name}_PORT": "" for name in _PORT_VARIABLES} | {
                 "PIPEQUAKE_OWNER": description.owner,
@@ -122,7 +124,9 @@ class Stack:
             compose_file.create(project, variables)
             _join_networks(client, project)
             found = {name: str(container.id) for name, container in _containers(client, project).items()}
-            return cls(client, Description(project, description.owner, str(folder), found, {}))
+            description = Description(project, description.owner, str(folder), found, {})
+            describe(description)
+            return cls(client, description)
         except BaseException:
             cls(client, description).tear_down()
             raise

@@ -24,7 +24,7 @@ from harness.targets.reference.compose.driver import ComposeDriver
 from harness.targets.reference.compose.engine import engine_errors
 from harness.targets.reference.compose.events import EngineEvent, EngineEvents
 from harness.targets.reference.compose.outside import Caller
-from harness.targets.reference.compose.stack import Stack
+from harness.targets.reference.compose.stack import Description, Stack
 from harness.targets.reference.compose.wiring import OUTPOST_PORT, gateway_config, service_config
 from harness.targets.reference.layout import SERVICES
 from harness.targets.reference.receiver import alert_record
@@ -63,13 +63,18 @@ def store_client(url: str) -> Redis:
 
 
 class ComposeStage:
-    """One deployment, about to run. ``description`` is the file that tells others where it is, while it is."""
+    """One deployment, about to run. ``description`` is the file that tells others where it is, while it is;
+    ``on_lost`` is told when the run has lost what it needs.
+    """
 
-    def __init__(self, arm: Arm, recorder: Recorder, prepared: Prepared, description: Path) -> None:
+    def __init__(
+        self, arm: Arm, recorder: Recorder, prepared: Prepared, description: Path, on_lost: Callable[[str], None]
+    ) -> None:
         self._arm = arm
         self._recorder = recorder
         self._prepared = prepared
         self._description = description
+        self._on_lost = on_lost
         self._profile = PROFILES[arm.profile]
         self._origin: float | None = None
         self._stack: Stack | None = None
@@ -104,10 +109,9 @@ class ComposeStage:
     async def deploy(self) -> None:
         """Makes the containers, says where they are, starts them, and then the clocks."""
         began = time.monotonic()
-        self._stack = stack = await asyncio.to_thread(Stack.create, self._configs())
-        self._describe()
+        self._stack = stack = await asyncio.to_thread(Stack.create, self._configs(), self._describe)
         await asyncio.to_thread(stack.start)
-        self._describe()
+        self._describe(stack.description)
         loop = asyncio.get_running_loop()
         containers = dict(stack.description.containers)
         self._events = EngineEvents(
@@ -124,7 +128,7 @@ class ComposeStage:
         self._origin = time.monotonic() + _BEGIN_IN_S
         stack.begin(time.time() + _BEGIN_IN_S)
         for work in (self._users.run(), self._follow_outpost(), self._watch_faults(), self._tell_pace()):
-            self._spawn(work)
+            self._spawn(self._needed(work))
 
     async def close(self) -> None:
         """Ends what goes on beside, keeps the logs, and removes the deployment."""
@@ -133,16 +137,23 @@ class ComposeStage:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._events is not None:
             await asyncio.to_thread(self._events.__exit__)
-        if self._stack is not None:
+        stack = self._stack or await asyncio.to_thread(self._half_made)
+        if stack is not None:
             logs = self._description.with_suffix("").with_suffix(".log")
-            await asyncio.to_thread(self._stack.keep_logs, logs)
-            await asyncio.to_thread(self._stack.tear_down)
+            await asyncio.to_thread(stack.keep_logs, logs)
+            await asyncio.to_thread(stack.tear_down)
             self._description.unlink(missing_ok=True)
 
-    def _describe(self) -> None:
+    def _half_made(self) -> Stack | None:
+        """A deployment whose making failed: what the description tells of it."""
+        try:
+            return Stack.attach(json.loads(self._description.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def _describe(self, description: Description) -> None:
         """Writes down where the deployment is, whole or not at all."""
-        assert self._stack is not None
-        told = self._stack.description.to_json() | {"conductor": ProcessIdentity.own().to_json()}
+        told = description.to_json() | {"conductor": ProcessIdentity.own().to_json()}
         draft = self._description.with_suffix(".tmp")
         try:
             draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
@@ -177,6 +188,13 @@ class ComposeStage:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _needed(self, work: Coroutine[Any, Any, None]) -> None:
+        """A part of the harness: what it dies of is the end of the run."""
+        try:
+            await work
+        except Exception as error:  # the boundary of a task that nobody waits for
+            self._on_lost(f"{type(error).__name__}: {error}")
 
     async def _follow_outpost(self) -> None:
         """Alerts go to the journal; what runbooks ask of the platform is done."""
