@@ -41,9 +41,10 @@ def stats(container: Container) -> dict[str, int]:
     throttling = raw.get("cpu_stats", {}).get("throttling_data", {})
     memory = raw.get("memory_stats", {})
     detail = memory.get("stats", {})
-    cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
+    # What the kernel cannot drop: anonymous memory (cgroups of version 1 and 2 call it differently).
+    anonymous = detail.get("total_rss", detail.get("anon", memory.get("usage")))
     return {
         "throttled periods": int(throttling.get("throttled_periods") or 0),
         "allocations": int(memory.get("failcnt") or 0),
-        "memory bytes": max(int(memory.get("usage") or 0) - int(cache), 0),
+        "memory bytes": int(anonymous or 0),
     }

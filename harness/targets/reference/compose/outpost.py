@@ -29,8 +29,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.targets.reference.compose.overlays import Overlays
-from harness.targets.reference.compose.wiring import HTTP_PORT, OUTPOST_PORT, OVERLAYS
-from harness.targets.reference.layout import SERVICES
+from harness.targets.reference.compose.wiring import HTTP_PORT, OUTPOST_PORT, OVERLAYS, SERVERS
 
 __all__ = ["Outpost", "create_outpost"]
 
@@ -107,8 +106,8 @@ class Outpost:
         """Which services answer, by name."""
         timeout = aiohttp.ClientTimeout(total=_READY_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            up = await asyncio.gather(*(_answers(session, name) for name in (*SERVICES, "gateway")))
-        return JSONResponse(dict(zip((*SERVICES, "gateway"), up, strict=True)))
+            up = await asyncio.gather(*(_answers(session, name) for name in (*SERVERS, "gateway")))
+        return JSONResponse(dict(zip((*SERVERS, "gateway"), up, strict=True)))
 
     async def status(self, request: Request) -> Response:
         """What a service says of itself, asked without Toxiproxy in between."""
