@@ -40,11 +40,8 @@ def stats(container: Container) -> dict[str, int]:
     raw: dict[str, Any] = container.stats(stream=False, one_shot=True)
     throttling = raw.get("cpu_stats", {}).get("throttling_data", {})
     memory = raw.get("memory_stats", {})
-    detail = memory.get("stats", {})
-    # What the kernel cannot drop: anonymous memory (cgroups of version 1 and 2 call it differently).
-    anonymous = detail.get("total_rss", detail.get("anon", memory.get("usage")))
     return {
         "throttled periods": int(throttling.get("throttled_periods") or 0),
         "allocations": int(memory.get("failcnt") or 0),
-        "memory bytes": int(anonymous or 0),
+        "memory bytes": int(memory.get("usage") or 0),  # with what it caches: the kernel refuses a limit below it
     }

@@ -207,7 +207,7 @@ class Stack:
         """Waits until services answer; a container that ends meanwhile ends the waiting, too."""
         deadline = time.monotonic() + _READY_S
         while True:
-            ready = self._ready()
+            ready = self._ask(f"/ready?of={','.join(sorted(services))}")
             missing = sorted(name for name in services if not ready.get(name))
             if not missing:
                 return
@@ -231,9 +231,6 @@ class Stack:
             f"ingestion has not caught up with its providers within {_READY_S:g} s. Its last lines:\n"
             f"{last_lines(self.container('ingestion'))}"
         )
-
-    def _ready(self) -> Mapping[str, bool]:
-        return self._ask("/ready")
 
     def _ask(self, path: str) -> dict[str, Any]:
         try:
