@@ -76,11 +76,11 @@ def status(stack: Stack, service: str) -> str:
 
 def answers(stack: Stack, service: str = "serving") -> int:
     """The status of a service, asked along the users' link or straight."""
-    url = f"{stack.description.urls['serving']}/health"
-    if service != "serving":
-        url = f"{stack.description.urls['outpost']}/status/{service}"
     try:
-        return httpx.get(url, timeout=5.0, trust_env=False).status_code
+        if service == "serving":
+            return httpx.get(f"{stack.description.urls['serving']}/health", timeout=5.0, trust_env=False).status_code
+        asked = httpx.get(f"{stack.description.urls['outpost']}/ready?of={service}", timeout=10.0, trust_env=False)
+        return 200 if asked.json()[service] else 503
     except httpx.HTTPError:
         return 0
 
@@ -145,7 +145,8 @@ def test_answer_and_unanswer(stack: Stack) -> None:
 def test_little_cpu(stack: Stack) -> None:
     do, undo = Action("limit_cpu", {**BY, "cpus": 0.01}), Action("unlimit_cpu", {**BY, "cpus": 1.0})
     limited = lambda: stack.container("serving").attrs["HostConfig"]["CpuQuota"] == 1000  # noqa: E731
-    touched, what = carry_out(stack, "service:serving", do, undo, limited, lambda: answers(stack))
+    ask_often = lambda: [answers(stack) for _ in range(10)]  # noqa: E731
+    touched, what = carry_out(stack, "service:serving", do, undo, limited, ask_often)
     assert touched > 0
     assert what == "throttled periods"
     assert stack.container("serving").attrs["HostConfig"]["CpuQuota"] == 100_000
