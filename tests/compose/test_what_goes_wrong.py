@@ -14,8 +14,7 @@ from harness.errors import HarnessError
 from harness.targets.reference.compose import compose_file, stack
 from harness.targets.reference.compose.engine import connect, explain
 from harness.targets.reference.compose.stack import Stack, clean_up
-from harness.targets.reference.compose.wiring import gateway_config, service_config
-from harness.targets.reference.layout import SERVICES
+from harness.targets.reference.compose.wiring import SERVERS, gateway_config, service_config
 
 from .conftest import left_of
 
@@ -25,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def configs(**common: Any) -> dict[str, Any]:
     start = {"start": 1_370_854_800.0, "time_scale": 60.0}
     common = {"profile": "mature", "seed": 1, **start, **common}
-    return {name: service_config(name, **common) for name in SERVICES} | {"gateway": gateway_config(**start)}
+    return {name: service_config(name, **common) for name in SERVERS} | {"gateway": gateway_config(**start)}
 
 
 def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from harness.targets.reference.compose.engine import (
     engine_errors,
     last_lines,
 )
-from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, PROXY_HOST
+from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, PROXY_HOST, SERVERS
 from harness.targets.reference.layout import SERVICES
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ __all__ = ["OWNER_LABEL", "Description", "Stack", "check_images", "clean_up", "r
 
 OWNER_LABEL = "pipequake.owner"
 #: Variables of docker-compose.yml that choose published ports: empty means that the engine chooses free ones.
-_PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER")
+_PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER", "DISPATCH")
 _TOXIPROXY_PORT = 8474
 _READY_S = 120.0
 _POLL_S = 0.2
 #: The harness looks for itself. Each check of the engine's starts a process in a container: dozens would be a load.
 _HEALTH_INTERVAL = "10m"
 _LOG_LINES = 2000
-#: Serving asks for its model when it starts, and then every half an hour: the registry must be there first.
-#: Prometheus would tell of services that are still starting.
-_LATER = ("serving", "prometheus")
+#: These ask others for something as soon as they start, and must find them there; Prometheus, the last one, would tell
+#: of services that are still starting.
+_LATER = ("ingestion", "serving", "monitoring", "prometheus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,11 @@ class Stack:
         self.description = description
 
     @classmethod
-    def create(cls, configs: Mapping[str, Any]) -> Stack:
+    def create(cls, configs: Mapping[str, Any], describe: Callable[[Description], None] = lambda told: None) -> Stack:
         """Makes a project with a configuration for each service; nothing runs yet.
 
-        Raises `TargetError` if that can't be done; then nothing is left of it.
+        ``describe`` is told before there is anything, and again when the containers are known. Raises `TargetError` if
+        the project can't be made; then nothing is left of it.
         """
         client = connect()
         check_images(client)
@@ -113,6 +114,7 @@ class Stack:
         folder = Path(tempfile.mkdtemp(prefix=f"{project}-"))
         description = Description(project, owner(), str(folder), {}, {})
         try:
+            describe(description)
             _write_configs(folder, configs)
             variables = {f"PIPEQUAKE_{name}_PORT": "" for name in _PORT_VARIABLES} | {
                 "PIPEQUAKE_OWNER": description.owner,
@@ -122,7 +124,9 @@ class Stack:
             compose_file.create(project, variables)
             _join_networks(client, project)
             found = {name: str(container.id) for name, container in _containers(client, project).items()}
-            return cls(client, Description(project, description.owner, str(folder), found, {}))
+            description = Description(project, description.owner, str(folder), found, {})
+            describe(description)
+            return cls(client, description)
         except BaseException:
             cls(client, description).tear_down()
             raise
@@ -142,15 +146,19 @@ class Stack:
         with engine_errors(f"looking for the container of {service}"):
             return self.client.containers.get(self.description.containers[service])
 
-    def start(self) -> None:
-        """Starts every container and waits until all services answer. Their clocks stand still until `begin`."""
+    def start(self, without: Collection[str] = ()) -> None:
+        """Starts the containers, except some, and waits until all services answer.
+
+        Their clocks stand still until `begin`.
+        """
         for service in self.description.containers:
-            if service not in _LATER:
+            if service not in _LATER and service not in without:
                 self._start(service)
         self._find_urls()
-        self._await_ready({"registry"})
-        self._start("serving")
-        self._await_ready({*SERVICES, "gateway"})
+        self._await_ready({*SERVICES, "gateway"} - set(_LATER))
+        for service in _LATER[:-1]:
+            self._start(service)
+        self._await_ready({*SERVERS, "gateway"} - set(without))
         self._await_settled()
         self._start("prometheus")
 
@@ -188,6 +196,7 @@ class Stack:
         ports = {
             "toxiproxy": _TOXIPROXY_PORT,
             "serving": LINK_PORTS["users->serving"],
+            "dispatch": LINK_PORTS["users->dispatch"],
             **{name.partition("->")[2]: port for name, (port, _) in ENTRIES.items()},
         }
         urls = {name: f"http://127.0.0.1:{published[f'{port}/tcp'][0]['HostPort']}" for name, port in ports.items()}
@@ -198,7 +207,7 @@ class Stack:
         """Waits until services answer; a container that ends meanwhile ends the waiting, too."""
         deadline = time.monotonic() + _READY_S
         while True:
-            ready = self._ready()
+            ready = self._ask(f"/ready?of={','.join(sorted(services))}")
             missing = sorted(name for name in services if not ready.get(name))
             if not missing:
                 return
@@ -222,9 +231,6 @@ class Stack:
             f"ingestion has not caught up with its providers within {_READY_S:g} s. Its last lines:\n"
             f"{last_lines(self.container('ingestion'))}"
         )
-
-    def _ready(self) -> Mapping[str, bool]:
-        return self._ask("/ready")
 
     def _ask(self, path: str) -> dict[str, Any]:
         try:
