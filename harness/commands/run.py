@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
 from harness.scenario.suggest import suggestion
 from harness.targets import load_target
-from harness.targets.base import SIMULATOR, Arm, Interrupt, Target
+from harness.targets.base import HARNESS_LOAD, LOCUST_LOAD, SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
 from harness.workers import Done, on_signals, run_arms, run_trunks
 
@@ -56,6 +57,7 @@ class RunOptions:
     seed: int | None
     jobs: int | None
     time_scale: float | None
+    load: str | None
     results: Path
     as_json: bool
     no_cache: bool
@@ -82,6 +84,7 @@ def run_command(options: RunOptions) -> int:
         "paths": [str(path) for path in options.paths],
         "backend": options.backend,
         "time_scale": time_scale_of(options),
+        "load": options.load or HARNESS_LOAD,
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -255,6 +258,7 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         repeats=options.repeats,
         shift_s=options.shift_s,
         time_scale=time_scale_of(options),
+        load=options.load or HARNESS_LOAD,
     )
 
 
@@ -283,10 +287,19 @@ def _check(options: RunOptions, target: Target) -> None:
         )
     if options.backend == SIMULATOR and options.time_scale is not None:
         raise UsageError("the simulator's time has no scale: it takes as long as it takes. Leave out --time-scale.")
+    if options.load == LOCUST_LOAD:
+        _check_locust(options.backend)
     if options.backend != SIMULATOR and options.check_determinism:
         raise UsageError("real processes never do the same twice. Use --check-determinism with the simulator.")
     for profile in options.profiles:
         target.check_profile(profile)
+
+
+def _check_locust(backend: str) -> None:
+    if backend == SIMULATOR:
+        raise UsageError("the simulator has no sockets for Locust to use. Leave out --load, or use --backend local.")
+    if find_spec("locust") is None:
+        raise UsageError("--load locust needs Locust: pip install 'pipequake[load]'")
 
 
 def _cache(target: Target) -> ControlCache:

@@ -30,5 +30,5 @@ def engine() -> Iterator[Any]:
 def left_of(client: Any) -> list[str]:
     """Containers, networks and volumes of runs."""
     mine = {"label": OWNER_LABEL}
-    found = [*client.containers.list(all=True, filters=mine), *client.networks.list(filters=mine)]
+    found = [*client.containers.list(all=True, ignore_removed=True, filters=mine), *client.networks.list(filters=mine)]
     return sorted(item.name for item in [*found, *client.volumes.list(filters=mine)])

@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,9 @@ _POLL_S = 0.2
 #: The harness looks for itself. Each check of the engine's starts a process in a container: dozens would be a load.
 _HEALTH_INTERVAL = "10m"
 _LOG_LINES = 2000
+#: What the engine answers while something is in use, or somebody else is removing it, and how long that may take.
+_IN_USE = (403, 409)
+_REMOVED_WITHIN_S = 30.0
 #: These ask others for something as soon as they start, and must find them there; Prometheus, the last one, would tell
 #: of services that are still starting.
 _LATER = ("ingestion", "serving", "monitoring", "prometheus")
@@ -174,7 +177,8 @@ class Stack:
         with path.open("a", encoding="utf-8") as log:
             for service in sorted(self.description.containers):
                 try:
-                    text = last_lines(self.container(service), _LOG_LINES)
+                    with engine_errors(f"reading the log of {service}"):
+                        text = last_lines(self.container(service), _LOG_LINES)
                 except TargetError:
                     continue
                 log.write(f"== {service}\n{text}\n")
@@ -293,39 +297,51 @@ def _join_networks(client: DockerClient, project: str) -> None:
 
 
 def _containers(client: DockerClient, project: str) -> dict[str, Container]:
-    found: Iterable[Container] = client.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
+    mine = {"label": f"{PROJECT_LABEL}={project}"}
+    found: Iterable[Container] = client.containers.list(all=True, ignore_removed=True, filters=mine)
     return {container.labels[SERVICE_LABEL]: container for container in found}
 
 
 def remove_project(client: DockerClient, project: str) -> None:
-    """Removes containers, networks and volumes of a compose project; nothing happens if there are none."""
-    from docker.errors import NotFound
+    """Removes containers, networks and volumes of a compose project; nothing happens if there are none.
+
+    Someone else may be removing the same: what the engine refuses for that is tried again until it is gone. Raises
+    `TargetError` with what the engine says if it isn't after `_REMOVED_WITHIN_S`.
+    """
+    from docker.errors import APIError, NotFound
 
     mine = {"label": f"{PROJECT_LABEL}={project}"}
+    deadline = time.monotonic() + _REMOVED_WITHIN_S
     with engine_errors(f"removing what is left of {project}"):
-        for found in (
-            client.containers.list(all=True, filters=mine),
-            client.networks.list(filters=mine),
-            client.volumes.list(filters=mine),
-        ):
-            for item in found:
+        while True:
+            refused: APIError | None = None
+            for item in _resources(client, mine):
                 try:
                     item.remove(**({"force": True, "v": True} if hasattr(item, "exec_run") else {}))
                 except NotFound:
                     continue
+                except APIError as error:
+                    if error.status_code not in _IN_USE or time.monotonic() > deadline:
+                        raise
+                    refused = error
+            if refused is None:
+                return
+            time.sleep(_POLL_S)
+
+
+def _resources(client: DockerClient, filters: Mapping[str, str]) -> Iterator[Any]:
+    """Containers, then networks, then volumes: in the order in which they can be removed."""
+    yield from client.containers.list(all=True, ignore_removed=True, filters=filters)
+    yield from client.networks.list(filters=filters)
+    yield from client.volumes.list(filters=filters)
 
 
 def clean_up(client: DockerClient) -> list[str]:
     """Removes the deployments of processes of this machine that have ended; the names of their projects."""
     projects: dict[str, str] = {}
     with engine_errors("looking for what dead runs left"):
-        for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
-            projects[container.labels.get(PROJECT_LABEL, "")] = container.labels[OWNER_LABEL]
-        for volume in client.volumes.list(filters={"label": OWNER_LABEL}):
-            labels = volume.attrs.get("Labels") or {}
-            projects[labels.get(PROJECT_LABEL, "")] = labels[OWNER_LABEL]
-        for network in client.networks.list(filters={"label": OWNER_LABEL}):
-            labels = network.attrs.get("Labels") or {}
+        for item in _resources(client, {"label": OWNER_LABEL}):
+            labels = item.labels if hasattr(item, "exec_run") else item.attrs.get("Labels") or {}
             projects[labels.get(PROJECT_LABEL, "")] = labels[OWNER_LABEL]
     dead = sorted(project for project, label in projects.items() if project and _is_dead(label))
     for project in dead:

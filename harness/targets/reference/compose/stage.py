@@ -20,7 +20,7 @@ from chaos.errors import InjectionError
 from chaos.rng import uniform
 from harness.errors import TargetError
 from harness.safety.identity import ProcessIdentity
-from harness.targets.base import Arm, Recorder
+from harness.targets.base import LOCUST_LOAD, Arm, Recorder
 from harness.targets.reference.compose.driver import ComposeDriver
 from harness.targets.reference.compose.engine import engine_errors
 from harness.targets.reference.compose.events import EngineEvent, EngineEvents
@@ -28,10 +28,11 @@ from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.stack import Description, Stack
 from harness.targets.reference.compose.wiring import OUTPOST_PORT, SERVERS, gateway_config, second_store, service_config
 from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA
+from harness.targets.reference.locust_load import LocustLoad, Ways
 from harness.targets.reference.receiver import alert_record
 from harness.targets.reference.store_agent import EVERY_S
 from harness.targets.reference.variants import profile_of
-from harness.targets.reference.workload import Users, plan_asks
+from harness.targets.reference.workload import PREDICT, Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 
@@ -86,6 +87,8 @@ class ComposeStage:
         self._news = asyncio.Event()
         self._listener: Callable[[str, str, int], None] | None = None
         self._told: dict[str, int] = {}
+        self._users: Users | LocustLoad
+        self._locust: LocustLoad | None = None
 
     @property
     def driver(self) -> ComposeDriver:
@@ -125,7 +128,7 @@ class ComposeStage:
         every_s = max(EVERY_S / self._arm.time_scale, _HOLD_EVERY_S)
         store = store_client(stack.description.urls["store"])
         self._driver = ComposeDriver(stack, store, self._events, hold_every_s=every_s)
-        self._users = self._plan_users()
+        await self._gather_users()
         took_s = time.monotonic() - began
         self._recorder.write("arm.deployed", {"took_s": took_s, "time_scale": self._arm.time_scale})
         self._origin = time.monotonic() + _BEGIN_IN_S
@@ -138,6 +141,8 @@ class ComposeStage:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._locust is not None:
+            await self._locust.close()
         if self._events is not None:
             await asyncio.to_thread(self._events.__exit__)
         stack = self._stack or await asyncio.to_thread(self._half_made)
@@ -190,14 +195,22 @@ class ComposeStage:
         needed = {*assembly.services_of(self._profile), self._entry}
         return {MIRROR, CONSUMER, REPLICA} - needed - ({REPLICA} if self._profile.second_store else set())
 
-    def _plan_users(self) -> Users:
+    async def _gather_users(self) -> None:
         arm = self._arm
         assert self._stack is not None
         start = arm.start.timestamp()
         flights = self._prepared.flights(start, start + arm.end_s + 4 * 3600)
         asks = plan_asks(flights, start, arm.end_s, arm.seed, arm.density.users)
-        url = f"{self._stack.description.urls[self._entry]}/predict"
-        return Users(asks, url, self._recorder, self.now, time_scale=arm.time_scale)
+        url = self._stack.description.urls[self._entry]
+        if arm.load == LOCUST_LOAD:
+            self._users = self._locust = LocustLoad(
+                asks, self._recorder, self.now, lambda *touched: None, time_scale=arm.time_scale
+            )
+            plan = Path(self._stack.description.config) / "users.jsonl"
+            log = self._description.with_suffix("").with_suffix(".locust.log")
+            await self._locust.open(Ways(url, url), plan, log)
+        else:
+            self._users = Users(asks, url + PREDICT, self._recorder, self.now, time_scale=arm.time_scale)
 
     # -- what goes on beside
 

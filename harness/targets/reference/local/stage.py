@@ -23,7 +23,7 @@ from harness.live.description import Description
 from harness.live.ports import Ports
 from harness.live.supervisor import Program, Supervisor
 from harness.live.volumes import Volumes
-from harness.targets.base import Arm, Recorder
+from harness.targets.base import LOCUST_LOAD, Arm, Recorder
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.layout import CONSUMER, REPLICA, STORE
@@ -35,10 +35,11 @@ from harness.targets.reference.local.store_program import store_binary
 from harness.targets.reference.local.surroundings import Surroundings
 from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import HOST, Wiring
+from harness.targets.reference.locust_load import LocustLoad, Ways
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 from harness.targets.reference.touches import Touches
 from harness.targets.reference.variants import profile_of
-from harness.targets.reference.workload import Users, plan_asks
+from harness.targets.reference.workload import PREDICT, Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 
@@ -91,6 +92,7 @@ class LocalStage:
         self._begun: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._touches = Touches()
+        self._users: Users | LocustLoad
         self._ports = Ports()
         self._volumes: Volumes | None = None
         self._lease = f"{arm.arm_id} {os.getpid()}"
@@ -200,27 +202,45 @@ class LocalStage:
             stubs={},
             store_data=programs.store_data,
             lease=self._lease,
-            crowd=self._gather(wiring),
+            crowd=await self._gather(wiring),
             artifacts=Artifacts(self._folder / "registry", assembly.KEY),
             volumes=self._volumes,
         )
 
-    def _gather(self, wiring: Wiring) -> Crowd:
+    async def _gather(self, wiring: Wiring) -> Crowd | LocustLoad:
         """Users, who ask along their link, and the crowd, which asks the service itself."""
         start = self._arm.start.timestamp()
         flights = self._prepared.flights(start, start + self._arm.end_s + 4 * 3600)
         asks = plan_asks(flights, start, self._arm.end_s, self._arm.seed, self._arm.density.users)
+        ways = Ways(
+            wiring.way("users", self._entry),
+            wiring.url(self._entry),
+            _CROWD_ADDRESS if sys.platform == "linux" else None,
+        )
+        if self._arm.load == LOCUST_LOAD:
+            self._users = load = LocustLoad(
+                asks, self._recorder, self.now, self._touches.note, time_scale=self.time_scale
+            )
+            self._open.push_async_callback(load.close)
+            await load.open(ways, self._folder / "users.jsonl", self._logs / "locust.log")
+            return load
         crowd = Crowd(
             asyncio.ensure_future,
-            wiring.url(self._entry) + "/predict",
+            ways.crowd + PREDICT,
             [ask.flight for ask in asks],
             self._touches.note,
             time_scale=self.time_scale,
-            address=_CROWD_ADDRESS if sys.platform == "linux" else None,
+            address=ways.address,
         )
         self._open.callback(crowd.end_all)
-        url = wiring.way("users", self._entry) + "/predict"
-        self._users = Users(asks, url, self._recorder, self.now, time_scale=self.time_scale, altered=crowd.altered)
+        self._users = Users(
+            asks,
+            ways.users + PREDICT,
+            self._recorder,
+            self.now,
+            time_scale=self.time_scale,
+            altered=crowd.altered,
+        )
         return crowd
 
     async def _settled(self, wiring: Wiring) -> None:
