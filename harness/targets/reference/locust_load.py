@@ -69,7 +69,8 @@ class LocustLoad:
 
     async def run(self) -> None:
         """Lets it send the plan, and takes what comes back, until cancelled. Raises `TargetError` if it dies."""
-        generator = self._running()
+        generator = self._generator
+        assert generator is not None, "it is opened first"
         while (now := self._clock()) <= 0:
             await asyncio.sleep(_WAIT_S)
         generator.tell({"do": "begin", "at": time.time() - now / self._time_scale})
