@@ -12,7 +12,7 @@ from harness.reports.narrative import Rerun
 from harness.run_folder import RunFolder
 from harness.scoring import Rates, Scorecard, score
 from harness.scoring.findings import ExperimentFinding
-from harness.targets.base import SIMULATOR
+from harness.targets.base import HARNESS_LOAD, SIMULATOR
 from harness.verdict import ExitCode
 
 __all__ = ["publish", "scored"]
@@ -48,7 +48,8 @@ def _rerun(folder: RunFolder) -> Rerun:
     manifest = folder.manifest()
     paths, later = manifest.get("paths") or [], manifest.get("later_s") or {}
     backend = manifest.get("backend", SIMULATOR)
-    where = [] if backend == SIMULATOR else ["--backend", backend, "--time-scale", f"{manifest['time_scale']:g}"]
+    load = [] if manifest.get("load", HARNESS_LOAD) == HARNESS_LOAD else ["--load", manifest["load"]]
+    where = [] if backend == SIMULATOR else ["--backend", backend, "--time-scale", f"{manifest['time_scale']:g}", *load]
 
     def command(experiment: ExperimentFinding) -> str:
         which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]

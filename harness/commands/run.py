@@ -23,7 +23,7 @@ from harness.commands.progress import Follower, Progress
 from harness.commands.rates import load_rates
 from harness.console import report_console
 from harness.control_cache import ControlCache
-from harness.errors import UsageError
+from harness.errors import DiskFull, UsageError
 from harness.experiment import grow, plan_arms, shift_of
 from harness.journal import read_journal
 from harness.library import load_scenarios
@@ -133,7 +133,11 @@ def _conclude(
     stopped: str | None,
 ) -> int:
     """Reports what came of the arms; the exit code."""
-    code = publish(folder, console, as_json=options.as_json)
+    try:
+        code = publish(folder, console, as_json=options.as_json)
+    except DiskFull:
+        _tell_errors(console, done)
+        raise
     pace = None if options.backend == SIMULATOR else Pace.of(read_journal(folder.journal))
     if pace is not None:
         console.print(pace.text(), style="bold yellow" if pace.too_fast else "dim", markup=False, highlight=False)
@@ -141,8 +145,7 @@ def _conclude(
     if options.verbose:
         for line in cost_lines(arms, done):
             console.print(line, highlight=False)
-    for failed in (d for d in done if d.error):
-        console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
+    _tell_errors(console, done)
     if interrupt.requested:
         console.print(
             f"{f'stopped: {stopped}' if stopped else 'interrupted'}: every fault was reverted; "
@@ -159,6 +162,11 @@ def _conclude(
     folder.write_manifest({**manifest, **ended})
     folder.link_latest()
     return code
+
+
+def _tell_errors(console: Console, done: Sequence[Done]) -> None:
+    for failed in (d for d in done if d.error):
+        console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
 
 
 def run_into(

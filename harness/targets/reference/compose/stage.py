@@ -167,8 +167,11 @@ class ComposeStage:
             draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
             draft.replace(self._description)
         except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise TargetError(
-                f"{self._description} can't be written ({error.strerror}): nothing was started"
+                f"{self._description} cannot be written ({error.strerror or error}), without which a crash could leave "
+                "containers behind. Free some space, or choose another folder with --results."
             ) from error
 
     def _configs(self) -> dict[str, Any]:
