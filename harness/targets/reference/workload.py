@@ -185,12 +185,13 @@ class Users:
         self._clock = clock
         self._time_scale = time_scale
         self._pending: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
         self._answers = Answers(recorder)
         self.observed = self._answers.observed
         self.punctuality = Punctuality()
 
     async def run(self) -> None:
-        """Asks everything, then returns; answers may still be under way."""
+        """Asks everything, then returns when all is answered. Raises what the recorder raises."""
         connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S)
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
@@ -202,8 +203,16 @@ class Users:
                 self.punctuality.note((self._clock() - ask.at) / self._time_scale)
                 task = asyncio.ensure_future(self._ask(session, ask))
                 self._pending.add(task)
-                task.add_done_callback(self._pending.discard)
+                task.add_done_callback(self._ended)
+                if self._failure is not None:
+                    raise self._failure
             await asyncio.gather(*self._pending)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What one request fails with, other than having no answer, is the end of them all: no journal, no users."""
+        self._pending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
 
     async def _ask(self, session: aiohttp.ClientSession, ask: Ask) -> None:
         status, content = 0, b""

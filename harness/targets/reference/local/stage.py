@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from chaos.errors import InjectionError
 from chaos.network.client import ProxyClient, ProxyError
-from harness.errors import TargetError
+from harness.errors import JournalError, TargetError
 from harness.live.description import Description
 from harness.live.ports import Ports
 from harness.live.supervisor import Program, Supervisor
@@ -81,7 +81,7 @@ class LocalStage:
         on_lost: Callable[[str], None],
     ) -> None:
         self._arm = arm
-        self._recorder = _Valve(recorder)
+        self._recorder = _Valve(recorder, on_lost)
         self._profile = assembly.paced(profile_of(arm.profile), arm.density.grain_s)
         self._entry = arm.density.through or "serving"
         self._prepared = prepared
@@ -321,13 +321,23 @@ class LocalStage:
 
 
 class _Valve:
-    """A recorder that can be closed: what comes after an arm's end belongs to nobody."""
+    """A recorder that can be closed: what comes after an arm's end belongs to nobody.
 
-    def __init__(self, recorder: Recorder) -> None:
+    A journal that can't be written closes it too, and ``on_lost`` is told: whoever writes here (a web server, a task)
+    has nobody to raise that to.
+    """
+
+    def __init__(self, recorder: Recorder, on_lost: Callable[[str], None]) -> None:
         self._recorder = recorder
+        self._on_lost = on_lost
         self.closed = False
 
     def write(self, kind: str, fields: Mapping[str, Any], durable: bool = False) -> None:
         """Appends an event, now."""
-        if not self.closed:
+        if self.closed:
+            return
+        try:
             self._recorder.write(kind, fields, durable)
+        except JournalError as error:
+            self.closed = True
+            self._on_lost(str(error))
