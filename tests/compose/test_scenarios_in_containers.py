@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness.library import load_scenarios
+
 from .conftest import left_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +20,7 @@ FAMILIES = ROOT / "tests" / "compose" / "scenarios"
 LIVE = ROOT / "scenarios" / "live"
 #: The third fault of containers' own waits for a night (training-out-of-memory): test_verbs.py has it.
 PATHS = [*sorted(FAMILIES.glob("*.yaml")), LIVE / "features-unplugged.yaml", LIVE / "serving-short-of-cpu.yaml"]
-NAMES = sorted(path.stem for path in PATHS)
+NAMES = sorted(scenario.name for scenario in load_scenarios(PATHS, backend="compose"))  # checks them, too
 
 pytestmark = pytest.mark.slow
 
