@@ -27,7 +27,7 @@ class Controls:
 
     async def run(self) -> list[str]:
         """Returns when all are there; what went wrong with any, in words."""
-        wanted = [arm for arm in self._arms if not self._cache.fetch(arm, self._folder.arm_journal(arm.arm_id))]
+        wanted = [arm for arm in self._arms if not self._kept(arm)]
         if not wanted:
             return []
         problems = []
@@ -41,6 +41,10 @@ class Controls:
             await self._player.close()
         return problems
 
+    def _kept(self, arm: Arm) -> bool:
+        """Only the simulator gives the same journal again."""
+        return arm.simulated and self._cache.fetch(arm, self._folder.arm_journal(arm.arm_id))
+
     async def _run(self, arm: Arm) -> str:
         journal = self._folder.arm_journal(arm.arm_id)
         journal.unlink(missing_ok=True)
@@ -50,6 +54,6 @@ class Controls:
             if message["kind"] == "gone":
                 return "its process died (killed, or out of memory)"
             if message["kind"] == "ended":
-                if message["reason"] == "horizon":
+                if message["reason"] == "horizon" and arm.simulated:
                     self._cache.keep(arm, journal)
                 return str(message.get("error", ""))

@@ -15,7 +15,7 @@ from harness.library import built_in_library
 from harness.scenario import Scenario, load_library
 from harness.scenario.document import Document, Place, read_document
 from harness.scenario.explain import Finding, explain_empty, explain_model
-from harness.scenario.load import load_scenario
+from harness.scenario.load import check_scenario, load_scenario
 from harness.scenario.suggest import suggestion
 from harness.targets.base import Target
 
@@ -99,6 +99,8 @@ def _scenario(name: str, folder: Path, target: Target, backend: str | None) -> S
     library = {scenario.name: scenario for scenario in load_library([built_in_library()], target.facts())}
     if name not in library:
         raise LookupError(f"the library has no scenario {name!r:.80}. {suggestion(name, library)}")
+    if findings := check_scenario(library[name], target.facts(), backend=backend):
+        raise LookupError(f"{name}: {findings[0].message}")
     return library[name]
 
 

@@ -93,7 +93,11 @@ class Plan(_Part):
     seed: int | None = Field(default=None, strict=True, ge=0, lt=2**53, description="Wins over the scenarios' own.")
     start: Start | None = Field(default=None, description="Start of the replay, UTC; wins over the scenarios' own.")
     speed: float = Field(
-        default=60.0, strict=True, ge=1, le=MAX_SPEED, description="Seconds of the pipeline's time a second, 1 to 1000."
+        default=60.0,
+        strict=True,
+        ge=1,
+        le=MAX_SPEED,
+        description="Seconds of the pipeline's time a second, 1 to 1000. Only the simulator's can change meanwhile.",
     )
     order: Literal["in_turn", "by_hand"] = Field(
         default="by_hand",

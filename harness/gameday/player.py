@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,20 @@ from harness.gameday.wire import Message, Wire
 from harness.journal import JournalWriter
 from harness.scenario import Scenario
 from harness.targets import load_target
-from harness.targets.base import Arm, Interrupt, OwnTime, Target
+from harness.targets.base import Arm, Density, Interrupt, OwnTime, Target
 
 __all__ = ["Player", "arm_from_json", "arm_to_json"]
 
 #: Of these the console needs no more than that they happened: undo records can be large.
 _LEFT_OUT = frozenset({"do", "undo", "params", "spec"})
+#: Fields of an arm that a message carries as they are.
+_PLAIN = ("arm_id", "profile", "backend", "seed", "warmup_s", "end_s", "time_scale")
 
 
 def arm_to_json(arm: Arm) -> Message:
     """An arm as a message carries it."""
     assert arm.scenario is not None or arm.control is None
-    plain = {name: getattr(arm, name) for name in ("arm_id", "profile", "backend", "seed", "warmup_s", "end_s")}
+    plain = {name: getattr(arm, name) for name in _PLAIN}
     spec = None if arm.scenario is None else arm.scenario.to_spec()
     return {
         **plain,
@@ -44,18 +47,20 @@ def arm_to_json(arm: Arm) -> Message:
         "spec": spec,
         "control": arm.control,
         "reference": list(arm.reference),
+        "density": asdict(arm.density),
     }
 
 
 def arm_from_json(message: Mapping[str, Any]) -> Arm:
     """What `arm_to_json` wrote."""
-    fields = {name: message[name] for name in ("arm_id", "profile", "backend", "seed", "warmup_s", "end_s", "control")}
+    fields = {name: message[name] for name in (*_PLAIN, "control")}
     spec = message["spec"]
     return Arm(
         **fields,
         start=datetime.fromisoformat(message["start"]),
         scenario=None if spec is None else Scenario.from_spec(spec),
         reference=tuple(message["reference"]),
+        density=Density(**message["density"]),
     )
 
 
@@ -70,6 +75,7 @@ class Player:
         self._interrupt = Interrupt()
         self._keeps_pace = False
         self._now: Callable[[], float] = time.perf_counter
+        self._time_scale = 1.0
         self._cues: list[Message] = []
 
     def serve(self) -> None:
@@ -108,6 +114,7 @@ class Player:
             draft = Draft(writer, self, theatre.now, self._journal_failed)
             # Users go on asking for as long as the longest wait of the facilitator's.
             stage = theatre.stage(draft)
+            self._time_scale = stage.time_scale
             self._round = Round(arm, stage, draft, self, interrupt, by_hand=message["by_hand"])
             if isinstance(theatre, OwnTime):
                 theatre.keep_pace(self._pacer)
@@ -137,16 +144,19 @@ class Player:
 
     def live(self, t: float) -> None:
         """The warm-up is over: from here on time is everybody's."""
-        loop = asyncio.get_running_loop()
         self._wire.send({"kind": "live", "t": t})
         for cue in self._cues:
-            loop.call_later(max(0.0, t + cue["t"] - self._now()), self._cue, cue)
+            self._call_at(t + cue["t"], cue)
         self._pacer.keep(t, speed=self._pacer.speed)
 
     def recorded(self, kind: str, fields: Mapping[str, Any], t: float) -> None:
         """A line of the journal."""
         shown = {key: value for key, value in fields.items() if key not in _LEFT_OUT}
         self._wire.send({"kind": "record", "record": {**shown, "kind": kind, "t": t}})
+
+    def _call_at(self, t: float, cue: Message) -> None:
+        delay_s = max(0.0, t - self._now()) / self._time_scale
+        asyncio.get_running_loop().call_later(delay_s, self._cue, cue)
 
     def _cue(self, cue: Message) -> None:
         """Something of the plan is due. A pause stops the clock here and now, before anything else can happen."""
@@ -190,8 +200,7 @@ class Player:
             case "speed":
                 self._pacer.set_speed(message["speed"])
             case "cue":
-                delay = max(0.0, message["t"] - self._now())
-                asyncio.get_running_loop().call_later(delay, self._cue, message)
+                self._call_at(message["t"], message)
 
     def _stop(self, reason: str) -> None:
         """Everything is reverted, at once: nothing waits for the wall clock any more."""

@@ -149,7 +149,7 @@ class Round:
                 return True
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), wait)
+                await asyncio.wait_for(self._wake.wait(), wait / self._stage.time_scale)
             except TimeoutError:
                 continue
         return not self._interrupt.requested

@@ -9,7 +9,7 @@ from harness.experiment import plan_arms
 from harness.gameday.load import LoadedPlan
 from harness.gameday.plan import Plan
 from harness.scenario import Scenario
-from harness.targets.base import Arm, Target
+from harness.targets.base import SIMULATOR, Arm, Target
 
 __all__ = ["RoundArms"]
 
@@ -36,7 +36,12 @@ class RoundArms:
     @staticmethod
     def _plan(plan: Plan, scenarios: Sequence[Scenario], target: Target) -> list[Arm]:
         return plan_arms(
-            scenarios, [plan.profile], backend=plan.backend, default_start=target.default_start(), seed=plan.seed
+            scenarios,
+            [plan.profile],
+            backend=plan.backend,
+            default_start=target.default_start(),
+            seed=plan.seed,
+            time_scale=1.0 if plan.backend == SIMULATOR else plan.speed,
         )
 
     def treatment(self, number: int, attempt: int) -> Arm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from harness.errors import DirtyTarget, TargetError
 from harness.run_folder import RunFolder
@@ -78,7 +78,7 @@ def guarded_live_run(
     lock = TargetLock(target.cache_folder() / "locks" / f"{target.name}-{backend}.lock", folder.path)
     with lock:
         if lock.left_behind is not None and lock.left_behind.is_dir():
-            _clean_up_after(RunFolder(lock.left_behind), target, say)
+            _clean_up_after(RunFolder(lock.left_behind), folder, target, say)
         with Watchdog(folder.path) as watchdog:
             try:
                 yield Pulse(stop_file, interrupt, watchdog, take_back)
@@ -89,9 +89,10 @@ def guarded_live_run(
             raise DirtyTarget(_dirty(folder, left))
 
 
-def _clean_up_after(run: RunFolder, target: Target, say: Say) -> None:
-    """Pre-clean: no experiment on a target that an earlier one left broken."""
-    with run.locked(within_s=_WATCHDOG_S):
+def _clean_up_after(run: RunFolder, ours: RunFolder, target: Target, say: Say) -> None:
+    """Pre-clean: no experiment on a target that an earlier one left broken. A run that is resumed is locked already."""
+    resumed = run.path.resolve() == ours.path.resolve()
+    with nullcontext() if resumed else run.locked(within_s=_WATCHDOG_S):
         outcome = rescue(run.path, target, by="next run", say=say)
     left = [problem for rescued in outcome for problem in rescued.left]
     if left:

@@ -102,10 +102,12 @@ def gameday(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     )
     try:
         links: dict[str, str] = {}
+        said = ""
         assert process.stdout is not None
         while "run" not in links:
             line = process.stdout.readline()
-            assert line, "the command ended before its console began"
+            said += line
+            assert line, f"the command ended before its console began: {said}"
             if found := re.match(r"(facilitator|participants|run): +(\S+)", line):
                 links[found[1]] = found[2]
         yield process, links

@@ -192,3 +192,22 @@ def test_a_postponed_scenario_begins_then_and_lasts_as_long(arm: Arm) -> None:
         assert moved.scenario is not None
         assert moved.scenario.faults[0].at_s == pytest.approx(after_s, abs=1e-3)
         assert moved.scenario.horizon_s - after_s == pytest.approx(arm.scenario.horizon_s - first_s, abs=1e-3)
+
+
+def test_an_arm_comes_out_of_a_message_as_it_went_in(tmp_path: Path) -> None:
+    write_plan(tmp_path, PLAN.replace("speed: 1000", "speed: 300\nbackend: local"))
+    dense = (tmp_path / "quick.yaml").read_text() + "users: 0.5\n"
+    (tmp_path / "quick.yaml").write_text(dense)
+    arms = RoundArms(load_plan(tmp_path / "plan.yaml", load_target()), load_target())
+    for arm in (arms.treatment(0, 1), *arms.controls):
+        assert arm.time_scale == 300
+        assert arm.density.users == 0.5
+        assert arm_from_json(json.loads(json.dumps(arm_to_json(arm)))) == arm
+
+
+def test_a_library_scenario_that_the_backend_cannot_play_is_refused(tmp_path: Path) -> None:
+    path = write_plan(
+        tmp_path, PLAN.replace("speed: 1000", "backend: local").replace("quick.yaml", "features-unplugged")
+    )
+    with pytest.raises(ScenarioError, match=r"features-unplugged: .*backend"):
+        load_plan(path, load_target())
