@@ -38,7 +38,7 @@ OWNER_LABEL = "pipequake.owner"
 #: Variables of docker-compose.yml that choose published ports: empty means that the engine chooses free ones.
 _PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER", "DISPATCH")
 _TOXIPROXY_PORT = 8474
-_READY_S = 120.0
+_READY_S = 240.0
 _POLL_S = 0.2
 #: The harness looks for itself. Each check of the engine's starts a process in a container: dozens would be a load.
 _HEALTH_INTERVAL = "10m"
