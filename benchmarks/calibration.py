@@ -50,13 +50,16 @@ Runs = dict[tuple[str, str], Seen]
 
 
 def run(backend: str, results: Path, options: Sequence[str]) -> list[dict[str, Any]]:
-    """The journal of a run."""
+    """The journal of a run, or of the one that is kept there."""
+    journal = results / "latest" / "journal.jsonl"
+    if journal.exists():
+        return list(read_journal(journal))
     command = [sys.executable, "-m", "harness.cli", "run", str(FOLDER), "--backend", backend, "--results", str(results)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         sys.exit(f"{backend}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return list(read_journal(results / "latest" / "journal.jsonl"))
+    return list(read_journal(journal))
 
 
 def seen(journal: Sequence[dict[str, Any]]) -> Runs:
@@ -121,7 +124,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="keep the runs in this folder")
+    parser.add_argument("--keep", type=Path, help="keep the runs in this folder, and take those that are there")
     told = parser.parse_args()
     profiles = told.profile or ["basic", "mature"]
     with tempfile.TemporaryDirectory() as scratch:
