@@ -27,6 +27,7 @@ from harness.targets.reference.compose.engine import (
 )
 from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, PROXY_HOST, SERVERS
 from harness.targets.reference.layout import SERVICES
+from harness.targets.reference.settling import AGAIN_S, has_failed, has_settled
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -225,11 +226,15 @@ class Stack:
 
     def _await_settled(self) -> None:
         """Waits until ingestion has taken what providers had before the start: in the simulator it takes no time."""
-        deadline = time.monotonic() + _READY_S
-        while time.monotonic() < deadline:
-            feeds = list(self._ask("/status/ingestion").get("feeds", {}).values())
-            if feeds and all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+        began = again = time.monotonic()
+        while time.monotonic() < began + _READY_S:
+            feeds = self._ask("/status/ingestion").get("feeds", {})
+            if has_settled(feeds):
                 return
+            if has_failed(feeds) and time.monotonic() > again + AGAIN_S:
+                with engine_errors("restarting ingestion"):
+                    self.container("ingestion").restart(timeout=1)
+                again = time.monotonic()
             time.sleep(_POLL_S)
         raise TargetError(
             f"ingestion has not caught up with its providers within {_READY_S:g} s. Its last lines:\n"

@@ -36,6 +36,7 @@ from harness.targets.reference.local.surroundings import Surroundings
 from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import HOST, Wiring
 from harness.targets.reference.locust_load import LocustLoad, Ways
+from harness.targets.reference.settling import AGAIN_S, has_failed, has_settled
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 from harness.targets.reference.touches import Touches
 from harness.targets.reference.variants import profile_of
@@ -245,13 +246,16 @@ class LocalStage:
 
     async def _settled(self, wiring: Wiring) -> None:
         """Waits until what is to be done at the replay's start is done: in the simulator it takes no time either."""
-        deadline = time.monotonic() + _SETTLE_WITHIN_S
+        began = again = time.monotonic()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SETTLE_WITHIN_S)) as session:
-            while time.monotonic() < deadline:
+            while time.monotonic() < began + _SETTLE_WITHIN_S:
                 async with session.get(wiring.url("ingestion") + "/status") as answer:
-                    feeds = (await answer.json())["feeds"].values()
-                if all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+                    feeds = (await answer.json())["feeds"]
+                if has_settled(feeds):
                     return
+                if has_failed(feeds) and time.monotonic() > again + AGAIN_S:
+                    await self._supervisor.restart("ingestion")
+                    again = time.monotonic()
                 await asyncio.sleep(_SETTLE_LOOK_S)
         raise TargetError(f"ingestion has not caught up with its providers at the start: {self._logs}/ingestion.log")
 
