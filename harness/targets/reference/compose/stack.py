@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ class Stack:
     def __init__(self, client: DockerClient, description: Description) -> None:
         self.client = client
         self.description = description
+        self._given_up = threading.Event()
 
     @classmethod
     def create(cls, configs: Mapping[str, Any], describe: Callable[[Description], None] = lambda told: None) -> Stack:
@@ -166,6 +168,10 @@ class Stack:
         self._await_settled()
         self._start("prometheus")
 
+    def give_up(self) -> None:
+        """From another thread: a `start` that goes on raises `TargetError` soon."""
+        self._given_up.set()
+
     def begin(self, origin: float) -> None:
         """Starts the clocks at a moment of the machine's wall time (epoch seconds)."""
         folder = Path(self.description.config)
@@ -189,7 +195,12 @@ class Stack:
         remove_project(self.client, self.project)
         shutil.rmtree(self.description.config, ignore_errors=True)
 
+    def _go_on(self) -> None:
+        if self._given_up.is_set():
+            raise TargetError("the deployment was given up while it started")
+
     def _start(self, service: str) -> None:
+        self._go_on()
         with engine_errors(f"{service} can't be started"):
             self.container(service).start()
 
@@ -216,6 +227,7 @@ class Stack:
             missing = sorted(name for name in services if not ready.get(name))
             if not missing:
                 return
+            self._go_on()
             self._check_alive()
             if time.monotonic() > deadline:
                 tails = "\n".join(f"  {name}:\n{last_lines(self.container(name))}" for name in missing[:3])
@@ -231,6 +243,7 @@ class Stack:
             feeds = self._ask("/status/ingestion").get("feeds", {})
             if has_settled(feeds):
                 return
+            self._go_on()
             if has_failed(feeds) and time.monotonic() > again + AGAIN_S:
                 with engine_errors("restarting ingestion"):
                     self.container("ingestion").restart(timeout=1)

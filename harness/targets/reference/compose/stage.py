@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -37,6 +37,8 @@ from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 
 __all__ = ["ComposeStage", "store_client"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger("reference_pipeline.supervisor")
 
@@ -115,8 +117,8 @@ class ComposeStage:
     async def deploy(self) -> None:
         """Makes the containers, says where they are, starts them, and then the clocks."""
         began = time.monotonic()
-        self._stack = stack = await asyncio.to_thread(Stack.create, self._configs(), self._describe)
-        await asyncio.to_thread(stack.start, self._not_needed())
+        self._stack = stack = await _to_its_end(lambda: Stack.create(self._configs(), self._describe))
+        await _to_its_end(lambda: stack.start(self._not_needed()), on_cancel=stack.give_up)
         self._describe(stack.description)
         loop = asyncio.get_running_loop()
         containers = dict(stack.description.containers)
@@ -297,6 +299,19 @@ class ComposeStage:
             await self._driver.restart(service)
         except InjectionError as error:
             _log.warning("%s is not restarted: %s", service, error)
+
+
+async def _to_its_end(work: Callable[[], T], *, on_cancel: Callable[[], None] = lambda: None) -> T:
+    """Runs something in a thread. If the caller is cancelled, that is passed on only when the thread has ended: nobody
+    tears down what another one still builds."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        on_cancel()
+        await asyncio.wait({working})
+        working.exception()
+        raise
 
 
 def _on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
