@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.scenario import parse_scenario
 from harness.targets import load_target
 from harness.targets.base import Arm, Interrupt
+from harness.targets.reference.compose.stack import owner
 from harness.targets.reference.layout import DEFAULT_START
 
 from .conftest import left_of
@@ -56,4 +57,4 @@ def test_an_arm_whose_disk_becomes_full_ends_and_leaves_no_container(
         filler.join()
     assert '"fault.applied"' in journal.read_text()
     assert list(disk.glob("*.live.*")) == []
-    assert left_of(engine) == []
+    assert left_of(engine, owner()) == []
