@@ -18,6 +18,9 @@ from harness.journal import merge_journals, read_journal
 
 __all__ = ["RunFolder"]
 
+#: How long those that conduct arms may take to notice that their harness is dead: they look every second.
+_CONDUCTORS_S = 4.0
+
 
 class RunFolder:
     """``results/<run>/``: ``run.json``, ``journal.jsonl``, ``scorecard.json``, ``report.md``, ``report.html``.
@@ -87,23 +90,36 @@ class RunFolder:
         return handle
 
     @contextmanager
-    def locked(self, *, within_s: float) -> Iterator[None]:
+    def conducting(self) -> Iterator[None]:
+        """Held by a process that runs an arm for the one that made the folder: who takes over waits for it, too."""
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def locked(self, *, within_s: float) -> Iterator[bool]:
         """Makes this process the one that may write to the run, once the one that had it has ended.
 
-        A run whose arms were all taken over is nobody's: there is nothing to lock. Raises `UsageError` if it takes
-        longer than ``within_s`` seconds.
+        False if processes that conduct its arms have not noticed its end within a few seconds. A run whose arms were
+        all taken over is nobody's: there is nothing to lock. Raises `UsageError` if it takes longer than ``within_s``
+        seconds.
         """
         deadline = time.monotonic() + within_s
         if not (self.path / "arms").is_dir():
-            yield
+            yield True
             return
         while (lock := self._try_to_lock()) is None:
             if time.monotonic() >= deadline:
                 raise UsageError(f"{self.path} is in use by another process. Wait for its end, then try again.")
             time.sleep(0.05)
+        conductors = os.open(self.path, os.O_RDONLY)
         try:
-            yield
+            yield _locked(conductors, time.monotonic() + _CONDUCTORS_S)
         finally:
+            os.close(conductors)
             os.close(lock)
 
     @property
@@ -180,6 +196,19 @@ class RunFolder:
         draft.unlink(missing_ok=True)
         draft.symlink_to(self.path.name)
         draft.replace(link)
+
+
+def _locked(handle: int, deadline: float) -> bool:
+    """Whether the descriptor could be locked, for this process alone, before a moment of the monotonic clock."""
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def _unwritable(results: Path, error: OSError) -> UsageError:

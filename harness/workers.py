@@ -26,6 +26,7 @@ from typing import Any
 
 from harness.arms import run_arm, run_trunk
 from harness.errors import HarnessError
+from harness.run_folder import RunFolder
 from harness.targets import load_target
 from harness.targets.base import Arm, Growth, Interrupt
 
@@ -182,7 +183,9 @@ def _grow(growth: Growth) -> str | None:
         for pid in brancher.children:
             _signal(pid)
 
-    with _worker.tokens, on_signals(stop):
+    run = RunFolder(next(iter(growth.journals.values())).parent.parent)
+    with run.conducting(), _worker.tokens, on_signals(stop):
+        _leave_without_main()
         error = None
         try:
             reason = run_trunk(load_target(), growth, brancher.fork, interrupt)
@@ -211,7 +214,8 @@ def _play(arm: Arm, journal: Path) -> str | None:
     """One arm; what went wrong with it."""
     assert _worker is not None
     interrupt, meter = Interrupt(), _Meter()
-    with _worker.tokens, on_signals(interrupt.request):
+    with RunFolder(journal.parent.parent).conducting(), _worker.tokens, on_signals(interrupt.request):
+        _leave_without_main()
         try:
             reason = run_arm(load_target(), arm, journal, interrupt)
         except HarnessError as failure:
@@ -275,14 +279,18 @@ class _Brancher:
 
 def _die_without_main() -> None:
     """A worker looks every second whether the process that it works for is still there."""
-    main = multiprocessing.parent_process()
 
     def look(number: int, frame: FrameType | None) -> None:
-        if main is None or not main.is_alive():
-            os._exit(1)
+        _leave_without_main()
 
     signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, 1.0, 1.0)
+
+
+def _leave_without_main() -> None:
+    main = multiprocessing.parent_process()
+    if main is None or not main.is_alive():
+        os._exit(1)
 
 
 def _die_with_parent() -> None:

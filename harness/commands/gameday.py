@@ -91,8 +91,9 @@ def gameday_command(options: GamedayOptions) -> int:
             if not (folder.path / LOG).is_file():
                 raise UsageError(f"{options.resume} holds no gameday ({LOG} is missing). Give its results folder.")
             loaded = reopen(folder, read_events(folder.path / LOG))
-            (folder.path / "arms").mkdir(exist_ok=True)  # which the lock is on
-            stack.enter_context(folder.locked(within_s=_TAKE_OVER_S))
+            with folder.locked(within_s=_TAKE_OVER_S):
+                pass  # whoever had it is done
+            folder = RunFolder.claim(folder.path)
             log = stack.enter_context(EventLog(folder.path / LOG))
         if any(event["kind"] == "gameday.end" for event in log.events):
             console.print(f"this gameday is over; its report is {folder.path / 'gameday.html'}", highlight=False)

@@ -30,7 +30,8 @@ def recover_command(results: Path) -> int:
     console = report_console()
     target = load_target()
     target.clean_up()
-    unfinished = [RunFolder(path) for path in sorted(results.iterdir()) if (path / "arms").is_dir()]
+    folders = [path for path in sorted(results.iterdir()) if not path.is_symlink()]  # `latest` is one
+    unfinished = [RunFolder(path) for path in folders if (path / "arms").is_dir()]
     clean = True
     for folder in unfinished:
         if folder.in_use():
@@ -55,9 +56,11 @@ def recover_command(results: Path) -> int:
 
 def recover_run(folder: RunFolder, target: Target, console: Console) -> bool:
     """Takes back everything that one dead run left, and puts its journal together; False if something stays."""
-    with folder.locked(within_s=_WATCHDOG_S):
+    with folder.locked(within_s=_WATCHDOG_S) as alone:
         live = bool(stranded_arms(folder.path))
-        outcome = rescue(folder.path, target, by="recover", say=lambda text: console.print(f"  {text}", markup=False))
+        outcome = rescue(
+            folder.path, target, by="recover", say=lambda text: console.print(f"  {text}", markup=False), alone=alone
+        )
         dirty = [rescued for rescued in outcome if not rescued.clean]
         if dirty:
             console.print(

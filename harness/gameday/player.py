@@ -24,6 +24,7 @@ from harness.gameday.pacing import Pacer
 from harness.gameday.round import Draft, Round
 from harness.gameday.wire import Message, Wire
 from harness.journal import JournalWriter
+from harness.run_folder import RunFolder
 from harness.scenario import Scenario
 from harness.targets import load_target
 from harness.targets.base import Arm, Density, Interrupt, OwnTime, Target
@@ -100,9 +101,15 @@ class Player:
 
     def _control(self, message: Message) -> str:
         """A fault-free arm, as fast as it goes."""
-        return run_arm(self._target, arm_from_json(message["arm"]), Path(message["journal"]), Interrupt())
+        journal = Path(message["journal"])
+        with RunFolder(journal.parent.parent).conducting():
+            return run_arm(self._target, arm_from_json(message["arm"]), journal, Interrupt())
 
     def _play(self, message: Message) -> str:
+        with RunFolder(Path(message["journal"]).parent.parent).conducting():
+            return self._play_round(message)
+
+    def _play_round(self, message: Message) -> str:
         arm, journal = arm_from_json(message["arm"]), Path(message["journal"])
         self._interrupt = interrupt = Interrupt()
         self._cues = message["cues"]

@@ -92,8 +92,8 @@ def guarded_live_run(
 def _clean_up_after(run: RunFolder, ours: RunFolder, target: Target, say: Say) -> None:
     """Pre-clean: no experiment on a target that an earlier one left broken. A run that is resumed is locked already."""
     resumed = run.path.resolve() == ours.path.resolve()
-    with nullcontext() if resumed else run.locked(within_s=_WATCHDOG_S):
-        outcome = rescue(run.path, target, by="next run", say=say)
+    with nullcontext(True) if resumed else run.locked(within_s=_WATCHDOG_S) as alone:
+        outcome = rescue(run.path, target, by="next run", say=say, alone=alone)
     left = [problem for rescued in outcome for problem in rescued.left]
     if left:
         raise DirtyTarget(_dirty(run, left))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from harness.safety.identity import ProcessIdentity
 from harness.targets.base import DESCRIPTION, Stranded, Target
 
 __all__ = ["Rescued", "rescue", "stranded_arms"]
+
+#: After so many seconds whoever conducted an arm for a dead harness has noticed, unless it is stopped.
+_LOOK_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,19 @@ def stranded_arms(run: Path) -> list[Path]:
     return sorted((run / "arms").glob(f"*{DESCRIPTION}"))
 
 
-def rescue(run: Path, target: Target, *, by: str, say: Callable[[str], None] = lambda text: None) -> list[Rescued]:
+def rescue(
+    run: Path, target: Target, *, by: str, say: Callable[[str], None] = lambda text: None, alone: bool = True
+) -> list[Rescued]:
     """Reverts and tears down every deployment that a run left in its folder; ``by`` signs the journal's records.
 
-    The caller holds the run's lock. A second rescue finds nothing to do, unless the first could not finish.
+    The caller holds the run's lock. A second rescue finds nothing to do, unless the first could not finish, or a
+    process of the dead run has just begun something: where it may not be ``alone``, it looks a second time.
     """
-    return [_rescue_arm(path, target, by, say) for path in stranded_arms(run)]
+    outcome = [_rescue_arm(path, target, by, say) for path in stranded_arms(run)]
+    if not alone:
+        time.sleep(_LOOK_AGAIN_S)
+        outcome += [_rescue_arm(path, target, by, say) for path in stranded_arms(run)]
+    return outcome
 
 
 def _rescue_arm(description: Path, target: Target, by: str, say: Callable[[str], None]) -> Rescued:

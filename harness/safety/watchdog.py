@@ -32,8 +32,6 @@ __all__ = ["LEASE_S", "Watchdog"]
 LEASE_S = 10.0
 _BEAT, _DISMISS, _READY = b".", b"d", b"r"
 _START_WITHIN_S = 60.0
-#: How long the harness's own workers may take to notice its death, which they look for each second.
-_WORKERS_S = 2.0
 _DIED, _SILENT, _DISMISSED = "died", "silent", "dismissed"
 
 
@@ -134,10 +132,8 @@ def take_over(run: Path, harness: ProcessIdentity, why: str, say: Callable[[str]
         return False
     folder = RunFolder(run)
     target = load_target()
-    with folder.locked(within_s=30):
-        outcome = rescue(run, target, by="watchdog", say=say)
-        time.sleep(_WORKERS_S)
-        outcome += rescue(run, target, by="watchdog", say=say)  # what workers began before they noticed
+    with folder.locked(within_s=30) as alone:
+        outcome = rescue(run, target, by="watchdog", say=say, alone=alone)
         target.clean_up()
     return not stranded_arms(run) and all(rescued.clean for rescued in outcome)
 

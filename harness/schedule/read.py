@@ -36,8 +36,8 @@ _TOP = (
     "endpoint",
 )
 _JOB = (
-    "cron", "timezone", "scenarios", "profile", "only", "seed", "backend", "jobs", "results", "jitter", "misfire_grace",
-    "overlap", "business_hours", "min_interval", "retry",
+    "cron", "timezone", "scenarios", "profile", "only", "seed", "repeats", "backend", "time_scale", "jobs", "results",
+    "jitter", "misfire_grace", "overlap", "business_hours", "min_interval", "retry",
 )  # fmt: skip
 _CHANNELS = {
     "webhook": ("url_env", "url_file"),
@@ -133,7 +133,12 @@ class _Reader:
         for key, option in (("profile", "--profile"), ("only", "--only")):
             for value in self.get(place, raw, key, _texts, nothing):
                 arguments += [option, value]
-        for key, option in (("seed", "--seed"), ("jobs", "--jobs")):
+        for key, option in (
+            ("seed", "--seed"),
+            ("repeats", "--repeats"),
+            ("time_scale", "--time-scale"),
+            ("jobs", "--jobs"),
+        ):
             number = self.get(place, raw, key, _count, None)
             arguments += [] if number is None else [option, str(number)]
         backend = self.get(place, raw, "backend", _text, None)

@@ -140,3 +140,29 @@ def test_an_interrupt_reverts_every_fault(suite: pytest.Pytester, number: signal
 def applied(folder: Path) -> bool:
     """Whether a fault is in effect."""
     return any('"fault.applied"' in part.read_text() for part in folder.glob("results/*/arms/quick_*.jsonl"))
+
+
+def test_a_target_that_is_left_dirty_is_exit_code_4_whatever_the_tests_say(suite: pytest.Pytester) -> None:
+    scenario(suite, QUICK, "chaos/quick.yaml")
+    suite.makeconftest(
+        """
+        from contextlib import contextmanager
+        import pytest
+        from harness.errors import DirtyTarget
+        from harness.pytest_plugin import laboratory
+
+        real = laboratory.guarded
+
+        @contextmanager
+        def guarded(*arguments):
+            with real(*arguments) as pulse:
+                yield pulse
+            raise DirtyTarget("the store is still stopped. Start it by hand, then `pipequake recover`.")
+
+        laboratory.guarded = guarded
+        """
+    )
+    done = run(suite, "--chaos", "chaos")
+    assert done.ret == 4
+    done.stdout.fnmatch_lines(["*the store is still stopped. Start it by hand, then `pipequake recover`.*"])
+    assert not list(suite.path.glob("results/*/.laboratory*"))

@@ -84,6 +84,39 @@ def test_what_an_interrupted_run_left_is_merged_torn_lines_included(tmp_path: Pa
     assert [r["kind"] for r in read_journal(folder.journal)] == ["arm.start", "arm.start", "journal.torn"]
 
 
+CONDUCTOR = """\
+import sys, time
+from pathlib import Path
+from harness.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1])).conducting():
+    print("there", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("for_s", "alone"), [(1.0, True), (60.0, False)])
+def test_who_takes_over_a_run_waits_for_those_that_conduct_its_arms(tmp_path: Path, for_s: float, alone: bool) -> None:
+    (tmp_path / "arms").mkdir()
+    command = [sys.executable, "-c", CONDUCTOR, tmp_path, str(for_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as conductor:
+        assert conductor.stdout is not None
+        conductor.stdout.readline()
+        with RunFolder(tmp_path).locked(within_s=1.0) as found:
+            assert found is alone
+        conductor.kill()
+
+
+def test_recover_takes_each_run_once_and_not_by_its_link(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    write_arm(folder, "x/p")
+    folder.link_latest()
+    command = [sys.executable, "-m", "harness.cli", "recover", "--results", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "still running" in done.stdout  # this process has it
+    assert done.stdout.count("2026-01-01T00-00-00") == 1
+    assert "latest" not in done.stdout
+
+
 def test_two_runs_of_one_second_get_two_folders_and_latest_is_the_last(tmp_path: Path) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     first, second = RunFolder.create(tmp_path, at), RunFolder.create(tmp_path, at)

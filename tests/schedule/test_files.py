@@ -37,6 +37,9 @@ jobs:
     scenarios: [scenarios, more]
     profile: mature
     seed: 7
+    repeats: 3
+    backend: local
+    time_scale: 60
     jitter: 10m
     retry: {times: 2, delay: 5m}
   outage:
@@ -57,7 +60,8 @@ def file(tmp_path: Path) -> Path:
 def test_a_whole_file(file: Path) -> None:
     schedule = read_schedule(file)
     morning, outage = schedule.jobs
-    assert morning.arguments == ("scenarios", "more", "--profile", "mature", "--seed", "7", "--results", "runs")
+    told = "scenarios more --profile mature --seed 7 --repeats 3 --time-scale 60 --backend local --results runs"
+    assert " ".join(morning.arguments) == told
     assert (morning.jitter, morning.retry.times, morning.wait) == (timedelta(minutes=10), 2, True)
     assert (outage.wait, outage.grace, str(outage.cron.timezone)) == (False, timedelta(minutes=10), "UTC")
     assert schedule.blackouts[0].start == datetime(2026, 12, 22, 23, tzinfo=UTC)
@@ -76,9 +80,9 @@ MISTAKES = {
     ),
     "cron": ('"30 9 * * 1-5"', '"30 9 * *"', "15:11: jobs.morning.cron: expected five fields"),
     "range": ('"30 9 * * 1-5"', '"30 25 * * *"', "15:11: jobs.morning.cron: hour: expected 0 to 23, got '25'."),
-    "zone": ("timezone: UTC", "timezone: Berlin", "23:15: jobs.outage.timezone: no time zone 'Berlin'."),
-    "no cron": ('    cron: "*/20 * * * *"\n', "", "22:5: jobs.outage: 'cron' is missing."),
-    "duration": ("jitter: 10m", "jitter: 10", "19:13: jobs.morning.jitter: expected a duration with a unit"),
+    "zone": ("timezone: UTC", "timezone: Berlin", "26:15: jobs.outage.timezone: no time zone 'Berlin'."),
+    "no cron": ('    cron: "*/20 * * * *"\n', "", "25:5: jobs.outage: 'cron' is missing."),
+    "duration": ("jitter: 10m", "jitter: 10", "22:13: jobs.morning.jitter: expected a duration with a unit"),
     "secret": (
         "{url_env: CHAOS_SLACK_URL}",
         "{url: https://x}",
@@ -94,9 +98,9 @@ MISTAKES = {
     "overlap": (
         "overlap: skip",
         "overlap: skp",
-        "24:14: jobs.outage.overlap: unknown value 'skp'. Did you",
+        "27:14: jobs.outage.overlap: unknown value 'skp'. Did you",
     ),
-    "job name": ("  outage:", "  Outage:", "21:3: jobs.Outage: 'Outage' is not a name."),
+    "job name": ("  outage:", "  Outage:", "24:3: jobs.Outage: 'Outage' is not a name."),
 }
 
 
