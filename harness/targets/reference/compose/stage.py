@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 
 from chaos.errors import InjectionError
 from chaos.rng import uniform
-from harness.errors import TargetError
+from harness.errors import HarnessError, TargetError
 from harness.safety.identity import ProcessIdentity
 from harness.targets.base import LOCUST_LOAD, Arm, Recorder
 from harness.targets.reference.compose.driver import ComposeDriver
@@ -150,7 +150,8 @@ class ComposeStage:
         stack = self._stack or await asyncio.to_thread(self._half_made)
         if stack is not None:
             logs = self._description.with_suffix("").with_suffix(".log")
-            await asyncio.to_thread(stack.keep_logs, logs)
+            with suppress(OSError):  # a disk without room for logs must not keep the deployment
+                await asyncio.to_thread(stack.keep_logs, logs)
             await asyncio.to_thread(stack.tear_down)
             self._description.unlink(missing_ok=True)
 
@@ -229,7 +230,7 @@ class ComposeStage:
         try:
             await work
         except Exception as error:  # the boundary of a task that nobody waits for
-            self._on_lost(f"{type(error).__name__}: {error}")
+            self._on_lost(str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}")
 
     async def _follow_outpost(self) -> None:
         """Alerts go to the journal; what runbooks ask of the platform is done."""
