@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from harness.errors import HarnessError
+from harness.report_files import FILES
 from harness.verdict import ExitCode
 
 _EXIT_CODES = """
@@ -159,6 +160,23 @@ def score(run_folder: Path, rates: Path | None, as_json: bool) -> None:
     from harness.commands.score import score_command
 
     sys.exit(score_command(run_folder, rates=rates, as_json=as_json))
+
+
+@cli.command()
+@click.argument("run_folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--format", "form", type=click.Choice(list(FILES)), default="html", show_default=True, help="For whom it is."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="[default: standard output]")
+def report(run_folder: Path, form: str, output: Path | None) -> None:
+    """Write a run's report in any form, from its journal; the run itself stays as it is.
+
+    html for people, markdown for a pull request, junit for CI, openmetrics for Prometheus, json for programs.
+    The same run gives the same bytes.
+    """
+    from harness.commands.report import report_command
+
+    report_command(run_folder, form=form, output=output)
 
 
 @cli.command()

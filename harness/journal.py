@@ -192,7 +192,10 @@ def _decode(line: bytes) -> Record | None:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and {"arm", "t", "kind"} <= record.keys() else None
+    if not isinstance(record, dict) or not {"arm", "t", "kind"} <= record.keys():
+        return None
+    known = isinstance(record["arm"], str) and isinstance(record["kind"], str) and isinstance(record["t"], int | float)
+    return record if known else None
 
 
 def _torn(last: Record, number: int, size: int) -> Record:

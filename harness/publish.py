@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.console import Console
 
 from harness.journal import read_journal
-from harness.reports import html, markdown, terminal
-from harness.reports.narrative import Rerun
+from harness.report_files import ALWAYS, FILES
+from harness.reports import terminal
+from harness.reports.formats import Report
+from harness.reports.traces import TraceReader
+from harness.run_description import describe
 from harness.run_folder import RunFolder
-from harness.scoring import Rates, Scorecard, score
-from harness.scoring.findings import ExperimentFinding
-from harness.targets.base import HARNESS_LOAD, SIMULATOR
+from harness.scoring import Scorecard, score
 from harness.verdict import ExitCode
 
-__all__ = ["publish", "scored"]
+__all__ = ["publish", "reported", "scored"]
 
 
 def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
-    """Scores the journal, writes ``scorecard.json``, ``report.md`` and ``report.html``, and shows the scorecard."""
-    scorecard = scored(folder)
-    rerun = _rerun(folder)
-    folder.write("scorecard.json", scorecard.to_json())
-    folder.write("report.md", markdown.render(scorecard, rerun=rerun))
-    folder.write("report.html", html.render(scorecard, rerun=rerun))
-    _show(scorecard, console, folder, rerun, as_json=as_json)
-    return scorecard.verdict.exit_code
+    """Scores the journal, writes ``scorecard.json`` and the forms that ``run.json`` names, and shows the scorecard."""
+    report, wanted = reported(folder), describe(folder).reports
+    for form, name in FILES.items():
+        if form == ALWAYS or form in wanted:
+            folder.write(name, report.text(form))
+    if as_json:
+        print(report.text("json"), end="")
+    else:
+        terminal.render(report.scorecard, console, rerun=report.rerun)
+        shown = next((FILES[form] for form in ("html", "markdown", ALWAYS) if form in (*wanted, ALWAYS)), "")
+        console.print(f"\nreport: {folder.path / shown}", highlight=False, soft_wrap=True)
+    return report.scorecard.verdict.exit_code
+
+
+def reported(folder: RunFolder) -> Report:
+    """The report of a run's journal, judged anew. Raises `UsageError` or `JournalError` for a damaged run."""
+    about, traces = describe(folder), TraceReader()
+    scorecard = score(traces.watching(read_journal(folder.journal)), rates=about.rates)
+    return Report(scorecard, about.rerun, traces, about.started)
 
 
 def scored(folder: RunFolder) -> Scorecard:
     """The scorecard of a run's journal, with the rates that the run was given."""
-    rates = folder.manifest().get("rates")
-    return score(read_journal(folder.journal), rates=None if rates is None else Rates.model_validate(rates))
-
-
-def _show(scorecard: Scorecard, console: Console, folder: RunFolder, rerun: Rerun | None, *, as_json: bool) -> None:
-    if as_json:
-        print(scorecard.to_json(), end="")
-        return
-    terminal.render(scorecard, console, rerun=rerun)
-    console.print(f"\nreport: {folder.path / 'report.html'}", highlight=False)
-
-
-def _rerun(folder: RunFolder) -> Rerun:
-    """The command that runs one experiment again."""
-    manifest = folder.manifest()
-    paths, later = manifest.get("paths") or [], manifest.get("later_s") or {}
-    backend = manifest.get("backend", SIMULATOR)
-    load = [] if manifest.get("load", HARNESS_LOAD) == HARNESS_LOAD else ["--load", manifest["load"]]
-    where = [] if backend == SIMULATOR else ["--backend", backend, "--time-scale", f"{manifest['time_scale']:g}", *load]
-
-    def command(experiment: ExperimentFinding) -> str:
-        which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]
-        if experiment.arm in later:
-            which += ["--later", f"{later[experiment.arm]:g}s"]
-        return shlex.join(["pipequake", "run", *paths, *where, *which])
-
-    return command
+    return score(read_journal(folder.journal), rates=describe(folder).rates)

@@ -23,7 +23,7 @@ _CONDUCTORS_S = 4.0
 
 
 class RunFolder:
-    """``results/<run>/``: ``run.json``, ``journal.jsonl``, ``scorecard.json``, ``report.md``, ``report.html``.
+    """``results/<run>/``: ``run.json``, ``journal.jsonl``, ``scorecard.json``, and reports (`harness.report_files`).
 
     While arms run, each writes a journal of its own under ``arms/``; `merge` puts them together.
     """
@@ -182,10 +182,10 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         """``run.json``, or nothing if it is missing or unreadable."""
         try:
-            loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            loaded = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return loaded
+        return loaded if isinstance(loaded, dict) else {}
 
     def link_latest(self) -> None:
         """Points ``latest`` beside the folder at it."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem, UsageError
+from harness.report_files import ALWAYS, DEFAULT, FILES
 
 __all__ = ["MAX_JOBS", "MAX_SEED", "Settings", "SettingsError", "find_settings", "read_settings"]
 
@@ -42,6 +43,7 @@ class Settings:
     seed: int | None = None
     jobs: int | None = None
     scenarios: tuple[Path, ...] = ()
+    reports: tuple[str, ...] = DEFAULT
     file: Path | None = None
 
     def over(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class Settings:
             "results": self.results or Path("results"),
             "seed": self.seed,
             "jobs": self.jobs,
+            "reports": self.reports,
         }
         kept = {name: value for name, value in options.items() if value not in (None, ())}
         return {**options, **here, **kept}
@@ -201,6 +204,15 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(entry) for entry in entries)
 
 
+def _forms(value: object) -> tuple[str, ...]:
+    known = [form for form in FILES if form != ALWAYS]
+    forms = () if value == [] else _texts(value)
+    for form in forms:
+        if form not in FILES:
+            raise ValueError(f"unknown form {form!r:.60}. Forms: {', '.join(known)}; {ALWAYS} is always written.")
+    return tuple(form for form in known if form in forms)
+
+
 def _number(low: int, high: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -217,4 +229,5 @@ _CHECKS: dict[str, Callable[[object], Any]] = {
     "seed": _number(0, MAX_SEED),
     "jobs": _number(1, MAX_JOBS),
     "scenarios": lambda value: tuple(Path(text) for text in _texts(value)),
+    "reports": _forms,
 }

@@ -28,6 +28,7 @@ from harness.experiment import grow, plan_arms, shift_of
 from harness.journal import read_journal
 from harness.library import load_scenarios
 from harness.publish import publish
+from harness.report_files import DEFAULT
 from harness.run_folder import RunFolder
 from harness.safety.guard import Pulse, guarded_live_run
 from harness.safety.stop_file import StopFile, default_stop_file
@@ -66,6 +67,8 @@ class RunOptions:
     shift_s: float
     rates: Path | None
     verbose: bool
+    reports: tuple[str, ...] = DEFAULT
+    """Forms of the report that are written besides JSON."""
 
 
 def run_command(options: RunOptions) -> int:
@@ -85,6 +88,7 @@ def run_command(options: RunOptions) -> int:
         "backend": options.backend,
         "time_scale": time_scale_of(options),
         "load": options.load or HARNESS_LOAD,
+        "reports": list(options.reports),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -198,6 +198,7 @@ class Laboratory:
             {
                 "command": "pytest --chaos",
                 "paths": sorted({str(one.path) for one in self._arm_of if one.path is not None}),
+                "reports": list(self._options.reports),
                 "version": version("pipequake"),
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
             }

@@ -28,6 +28,7 @@ class ChaosOptions:
     jobs: int | None
     time_scale: float | None
     folders: tuple[Path, ...]
+    reports: tuple[str, ...]
 
     @classmethod
     def of(cls, config: pytest.Config, target: Target) -> ChaosOptions:
@@ -50,6 +51,7 @@ class ChaosOptions:
                 jobs=_jobs(config, settings.jobs),
                 time_scale=_time_scale(config),
                 folders=tuple((root / path).absolute() for path in settings.scenarios or (Path("scenarios"),)),
+                reports=settings.reports,
             )
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None

@@ -77,6 +77,7 @@ class ChaosSession:
             verbose=False,
             time_scale=self.options.time_scale,
             load=None,
+            reports=self.options.reports,
         )
 
     # -- what is to be run

@@ -1,10 +1,11 @@
-"""The scorecard as Markdown, for a pull request's summary or a wiki."""
+"""The scorecard as Markdown, for a pull request's summary or a wiki: short enough for a comment, worst first."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
+from harness.reports.digest import bad_ones, next_steps, severity, tested, title
 from harness.reports.narrative import (
     BRACKETS_NOTE,
     GRADES,
@@ -17,7 +18,6 @@ from harness.reports.narrative import (
     count_text,
     detected_text,
     harm_text,
-    headline,
     holds_back_text,
     metric_text,
     plain,
@@ -25,8 +25,7 @@ from harness.reports.narrative import (
     recovered_text,
     repeated,
     repeats_text,
-    setting,
-    silent_ones,
+    sentence,
     spread_text,
     telling,
     tier_text,
@@ -40,21 +39,59 @@ from harness.verdict import Verdict
 __all__ = ["escaped", "render", "table"]
 
 
-def render(scorecard: Scorecard, *, rerun: Rerun | None = None) -> str:
-    """The scorecard as GitHub-flavoured Markdown. Texts of scenarios and alerts can't become markup."""
+#: A comment on GitHub holds 65,536 characters; some are left for whoever puts the summary into one.
+LIMIT = 60_000
+#: So many scenarios are named of a kind of bad news, and so many steps are listed.
+_NAMED, _STEPS = 8, 5
+
+
+def render(scorecard: Scorecard, *, rerun: Rerun | None = None, limit: int = LIMIT) -> str:
+    """The scorecard as GitHub-flavoured Markdown. Texts of scenarios and alerts can't become markup.
+
+    Parts that would make it longer than ``limit`` characters are left out, the least bad first, and counted.
+    """
     profiles = [profile for profile in scorecard.profiles if profile.experiments]
-    parts = [
-        f"# Pipequake: {scorecard.verdict.value}",
-        f"{escaped(headline(scorecard))} {escaped(setting(scorecard)).capitalize()}.",
+    parts = [f"# Pipequake: {scorecard.verdict.value}", f"**{escaped(title(scorecard))}** {escaped(tested(scorecard))}"]
+    if not profiles:
+        return f"{parts[0]}\n\n{escaped(title(scorecard))}\n"
+    parts += [*_bad(scorecard), *_next(scorecard), "## Tiers", _tiers(profiles)]
+    parts += [escaped(f"{p.profile}: {cost_text(p.cost)}.") for p in profiles if p.cost is not None]
+    note = REPEATS_NOTE if repeated(scorecard) else BRACKETS_NOTE
+    optional = [
+        ["## Scenarios", _scenarios(scorecard), escaped(f"{HARM_NOTE} {note}")],
+        ["## Metrics", _metrics(profiles)],
+        *_open(scorecard, rerun),
+        ["## Capabilities", _maturity(profiles)],
     ]
-    if profiles:
-        parts += ["## Profiles", _tiers(profiles), _metrics(profiles), "## Capabilities", _maturity(profiles)]
-        parts += [escaped(f"{p.profile}: {cost_text(p.cost)}.") for p in profiles if p.cost is not None]
-        note = REPEATS_NOTE if repeated(scorecard) else BRACKETS_NOTE
-        parts += ["## Scenarios", _scenarios(scorecard), escaped(f"{HARM_NOTE} {note}")]
-        parts += _silent(scorecard, profiles)
-        parts += _open(scorecard, rerun)
+    left_out = 0
+    for section in optional:
+        fits = len("\n\n".join([*parts, *section])) < limit - 200
+        parts += section if fits else []
+        left_out += not fits
+    if left_out:
+        parts.append(
+            f"{left_out} more section{'s' * (left_out > 1)} did not fit in here; the HTML report has them all."
+        )
     return "\n\n".join(parts) + "\n"
+
+
+def _bad(scorecard: Scorecard) -> list[str]:
+    lines = []
+    for bad in bad_ones(scorecard):
+        names = list(dict.fromkeys(f"{e.scenario} ({e.profile})" for e in bad.experiments))
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        lines.append(f"- **{escaped(bad.what)}**: {', '.join(map(escaped, names[:_NAMED]))}{more}")
+    return ["## What is bad", "\n".join(lines)] if lines else []
+
+
+def _next(scorecard: Scorecard) -> list[str]:
+    steps = next_steps(scorecard)
+    lines = [
+        f"1. {escaped(step.text)} ({escaped(', '.join(dict.fromkeys(e.scenario for e in step.experiments[:_NAMED])))})"
+        for step in steps[:_STEPS]
+    ]
+    more = [f"\n{len(steps) - _STEPS} more below."] if len(steps) > _STEPS else []
+    return ["## What to do next", "\n".join([*lines, *more])] if lines else []
 
 
 def _tiers(profiles: Sequence[ProfileFinding]) -> str:
@@ -119,26 +156,20 @@ def _scenarios(scorecard: Scorecard) -> str:
     return table(columns, rows)
 
 
-def _silent(scorecard: Scorecard, profiles: Sequence[ProfileFinding]) -> list[str]:
-    lines = []
-    for profile in profiles:
-        names = list(dict.fromkeys(escaped(experiment.scenario) for experiment in silent_ones(scorecard, profile)))
-        if names:
-            lines.append(f"- **{escaped(profile.profile)}**: {', '.join(names)}")
-    return ["## Silent: users were harmed and nobody was told", "\n".join(lines)] if lines else []
-
-
-def _open(scorecard: Scorecard, rerun: Rerun | None) -> list[str]:
+def _open(scorecard: Scorecard, rerun: Rerun | None) -> list[list[str]]:
+    """A section for each scenario and profile that did not pass, worst first, the title with the first."""
     groups: dict[tuple[str, str], list[ExperimentFinding]] = {}
     for experiment in scorecard.experiments:
         groups.setdefault((experiment.scenario, experiment.profile), []).append(experiment)
-    found = [_failure(worst, rerun) for worst in map(telling, groups.values()) if worst.verdict is not Verdict.PASSED]
-    return ["## Claims that did not come true", *found] if found else []
+    missed = [worst for worst in map(telling, groups.values()) if worst.verdict is not Verdict.PASSED]
+    missed.sort(key=severity, reverse=True)
+    found = [[_failure(worst, rerun)] for worst in missed]
+    return [["## Claims that did not come true", *found[0]], *found[1:]] if found else []
 
 
 def _failure(experiment: ExperimentFinding, rerun: Rerun | None) -> str:
     head = f"### {escaped(experiment.scenario)} under {escaped(experiment.profile)}, seed {experiment.seed}"
-    lines = [head, escaped(reason_text(experiment)) or escaped("; ".join(experiment.reasons))]
+    lines = [head, escaped(reason_text(experiment) or sentence("; ".join(experiment.reasons)))]
     items = []
     for claim in unmet(experiment):
         items.append(f"- **{claim.verdict.value}**: {escaped(claim.claim)}")
@@ -171,7 +202,8 @@ def escaped(text: str) -> str:
     >>> escaped("a|b <img> @all")
     'a\\\\|b \\\\<img\\\\> \\\\@all'
     """
-    return _SPECIAL.sub(r"\\\1", plain(text)).replace("://", ":\u200b//")
+    shown = _SPECIAL.sub(r"\\\1", plain(text)).replace("://", ":\u200b//")
+    return re.sub(r"(?i)\b(www|gh)(?=[.-])", r"\1" + "\u200b", shown)
 
 
 def _code(text: str) -> str:

@@ -48,10 +48,12 @@ def plain(text: str) -> str:
 def harmless(text: str) -> str:
     """The same, keeping every space where it is."""
     spaced = "".join(" " if c.isspace() else c for c in text)
-    return "".join("�" if unicodedata.category(c) in _UNSEEN else c for c in spaced)
+    return "".join("�" if unicodedata.category(c) in _UNSEEN or c in _NO_CHARACTERS else c for c in spaced)
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
+#: Neither XML nor anybody else can hold these.
+_NO_CHARACTERS = "\ufffe\uffff"
 
 
 def headline(scorecard: Scorecard) -> str:

@@ -111,6 +111,7 @@ class Arm:
         return self.planned_end_s if self.end_s is None else min(self.end_s, self.planned_end_s)
 
 
+_RESTORE = "Restore the journal from a copy, or run again."
 _COLUMNS = ("id", "sent", "latency_ms", "status", "p", "y", "source", "feature_age_s", "model", "model_age_s")
 
 
@@ -141,6 +142,10 @@ def read_arms(records: Iterable[Record]) -> dict[str, Arm]:
             raise MalformedJournal(
                 f"line {number} of the journal ({kind}): field {error.args[0]!r} is missing; "
                 "was the journal written by another version?"
+            ) from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise MalformedJournal(
+                f"line {number} of the journal ({record.get('kind')}): {error}. {_RESTORE}"
             ) from None
     return {arm_id: _arm(arm_id, drafts[arm_id]) for arm_id in sorted(drafts)}
 
@@ -186,7 +191,7 @@ def _fault_line(seen: dict[str, Any], record: Record) -> None:
     """Folds one line of a fault's life into what is known of it."""
     kind, t = record["kind"], float(record["t"])
     if kind == "fault.intent":
-        seen.update(fault=record["fault"], point=record["point"], params=record.get("params") or {})
+        seen.update(fault=record["fault"], point=record["point"], params=dict(record.get("params") or {}))
     elif kind == "fault.evidence":
         seen["touched"] = float(record["touched"])
         seen["what"] = str(record.get("what") or "")
@@ -255,6 +260,8 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
         )
     except KeyError as error:
         raise MalformedJournal(f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MalformedJournal(f"arm {arm_id!r} holds a value that can't be: {error}. {_RESTORE}") from None
 
 
 def _plan(arm_id: str, spec: Record) -> Plan:

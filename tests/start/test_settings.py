@@ -63,6 +63,7 @@ def test_options_win() -> None:
         "jobs": 3,
         "backend": "sim",
         "results": Path("results"),
+        "reports": ("html", "markdown"),
         "only": (),
     }
 
@@ -104,7 +105,7 @@ def test_every_mistake_is_told_at_once_and_two_configurations_are_refused(
     assert str(caught.value).splitlines() == [
         "pyproject.toml:2:1: tool.pipequake.seed: expected a whole number from 0 to 9007199254740990, got -1.",
         "pyproject.toml:4:1: tool.pipequake.deep: unknown key. "
-        "Write one of: backend, jobs, profile, results, scenarios, seed.",
+        "Write one of: backend, jobs, profile, reports, results, scenarios, seed.",
     ]
     (tmp_path / "pipequake.toml").write_text("")
     with pytest.raises(SettingsError, match="Keep one of them"):

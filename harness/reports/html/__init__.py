@@ -1,62 +1,82 @@
-"""The scorecard as one self-contained page: no network, no program, light and dark, on a phone and on
-paper."""
+"""The scorecard as one self-contained page: no network, no program, light and dark, on a phone and on paper.
+
+Its policy lets nothing run but the page's own scripts. Without them everything is still there to read; with them the
+list can be searched, and the curves of a scenario are drawn anew when it is opened, to be zoomed and read off.
+"""
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-from harness.reports.html.detail import scenario_details
+from harness.reports.digest import worst_scenarios_first
+from harness.reports.html.listing import listing
 from harness.reports.html.markup import Html, el
-from harness.reports.html.summary import comparison, maturity_table, metric_table, profile_cards, silence
-from harness.reports.narrative import Rerun, headline, setting
+from harness.reports.html.opening import opening
+from harness.reports.html.plot_data import PlotData, data_block
+from harness.reports.html.policy import policy
+from harness.reports.html.summary import maturity_table, metric_table, profile_cards
+from harness.reports.narrative import Rerun, headline
+from harness.reports.traces import TraceReader
 from harness.scoring.scorecard import Scorecard
 
 __all__ = ["render"]
 
+_UPLOT = "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css", "uplot/LICENSE"
 
-def render(scorecard: Scorecard, *, rerun: Rerun | None = None) -> str:
-    """The page. ``rerun`` gives the command that runs an experiment again. Every text of a scenario, an
-    alert or a pipeline is escaped."""
-    here = files("harness.reports.html")
-    style = Html(here.joinpath("page.css").read_text(encoding="utf-8"))
-    script = Html(here.joinpath("page.js").read_text(encoding="utf-8"))
+
+def render(
+    scorecard: Scorecard, *, rerun: Rerun | None = None, traces: TraceReader | None = None, started: str = ""
+) -> str:
+    """The page. Every text of a scenario, an alert or a pipeline is escaped.
+
+    ``rerun`` gives the command that runs an experiment again, ``traces`` what users met in each arm, ``started`` when
+    the run began (ISO 8601). The same arguments give the same bytes.
+    """
+    data = PlotData()
+    body = _body(scorecard, rerun, traces, started, data)
+    library, library_style, licence = (_file(name) for name in _UPLOT)
+    # A plot library is only there if there is something to plot.
+    scripts = [library, _file("plots.js")] if data.content()["plots"] else []
+    scripts.append(_file("page.js"))
+    styles = [*([library_style] if len(scripts) > 1 else []), _file("page.css")]
     head = el(
         "head",
         el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=policy(scripts, styles)),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
-        el("title", f"Pipequake: {scorecard.verdict.value}"),
-        el("style", style),
+        el("meta", name="referrer", content="no-referrer"),
+        el("title", f"Pipequake: {scorecard.verdict.value}. {headline(scorecard)}"),
+        *(el("style", Html(style)) for style in styles),
     )
-    body = el("body", *_sections(scorecard, rerun), el("script", script))
-    return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
+    blocks = [data_block(data.content()), Html(f"<!--\nuPlot 1.6.32\n{licence}\n-->")] if len(scripts) > 1 else []
+    end = [*blocks, *(el("script", Html(script)) for script in scripts)]
+    return "<!doctype html>\n" + el("html", head, el("body", *body, *end), lang="en") + "\n"
 
 
-def _sections(scorecard: Scorecard, rerun: Rerun | None) -> list[Html | None]:
+def _file(name: str) -> str:
+    return files("harness.reports.html").joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def _body(
+    scorecard: Scorecard, rerun: Rerun | None, traces: TraceReader | None, started: str, data: PlotData
+) -> list[Html]:
     profiles = [profile for profile in scorecard.profiles if profile.experiments]
-    scenarios = sorted({experiment.scenario for experiment in scorecard.experiments})
-    header = el(
-        "header",
-        el("p", el("b", "Pipequake"), " ", setting(scorecard) if scenarios else "", class_="brand"),
-        el("h1", headline(scorecard)),
-        el("p", "Verdict ", el("b", scorecard.verdict.value, class_=f"verdict {scorecard.verdict.value}")),
-    )
+    scenarios = worst_scenarios_first(scorecard)
+    numbers = {name: f"s{number}" for number, name in enumerate(sorted(scenarios), start=1)}
+    header = opening(scorecard, numbers.__getitem__, started)
     if not scenarios:
         return [header]
-    details = [
-        scenario_details(name, [e for e in scorecard.experiments if e.scenario == name], scenarios, rerun)
-        for name in scenarios
-    ]
     main = el(
         "main",
-        profile_cards(profiles),
-        silence(scorecard, profiles, scenarios),
-        el("section", el("h2", "Side by side"), comparison(scorecard, profiles, scenarios)),
+        el("section", el("h2", "Tiers"), profile_cards(profiles)),
+        listing(scorecard, scenarios, numbers.__getitem__, rerun=rerun, traces=traces, data=data),
         el("section", el("h2", "Metrics"), metric_table(profiles), el("p", _METRIC_NOTE, class_="muted note")),
         el("section", el("h2", "Capabilities, as measured"), maturity_table(profiles)),
-        el("section", el("h2", "Scenarios"), _legend(), *details, class_="details"),
+        id="main",
     )
-    return [header, main]
+    skip = el("a", "Skip to the scenarios", href="#scenarios", class_="skip")
+    return [skip, header, main]
 
 
 _METRIC_NOTE = (
@@ -64,16 +84,3 @@ _METRIC_NOTE = (
     "tails. Intervals cover the randomness of runs, not whether a simulation is like your production. "
     "Detection time is worth nothing without the false alarms beside it."
 )
-
-
-def _legend() -> Html:
-    items = [
-        ("key fault", "the fault acts"),
-        ("key harm", "users are worse off"),
-        ("key alert", "first alert for the fault"),
-        ("key other", "other alerts"),
-        ("key treatment", "with the fault"),
-        ("key control", "control, the same run without it"),
-    ]
-    button = el("button", "Open all", type="button", id="fold", hidden=True)
-    return el("p", *(el("span", el("i", class_=name), text) for name, text in items), button, class_="legend keys")

@@ -1,45 +1,32 @@
-"""Each scenario in full: what it does, and under each profile its timeline, its story and its claims."""
+"""An experiment in full: its story, its claims, its timeline, its evidence, and how to run it again."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
+from harness.reports.html.curves import curves_of
 from harness.reports.html.markup import Html, el, join
-from harness.reports.html.summary import anchor, chip
+from harness.reports.html.plot_data import PlotData
+from harness.reports.html.summary import chip
 from harness.reports.html.timeline import draw
-from harness.reports.narrative import Rerun, availability_text, harm_text, reason_text, telling
+from harness.reports.narrative import Rerun, availability_text, harm_text, reason_text
+from harness.reports.traces import TraceReader
 from harness.scoring.expectations import grade_text
 from harness.scoring.findings import ExpectationFinding, ExperimentFinding, FaultFinding
 from harness.scoring.wording import clock_text, duration_text
 from harness.verdict import Verdict
 
+__all__ = ["experiment_card"]
+
 _SIGNS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
 
 
-def scenario_details(
-    scenario: str, experiments: Sequence[ExperimentFinding], scenarios: Sequence[str], rerun: Rerun | None
+def experiment_card(
+    experiment: ExperimentFinding, repeats: int, rerun: Rerun | None, traces: TraceReader | None, data: PlotData
 ) -> Html:
-    """A scenario, folded: its profiles one below the other, each by the repeat that tells most."""
-    first = experiments[0]
-    profiles = dict.fromkeys(e.profile for e in experiments)
-    groups = [[e for e in experiments if e.profile == profile] for profile in profiles]
-    shown = [telling(group) for group in groups]
-    ends = [el("span", f"{e.profile} ", chip(e.outcome), class_="end") for e in shown]
-    head = el("summary", el("h3", scenario), el("span", *ends, class_="ends"))
-    kinds = [el("span", f"{key.replace('_', ' ')}: {value}") for key, value in first.classification.items()]
-    return el(
-        "details",
-        head,
-        el("p", first.description, class_="lead") if first.description else None,
-        el("p", *kinds, class_="kinds") if kinds else None,
-        *(_experiment(one, len(group), rerun) for one, group in zip(shown, groups, strict=True)),
-        id=anchor(scenario, scenarios),
-        class_="scenario",
-    )
-
-
-def _experiment(experiment: ExperimentFinding, repeats: int, rerun: Rerun | None) -> Html:
+    """An experiment in full; ``repeats`` says of how many it is the most telling."""
+    curves = curves_of(experiment, traces)
     title = el(
         "h4",
         experiment.profile,
@@ -50,18 +37,22 @@ def _experiment(experiment: ExperimentFinding, repeats: int, rerun: Rerun | None
     begins = clock_text(experiment.start, experiment.warmup_s)
     which = f"the worst of {repeats} repeats, " if repeats > 1 else ""
     where = f"{which}{experiment.backend}, seed {experiment.seed}; 0 h is {begins} UTC of the replay"
-    command = el("p", el("code", rerun(experiment)), class_="rerun") if rerun else None
     return el(
         "section",
         title,
-        el("p", reason_text(experiment)),
-        draw(experiment),
-        _facts(experiment),
+        el("p", reason_text(experiment), class_="story"),
         el("ul", *(_claim(claim) for claim in experiment.expectations), class_="claims"),
-        command,
+        draw(experiment, curves, data.add(experiment, curves) if curves else 0),
+        _facts(experiment),
+        _command(rerun(experiment)) if rerun else None,
         el("p", where, class_="muted note"),
         class_="experiment",
     )
+
+
+def _command(text: str) -> Html:
+    copy = el("button", "Copy", type="button", class_="copy", hidden=True)
+    return el("div", el("span", "Run it again", class_="muted"), el("code", text), copy, class_="rerun")
 
 
 def _facts(experiment: ExperimentFinding) -> Html:
@@ -83,11 +74,11 @@ def _fault_facts(fault: FaultFinding) -> list[tuple[str, str]]:
     facts = [
         ("Touched", f"{fault.touched:g} {fault.what}".strip()),
         ("Detected", duration_text(detection.time_to_detect_s) if detection.first else "never"),
-        ("Alert", grade_text(detection.grade)),
-        ("Beside the harm", _beside(detection.from_onset_s)),
-        ("Harm before", before if fault.t_on is not None else "—"),
+        ("Pointed", grade_text(detection.grade)),
+        ("Alert came", _beside(detection.from_onset_s)),
+        ("Harm before it", before if fault.t_on is not None else "—"),
         ("Recovered", duration_text(recovery.time_to_recover_s) if fault.t_on is not None else "no harm"),
-        ("After removal", duration_text(recovery.from_removal_s)),
+        ("Over after removal", duration_text(recovery.from_removal_s)),
     ]
     return [*facts, ("Remains", fault.remains)] if fault.remains else facts
 

@@ -6,7 +6,7 @@ from html import escape
 
 from harness.reports.narrative import harmless
 
-_VOID = frozenset({"br", "meta", "path", "line", "rect", "circle"})
+_VOID = frozenset({"br", "input", "meta", "path", "line", "rect", "circle"})
 
 
 class Html(str):
@@ -28,7 +28,7 @@ def el(name: str, /, *children: str | Html | None, **attributes: str | int | flo
         if value is not None and value is not False
     )
     if name in _VOID and not children:
-        return Html(f"<{name}{shown}/>" if name not in ("br", "meta") else f"<{name}{shown}>")
+        return Html(f"<{name}{shown}/>" if name not in ("br", "input", "meta") else f"<{name}{shown}>")
     return Html(f"<{name}{shown}>{join(*children)}</{name}>")
 
 

@@ -1,32 +1,18 @@
-"""The first screen of the page: tiers, metrics, and every scenario under every profile side by side."""
+"""What the experiments of each profile add up to: its tier, its metrics, its capabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from harness.reports.html.markup import Html, el, join
-from harness.reports.narrative import (
-    GRADES,
-    HARM_NOTE,
-    REPEATS_NOTE,
-    brief_metric,
-    cost_text,
-    count_text,
-    metric_text,
-    plain,
-    reason_text,
-    repeated,
-    repeats_text,
-    silent_ones,
-    spread_text,
-    suffered_text,
-)
-from harness.scoring.findings import CapabilityFinding, ExperimentFinding, ProfileFinding, ScenarioFinding
+from harness.reports.narrative import GRADES, cost_text, interval_text, metric_text, spread_text
+from harness.scoring.findings import CapabilityFinding, ProfileFinding
 from harness.scoring.metrics import Metric, all_metrics
-from harness.scoring.scorecard import Scorecard
 from harness.scoring.tiers import TIERS
 from harness.scoring.wording import duration_text, number_text, share_text
 from harness.verdict import Outcome
+
+__all__ = ["chip", "maturity_table", "metric_table", "profile_cards"]
 
 _ORDER = (Outcome.ABSORBED, Outcome.CAUGHT, Outcome.SILENT, Outcome.INERT, Outcome.UNKNOWN)
 
@@ -34,11 +20,6 @@ _ORDER = (Outcome.ABSORBED, Outcome.CAUGHT, Outcome.SILENT, Outcome.INERT, Outco
 def chip(outcome: Outcome) -> Html:
     """An outcome as a word with its colour."""
     return el("span", outcome.value, class_=f"chip {outcome.value}")
-
-
-def anchor(scenario: str, scenarios: Sequence[str]) -> str:
-    """The id of a scenario's details: its number, because names are anybody's text."""
-    return f"s{scenarios.index(scenario) + 1}"
 
 
 def profile_cards(profiles: Sequence[ProfileFinding]) -> Html:
@@ -68,15 +49,46 @@ def _card(profile: ProfileFinding) -> Html:
         ),
         el("p", "Held back by ", "; ".join(back), ".", class_="muted") if back else None,
         _outcome_bar(profile),
+        _key_metrics(profile),
         class_="card",
     )
 
 
 def _outcome_bar(profile: ProfileFinding) -> Html:
+    """How the experiments ended, as a bar and in words."""
     counts = [(outcome, profile.outcomes.get(outcome.value, 0)) for outcome in _ORDER]
+    whole = sum(count for _, count in counts) or 1
     words = [el("span", el("i", class_=f"dot {o.value}"), f"{n} {o.value}") for o, n in counts if n]
-    bars = [el("i", class_=o.value, style=f"flex:{n}") for o, n in counts if n]
-    return join(el("div", *bars, class_="stack", aria_hidden="true"), el("p", *words, class_="legend"))
+    bars, at = [], 0
+    for outcome, count in counts:
+        if count:
+            x, width = f"{100 * at / whole:.4g}%", f"{100 * count / whole:.4g}%"
+            bars.append(el("rect", x=x, width=width, height="100%", class_=outcome.value))
+            at += count
+    bar = el("svg", *bars, width="100%", height=10, class_="stack", aria_hidden="true")
+    return join(bar, el("p", *words, class_="legend"))
+
+
+#: The metrics that decide the tier, and what they must be read with.
+_KEY_METRICS = (
+    ("mttd", "Time to detect"),
+    ("false_alarm_rate", "False alarms"),
+    ("mttr", "Time to recover"),
+    ("prediction_availability", "Availability"),
+    ("silent_failure_detection_rate", "Silent failures detected"),
+)
+
+
+def _key_metrics(profile: ProfileFinding) -> Html:
+    """The few numbers behind a tier, each with its interval or with what it was counted over."""
+    rows = []
+    for name, title in _KEY_METRICS:
+        metric = profile.metric(name)
+        spread = interval_text(metric) or spread_text(metric).partition(";")[0]
+        grade = el("span", GRADES[metric.grade], class_=f"grade {metric.grade}") if metric.grade else None
+        value = el("dd", el("b", metric_text(metric)), " ", el("small", spread) if spread else None, grade)
+        rows.append(el("div", el("dt", title), value))
+    return el("dl", *rows, class_="keyed")
 
 
 def metric_table(profiles: Sequence[ProfileFinding]) -> Html:
@@ -135,66 +147,3 @@ def _capability_cell(found: CapabilityFinding) -> Html:
     grade = {4: "world", 3: "p50", 2: "p95", 1: "p99"}.get(found.level or 0)
     name = el("span", found.name, class_=f"grade {grade}") if grade else el("span", found.name, class_="muted")
     return el("td", name, el("small", found.evidence) if found.evidence else None)
-
-
-def comparison(scorecard: Scorecard, profiles: Sequence[ProfileFinding], scenarios: Sequence[str]) -> Html:
-    """Scenario by scenario, profile beside profile, with the reason for each outcome."""
-    head = el("tr", el("th", "Scenario", scope="col"), *(el("th", p.profile, scope="col") for p in profiles))
-    rows = []
-    for scenario in scenarios:
-        mine = [e for e in scorecard.experiments if e.scenario == scenario]
-        link = el("a", scenario, href=f"#{anchor(scenario, scenarios)}")
-        found = {s.profile: s for s in scorecard.scenarios if s.scenario == scenario}
-        cells = [
-            _comparison_cell([e for e in mine if e.profile == p.profile], found.get(p.profile), p.profile)
-            for p in profiles
-        ]
-        rows.append(el("tr", el("th", link, scope="row"), *cells))
-    table = el("table", el("thead", head), el("tbody", *rows), class_="comparison")
-    note = f"{HARM_NOTE} {REPEATS_NOTE}" if repeated(scorecard) else HARM_NOTE
-    return join(el("div", table, class_="scroll"), el("p", note, class_="muted note"))
-
-
-def _comparison_cell(experiments: Sequence[ExperimentFinding], found: ScenarioFinding | None, profile: str) -> Html:
-    if not experiments or found is None:
-        return el("td", "—", data_profile=profile)
-    entry = _comparison_entry(experiments[0]) if found.repeats == 1 else _repeated_entry(found)
-    return el("td", entry, data_profile=profile)
-
-
-def _repeated_entry(found: ScenarioFinding) -> Html:
-    means = [("detected", "mttd"), ("recovered", "mttr"), ("harm", "harm"), ("availability", "prediction_availability")]
-    return el(
-        "div",
-        chip(found.outcome),
-        el("span", f"{count_text(found.verdicts, 'passed')} passed", class_=f"verdict {found.verdict.value}"),
-        el("p", f"{repeats_text(found)}."),
-        el("small", ", ".join(f"{word} {brief_metric(found, name)}" for word, name in means)),
-        class_="entry",
-    )
-
-
-def _comparison_entry(experiment: ExperimentFinding) -> Html:
-    return el(
-        "div",
-        chip(experiment.outcome),
-        el("span", experiment.verdict.value, class_=f"verdict {experiment.verdict.value}"),
-        el("p", reason_text(experiment)),
-        el("small", suffered_text(experiment)) if experiment.counts else None,
-        class_="entry",
-    )
-
-
-def silence(scorecard: Scorecard, profiles: Sequence[ProfileFinding], scenarios: Sequence[str]) -> Html | None:
-    """What stayed silent, by profile; nothing if nothing did."""
-    items = []
-    for profile in profiles:
-        names = sorted({experiment.scenario for experiment in silent_ones(scorecard, profile)})
-        links: list[str | Html] = []
-        for name in names:
-            links += [", "] * bool(links) + [el("a", plain(name), href=f"#{anchor(name, scenarios)}")]
-        if names:
-            items.append(el("li", el("b", profile.profile), ": ", *links))
-    if not items:
-        return None
-    return el("section", el("h2", "Harmed users, told nobody"), el("ul", *items), class_="silence")

@@ -1,0 +1,67 @@
+"""What ``run.json`` says that reports need: how the run was started, and how to start a part of it again."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import UsageError
+from harness.report_files import DEFAULT
+from harness.run_folder import RunFolder
+from harness.scoring import Rates
+from harness.scoring.findings import ExperimentFinding
+
+__all__ = ["RunDescription", "describe"]
+
+_SIMULATOR = "sim"
+_HARNESS = "harness"
+
+
+class RunDescription(BaseModel):
+    """The part of ``run.json`` that reports use; whatever else it holds is somebody else's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    started: Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\dT[0-9:.+Z-]{1,30})?$")] = ""
+    """When the run began, ISO 8601; empty if nobody noted it."""
+    paths: tuple[str, ...] = ()
+    backend: str = _SIMULATOR
+    time_scale: Annotated[float, Field(gt=0)] = 1.0
+    load: str = _HARNESS
+    later_s: dict[str, float] = {}
+    rates: Rates | None = None
+    reports: tuple[str, ...] = DEFAULT
+    """The forms in which the run is reported besides JSON, names of `harness.report_files.FILES`."""
+
+    def rerun(self, experiment: ExperimentFinding) -> str:
+        """The command that runs one experiment again."""
+        where = []
+        if self.backend != _SIMULATOR:
+            where = ["--backend", self.backend, "--time-scale", f"{self.time_scale:g}"]
+        if self.load != _HARNESS:
+            where += ["--load", self.load]
+        which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]
+        if experiment.arm in self.later_s:
+            which += ["--later", f"{self.later_s[experiment.arm]:g}s"]
+        return shlex.join(["pipequake", "run", *self.paths, *where, *which])
+
+
+def describe(folder: RunFolder) -> RunDescription:
+    """The description of a run; an empty one if it has none. Raises `UsageError` for a damaged one."""
+    path: Path = folder.path / "run.json"
+    try:
+        return RunDescription.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return RunDescription()
+    except OSError as error:
+        raise UsageError(f"{path} can't be read ({error.strerror or error}). {_FIX}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise UsageError(f"{path}: {': '.join(part for part in (place, first['msg']) if part)}. {_FIX}") from None
+
+
+_FIX = "Restore it from a copy, or remove it: the journal is all that is judged; reports then don't know when it began."

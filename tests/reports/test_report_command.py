@@ -1,0 +1,164 @@
+"""`pipequake report` and the files of a run: the same bytes every time, and plain words for a damaged folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from harness.cli import cli
+from harness.commands.report import report_command
+from harness.errors import HarnessError, UsageError
+from harness.publish import publish, reported
+from harness.report_files import FILES
+from harness.run_description import RunDescription, describe
+from harness.run_folder import RunFolder
+from harness.settings import SettingsError, read_settings
+
+
+@pytest.fixture
+def run(sample_run: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(sample_run, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_the_same_run_gives_the_same_bytes_and_stays_as_it_is(sample_run: Path, tmp_path: Path, form: str) -> None:
+    before = {path.name: path.read_bytes() for path in sample_run.iterdir()}
+    elsewhere = shutil.copytree(sample_run, tmp_path / "moved")
+    for run, name in ((sample_run, "one"), (elsewhere, "two")):
+        report_command(run, form=form, output=tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert {path.name: path.read_bytes() for path in sample_run.iterdir()} == before
+    printed = CliRunner().invoke(cli, ["report", str(sample_run), "--format", form])
+    assert printed.stdout_bytes == (tmp_path / "one").read_bytes()
+
+
+def test_a_run_writes_the_forms_that_its_description_names(run: Path) -> None:
+    console = Console(file=io.StringIO())
+    publish(RunFolder.open(run), console, as_json=False)
+    assert {path.name for path in run.iterdir()} == {"journal.jsonl", "run.json", *FILES.values()}
+    for form, name in FILES.items():
+        assert (run / name).read_text() == reported(RunFolder.open(run)).text(form)
+    for name in FILES.values():
+        (run / name).unlink()
+    (run / "run.json").write_text('{"reports": []}')
+    publish(RunFolder.open(run), console, as_json=False)
+    assert {path.name for path in run.iterdir()} == {"journal.jsonl", "run.json", "scorecard.json"}
+
+
+def test_without_a_description_there_is_a_report_all_the_same(run: Path) -> None:
+    (run / "run.json").unlink()
+    assert describe(RunFolder.open(run)) == RunDescription()
+    assert "<time" not in reported(RunFolder.open(run)).text("html")
+
+
+def test_the_rerun_command_is_for_a_shell() -> None:
+    described = RunDescription(paths=("my scenarios; x",), backend="local", time_scale=60, later_s={"a": 90.0})
+    experiment: Any = type("E", (), {"scenario": "s", "profile": "p", "seed": 3, "arm": "a"})
+    assert described.rerun(experiment) == (
+        "pipequake run 'my scenarios; x' --backend local --time-scale 60 --only s --profile p --seed 3 --later 90s"
+    )
+
+
+def changed(line: int, **fields: object) -> Callable[[Path], None]:
+    """Changes fields of a line of the journal; a field that is ``...`` is removed."""
+
+    def change(run: Path) -> None:
+        lines = (run / "journal.jsonl").read_text().splitlines()
+        record = json.loads(lines[line]) | fields
+        lines[line] = json.dumps({key: value for key, value in record.items() if value is not ...})
+        (run / "journal.jsonl").write_text("\n".join(lines) + "\n")
+
+    return change
+
+
+def written(name: str, data: bytes) -> Callable[[Path], None]:
+    return lambda run: (run / name).write_bytes(data) and None
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no journal": (lambda run: (run / "journal.jsonl").unlink(), "is no run: it has no journal.jsonl. Give a folder"),
+    "bytes": (written("journal.jsonl", b"\x00\xff\n"), "journal.jsonl:1: not a journal record"),
+    "another file": (written("journal.jsonl", b"[1, 2]\n"), "journal.jsonl:1: not a journal record"),
+    "a field lost": (changed(1, status=...), "line 2 of the journal (request): field 'status' is missing"),
+    "text for a number": (changed(1, sent="x"), "holds a value that can't be: could not convert string to float: 'x'"),
+    "null for a status": (changed(1, status=None), "holds a value that can't be"),
+    "no horizon": (changed(0, horizon_s=None), "holds a value that can't be"),
+    "an arm that never began": (changed(1, arm="ghost"), "arm 'ghost', which has no 'arm.start' before it"),
+    "a kind that is a number": (changed(1, kind=7), "journal.jsonl:2: not a journal record"),
+    "half a description": (written("run.json", b'{"paths": ['), "run.json: Invalid JSON"),
+    "a list for a description": (written("run.json", b"[]"), "run.json: Input should be an object"),
+    "markup for a time": (written("run.json", b'{"started": "<b>"}'), "run.json: started: String should match"),
+    "rates of nothing": (written("run.json", b'{"rates": {"x": 1}}'), "run.json: rates."),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_told_in_plain_words(run: Path, damage: str) -> None:
+    spoil, message = DAMAGES[damage]
+    spoil(run)
+    with pytest.raises(UsageError if "description" in damage else HarnessError) as told:
+        report_command(run, form="html", output=run / "out.html")
+    assert message in str(told.value)
+    assert told.value.exit_code == 2
+    assert not (run / "out.html").exists()
+    assert not list(run.glob(".*"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_damage_to_a_line_is_a_defect_of_ours(run: Path, data: st.DataObject) -> None:
+    whole = (run / "journal.jsonl").read_bytes()
+    kinds: dict[str, int] = {}
+    for number, line in enumerate(whole.splitlines()):
+        kinds.setdefault(json.loads(line)["kind"], number)
+    line = data.draw(st.sampled_from(sorted(kinds.values())))
+    record = json.loads(whole.splitlines()[line])
+    field = data.draw(st.sampled_from(sorted(record)))
+    value = data.draw(st.sampled_from([None, ..., "", "x", -1, 1e300, [], {}, True, {"a": [1]}, "\u2028</script>"]))
+    try:
+        changed(line, **{field: value})(run)
+        reported(RunFolder.open(run)).text("html")
+    except HarnessError:
+        pass  # told in plain words
+    finally:
+        (run / "journal.jsonl").write_bytes(whole)
+
+
+def test_a_journal_that_a_crash_cut_short_is_reported_as_far_as_it_goes(run: Path) -> None:
+    path = run / "journal.jsonl"
+    path.write_bytes(path.read_bytes()[:-700])
+    text = reported(RunFolder.open(run)).text("markdown")
+    assert "the journal stops before the end of the treatment run" in text
+
+
+def test_an_interrupted_run_is_sent_to_recover(run: Path) -> None:
+    (run / "arms").mkdir()
+    (run / "journal.jsonl").rename(run / "arms" / "one.jsonl")
+    with pytest.raises(UsageError, match="`pipequake recover` puts it together"):
+        report_command(run, form="html", output=None)
+
+
+def test_a_file_that_can_not_be_written_is_told(sample_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no/such/out\.html can't be written \(No such file or directory\)"):
+        report_command(sample_run, form="html", output=tmp_path / "no" / "such" / "out.html")
+
+
+def test_the_configuration_names_forms(tmp_path: Path) -> None:
+    file = tmp_path / "pipequake.toml"
+    for text, forms in (('["junit", "html"]', ("html", "junit")), ("[]", ()), ('"openmetrics"', ("openmetrics",))):
+        file.write_text(f"reports = {text}\n")
+        assert read_settings(file).reports == forms
+    file.write_text('reports = ["pdf"]\n')
+    with pytest.raises(SettingsError, match=r"unknown form 'pdf'. Forms: html, markdown, junit, openmetrics; json is"):
+        read_settings(file)
