@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -128,20 +129,30 @@ class Engine:
         applied = self._applied.get(fault_id)
         if applied is None:
             return
-        self._sink.write("fault.reverting", {"fault_id": fault_id})
-        failure = await self._undo(applied)
+        try:
+            self._sink.write("fault.reverting", {"fault_id": fault_id})
+        finally:  # a journal that can't be written keeps no fault in effect
+            failure = await self._undo(applied)
         await self._write_totals(fault_id)
         if failure is not None:
             raise InjectionError(f"fault {fault_id!r} could not be reverted: {failure.error}")
 
     async def revert_all(self) -> list[RevertFailure]:
-        """Take back everything, last in first out, past failures; returns what stayed."""
+        """Take back everything, last in first out, past failures; returns what stayed.
+
+        What the sink raises is raised after everything was tried.
+        """
         failures = []
-        for fault_id in reversed(list(self._applied)):
+
+        async def revert(fault_id: str) -> None:
             try:
                 await self.revert(fault_id)
             except InjectionError as error:
                 failures.append(RevertFailure(fault_id, str(error)))
+
+        async with AsyncExitStack() as each:  # calls them all, last in first out, whatever one raises
+            for fault_id in self._applied:
+                each.push_async_callback(revert, fault_id)
         return failures
 
     def touched(self, fault_id: str, what: str, count: int) -> None:
@@ -160,8 +171,10 @@ class Engine:
     async def _give_up(self, applied: Applied, error: BaseException) -> None:
         fault_id = applied.injection.fault_id
         reason = str(error) or type(error).__name__
-        self._sink.write("fault.failed", {"fault_id": fault_id, "stage": "apply", "error": reason})
-        await self._undo(applied)
+        try:
+            self._sink.write("fault.failed", {"fault_id": fault_id, "stage": "apply", "error": reason})
+        finally:
+            await self._undo(applied)
 
     async def _undo(self, applied: Applied) -> RevertFailure | None:
         """All undo actions, last first, each tried whatever the others did. Forgets the fault if all worked."""
@@ -196,8 +209,10 @@ async def recover(driver: Driver, sink: Sink, pending: Sequence[PendingUndo]) ->
     """Undo what a dead run left (see `chaos.undo.pending`), in the order given; returns what stayed."""
     failures = []
     for entry in pending:
-        sink.write("fault.reverting", {"fault_id": entry.fault_id})
-        errors = await _perform_all(driver, entry.fault_id, entry.point, entry.actions)
+        try:
+            sink.write("fault.reverting", {"fault_id": entry.fault_id})
+        finally:
+            errors = await _perform_all(driver, entry.fault_id, entry.point, entry.actions)
         if errors:
             failures.append(RevertFailure(entry.fault_id, "; ".join(errors)))
             sink.write("fault.failed", _failed(failures[-1]), durable=True)

@@ -83,6 +83,11 @@ def init() -> None:
     help="How many seconds of the replay pass in a real one, outside of the simulator. [default: 120]",
 )
 @click.option(
+    "--load",
+    type=click.Choice(["harness", "locust"]),
+    help="Who sends the users' requests, outside of the simulator: docs/live.md. [default: harness]",
+)
+@click.option(
     "--later", "shift_s", type=_Duration(), default="0s", help="Let all faults begin so much later (for reruns)."
 )
 @click.option(

@@ -4,12 +4,14 @@ HarnessError            exit code 70
  +- UsageError          2   the command can't be carried out as it was given
  +- ScenarioError       2   scenarios are invalid: carries every `Problem` that was found
  +- JournalError        2   a journal can't be written or read
+     +- DiskFull        3   there is no room for the journal or the reports: nothing was learnt, or not yet told
  +- TargetError         3   the target can't be started, reached or observed: nothing was learnt
      +- DirtyTarget     4   a fault may still be applied to the target
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +19,9 @@ from typing import ClassVar
 from harness.verdict import ExitCode
 
 __all__ = [
+    "NO_ROOM",
     "DirtyTarget",
+    "DiskFull",
     "HarnessError",
     "JournalError",
     "Problem",
@@ -25,6 +29,9 @@ __all__ = [
     "TargetError",
     "UsageError",
 ]
+
+#: What the operating system calls a disk without room, or a user's share of it that is used up.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 #: How many problems fit on one screen; the rest are counted.
 _SHOWN = 20
@@ -84,6 +91,12 @@ class JournalError(HarnessError):
     """A journal can't be written or read."""
 
     exit_code = ExitCode.USAGE
+
+
+class DiskFull(JournalError):
+    """There is no room for a run's journal or its reports."""
+
+    exit_code = ExitCode.INCONCLUSIVE
 
 
 class TargetError(HarnessError):

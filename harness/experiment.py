@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.repeats import Repeat, repeats_of, shifted
 from harness.scenario import DEFAULT_SEED, ResolvedScenario, Scenario, resolve
-from harness.targets.base import Arm, Density, Growth
+from harness.targets.base import HARNESS_LOAD, Arm, Density, Growth
 
 __all__ = ["grow", "plan_arms", "shift_of"]
 
@@ -24,16 +24,16 @@ def plan_arms(
     repeats: int = 1,
     shift_s: float = 0.0,
     time_scale: float = 1.0,
+    load: str = HARNESS_LOAD,
 ) -> list[Arm]:
     """Controls first, then treatments in the order of the profiles, the scenarios and their repeats.
 
     Treatments that share profile, seed, start and density share their controls, which are as long as the longest of
     them. ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
     """
+    template = Arm("", "", backend, 0, default_start, 0.0, 0.0, time_scale=time_scale, load=load)
     treatments = [
-        _treatment(
-            resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, backend, time_scale
-        )
+        _treatment(resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, template)
         for profile in profiles
         for scenario in scenarios
         for repeat in _repeats(scenario, seed, repeats)
@@ -72,20 +72,19 @@ def _repeats(scenario: Scenario, seed: int | None, count: int) -> Iterable[Repea
     return repeats_of(scenario.name, own if seed is None else seed, count)
 
 
-def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, backend: str, time_scale: float) -> Arm:
+def _treatment(resolved: ResolvedScenario, shift_s: float, profile: str, template: Arm) -> Arm:
     scenario = shifted(resolved, shift_s).scenario if shift_s else resolved.scenario
     assert scenario.start is not None
     later = f"/later-{shift_s:g}s" if shift_s else ""
-    arm = Arm(
+    arm = replace(
+        template,
         arm_id=f"{scenario.name}/{profile}/seed-{resolved.seed}{later}",
         profile=profile,
-        backend=backend,
         seed=resolved.seed,
         start=scenario.start,
         warmup_s=scenario.warmup_s,
         end_s=scenario.warmup_s + scenario.horizon_s,
         scenario=scenario,
-        time_scale=time_scale,
         density=Density(
             grain_s=scenario.grain_s or 0.0,
             users=1.0 if scenario.users is None else scenario.users,

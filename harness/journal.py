@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness.errors import JournalError
+from harness.errors import NO_ROOM, DiskFull, JournalError
 
 __all__ = ["EXACT", "TORN", "ArmJournal", "JournalWriter", "encode", "merge_journals", "read_journal"]
 
@@ -75,6 +75,7 @@ class JournalWriter:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._last_t: dict[str, float] = {}
+        self._failure: JournalError | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.is_file():
@@ -87,8 +88,11 @@ class JournalWriter:
         """Append a record, which has at least ``arm``, ``t`` (seconds) and ``kind``.
 
         ``durable``: return only when the line survives a crash of the machine. Raises ``ValueError`` if a
-        key is missing or time runs backwards within an arm.
+        key is missing or time runs backwards within an arm. After a write that failed every other one fails, too: a
+        journal has no holes.
         """
+        if self._failure is not None:
+            raise self._failure
         try:
             arm, t, _ = record["arm"], record["t"], record["kind"]
         except KeyError as error:
@@ -103,7 +107,8 @@ class JournalWriter:
             if durable:
                 os.fsync(self._file.fileno())
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            self._failure = _unwritable(self.path, error)
+            raise self._failure from None
 
     def arm(self, arm: str, clock: Callable[[], float]) -> ArmJournal:
         """A writer for one arm of the run, which stamps each record with the clock's time."""
@@ -212,4 +217,8 @@ def _mend(path: Path) -> None:
 
 def _unwritable(path: Path, error: OSError) -> JournalError:
     reason = error.strerror or str(error)
+    if error.errno in NO_ROOM:
+        return DiskFull(
+            f"{path}: the journal can't be written ({reason}). Free some space there, then `pipequake recover`."
+        )
     return JournalError(f"{path}: the journal can't be written ({reason}). Choose a folder that you may write to.")

@@ -6,12 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chaos.registry import registry
-from harness.errors import UsageError
 from harness.scenario import Scenario, load_library
 from harness.targets import load_target
-
-#: The backend whose deployment is fixed by its compose file.
-CONTAINERS = "compose"
 
 __all__ = ["built_in_library", "default_paths", "load_scenarios"]
 
@@ -43,12 +39,6 @@ def load_scenarios(
         return scenarios
     if named := [path for path in asked if path.is_file()]:
         load_library(named, facts, backend=backend)
-        for scenario in load_library(named, facts):
-            if (keys := _density_keys(scenario)) and backend == CONTAINERS:
-                raise UsageError(
-                    f"{scenario.name}: the backend {backend!r} can't do {' and '.join(keys)}. "
-                    "Run it with --backend sim or local."
-                )
     able = [scenario for scenario in scenarios if _can_do(scenario, backend)]
     if not able:
         load_library(asked, facts, backend=backend)  # raises, and says of each why not
@@ -58,11 +48,4 @@ def load_scenarios(
 
 
 def _can_do(scenario: Scenario, backend: str) -> bool:
-    able = all(backend in registry.get(spec.fault).backends for spec in scenario.faults)
-    return able and not (backend == CONTAINERS and _density_keys(scenario))
-
-
-def _density_keys(scenario: Scenario) -> list[str]:
-    """What a scenario asks for that the deployment in containers doesn't have."""
-    asked = {"grain": scenario.grain_s, "users": scenario.users, "through": scenario.through}
-    return [key for key, value in asked.items() if value]
+    return all(backend in registry.get(spec.fault).backends for spec in scenario.faults)

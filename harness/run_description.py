@@ -17,6 +17,7 @@ from harness.scoring.findings import ExperimentFinding
 __all__ = ["RunDescription", "describe"]
 
 _SIMULATOR = "sim"
+_HARNESS = "harness"
 
 
 class RunDescription(BaseModel):
@@ -29,6 +30,7 @@ class RunDescription(BaseModel):
     paths: tuple[str, ...] = ()
     backend: str = _SIMULATOR
     time_scale: Annotated[float, Field(gt=0)] = 1.0
+    load: str = _HARNESS
     later_s: dict[str, float] = {}
     rates: Rates | None = None
     reports: tuple[str, ...] = DEFAULT
@@ -39,6 +41,8 @@ class RunDescription(BaseModel):
         where = []
         if self.backend != _SIMULATOR:
             where = ["--backend", self.backend, "--time-scale", f"{self.time_scale:g}"]
+        if self.load != _HARNESS:
+            where += ["--load", self.load]
         which = ["--only", experiment.scenario, "--profile", experiment.profile, "--seed", str(experiment.seed)]
         if experiment.arm in self.later_s:
             which += ["--later", f"{self.later_s[experiment.arm]:g}s"]

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
+from harness.errors import NO_ROOM, DiskFull, UsageError
 from harness.journal import merge_journals, read_journal
 
 __all__ = ["RunFolder"]
@@ -175,10 +175,11 @@ class RunFolder:
             draft.replace(self.path / name)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            raise UsageError(
-                f"{self.path / name} cannot be written ({error.strerror or error}). "
-                f"The journal is safe: free some space, then `pipequake score {self.path}`."
-            ) from error
+            reason = f"{self.path / name} cannot be written ({error.strerror or error})."
+            if error.errno not in NO_ROOM:
+                raise UsageError(f"{reason} The journal is safe: then `pipequake score {self.path}`.") from error
+            fix = f"score {self.path}" if self.journal.exists() else f"recover --results {self.path.parent}"
+            raise DiskFull(f"{reason} Free some space there, then `pipequake {fix}`.") from error
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """``run.json``: what was run, when and how. Wall-clock times live here and nowhere else."""

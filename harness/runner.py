@@ -95,8 +95,7 @@ class Conductor:
         return reason
 
     async def _from_start(self) -> str:
-        await self._stage.deploy()
-        if not await self._until(self._arm.warmup_s):
+        if not await self._deployed() or not await self._until(self._arm.warmup_s):
             return self._interrupt.reason
         if self._arm.scenario is None:
             return await self._to_horizon()
@@ -104,6 +103,25 @@ class Conductor:
         for kind, fields in records:
             self._recorder.write(kind, fields)
         return await self._treatment() if steady else UNSTEADY
+
+    async def _deployed(self) -> bool:
+        """Starts everything; False if that was interrupted, as it may take minutes outside of the simulator."""
+        if self._arm.simulated:
+            await self._stage.deploy()
+            return True
+        deploying = asyncio.ensure_future(self._stage.deploy())
+        interrupted = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait({deploying, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+            if deploying.done():
+                deploying.result()
+            return deploying.done()
+        finally:
+            interrupted.cancel()
+            deploying.cancel()
+            await asyncio.wait({deploying, interrupted})
+            if not deploying.cancelled():
+                deploying.exception()  # what is given up may fail
 
     async def _treatment(self) -> str:
         """The faults on their timeline, then what is left of the horizon."""

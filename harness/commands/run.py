@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from harness.commands.progress import Follower, Progress
 from harness.commands.rates import load_rates
 from harness.console import report_console
 from harness.control_cache import ControlCache
-from harness.errors import UsageError
+from harness.errors import DiskFull, UsageError
 from harness.experiment import grow, plan_arms, shift_of
 from harness.git_state import git_state
 from harness.journal import read_journal
@@ -35,7 +36,7 @@ from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
 from harness.scenario.suggest import suggestion
 from harness.targets import load_target
-from harness.targets.base import SIMULATOR, Arm, Interrupt, Target
+from harness.targets.base import HARNESS_LOAD, LOCUST_LOAD, SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
 from harness.workers import Done, on_signals, run_arms, run_trunks
 
@@ -58,6 +59,7 @@ class RunOptions:
     seed: int | None
     jobs: int | None
     time_scale: float | None
+    load: str | None
     results: Path
     as_json: bool
     no_cache: bool
@@ -86,6 +88,7 @@ def run_command(options: RunOptions) -> int:
         "paths": [str(path) for path in options.paths],
         "backend": options.backend,
         "time_scale": time_scale_of(options),
+        "load": options.load or HARNESS_LOAD,
         "reports": list(options.reports),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
@@ -136,8 +139,12 @@ def _conclude(
     stopped: str | None,
 ) -> int:
     """Reports what came of the arms; the exit code."""
-    folder.write_manifest({**manifest, "interrupted": interrupt.requested})  # its rows say so, too
-    code = publish(folder, console, as_json=options.as_json)
+    try:
+        folder.write_manifest({**manifest, "interrupted": interrupt.requested})  # its rows say so, too
+        code = publish(folder, console, as_json=options.as_json)
+    except DiskFull:
+        _tell_errors(console, done)
+        raise
     pace = None if options.backend == SIMULATOR else Pace.of(read_journal(folder.journal))
     if pace is not None:
         console.print(pace.text(), style="bold yellow" if pace.too_fast else "dim", markup=False, highlight=False)
@@ -145,8 +152,7 @@ def _conclude(
     if options.verbose:
         for line in cost_lines(arms, done):
             console.print(line, highlight=False)
-    for failed in (d for d in done if d.error):
-        console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
+    _tell_errors(console, done)
     if interrupt.requested:
         console.print(
             f"{f'stopped: {stopped}' if stopped else 'interrupted'}: every fault was reverted; "
@@ -163,6 +169,11 @@ def _conclude(
     folder.write_manifest({**manifest, **ended})
     folder.link_latest()
     return code
+
+
+def _tell_errors(console: Console, done: Sequence[Done]) -> None:
+    for failed in (d for d in done if d.error):
+        console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
 
 
 def run_into(
@@ -262,6 +273,7 @@ def _plan(options: RunOptions, target: Target, scenarios: Sequence[Scenario]) ->
         repeats=options.repeats,
         shift_s=options.shift_s,
         time_scale=time_scale_of(options),
+        load=options.load or HARNESS_LOAD,
     )
 
 
@@ -290,10 +302,19 @@ def _check(options: RunOptions, target: Target) -> None:
         )
     if options.backend == SIMULATOR and options.time_scale is not None:
         raise UsageError("the simulator's time has no scale: it takes as long as it takes. Leave out --time-scale.")
+    if options.load == LOCUST_LOAD:
+        _check_locust(options.backend)
     if options.backend != SIMULATOR and options.check_determinism:
         raise UsageError("real processes never do the same twice. Use --check-determinism with the simulator.")
     for profile in options.profiles:
         target.check_profile(profile)
+
+
+def _check_locust(backend: str) -> None:
+    if backend == SIMULATOR:
+        raise UsageError("the simulator has no sockets for Locust to use. Leave out --load, or use --backend local.")
+    if find_spec("locust") is None:
+        raise UsageError("--load locust needs Locust: pip install 'pipequake[load]'")
 
 
 def _cache(target: Target) -> ControlCache:

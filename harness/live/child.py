@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.safety.identity import ProcessIdentity
 
-__all__ = ["Child"]
+__all__ = ["Child", "dies_with"]
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
@@ -34,7 +34,7 @@ class Child:
                 cwd=folder,
                 env=environment,
                 start_new_session=True,  # a terminal's Ctrl-C is its parent's business
-                preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509 - two system calls, looked up before
+                preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - two system calls, looked up before
             )
         self.pid = self._process.pid
         self.identity = ProcessIdentity.of(self.pid)
@@ -103,7 +103,7 @@ class Child:
             self.exited.set_result(code)
 
 
-def _dies_with(parent: int) -> Callable[[], None] | None:
+def dies_with(parent: int) -> Callable[[], None] | None:
     """What a new process does first, so that it is killed when its parent dies, however that dies (Linux)."""
     if sys.platform != "linux":
         return None

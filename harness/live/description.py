@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Description:
                 os.fsync(file.fileno())
             draft.replace(self._path)
         except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise TargetError(
                 f"{self._path} cannot be written ({error.strerror or error}), without which a crash could leave "
                 "processes behind. Free some space, or choose another folder with --results."

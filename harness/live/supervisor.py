@@ -174,7 +174,11 @@ class Supervisor:
         code = await asyncio.shield(child.exited)
         if self._ending:
             return
-        self._on_change()
+        try:
+            self._on_change()
+        except TargetError as error:  # nobody waits for this task: whoever runs the arm must know
+            self._on_lost(str(error))
+            return
         program = place.program
         _log.info("%s (pid %d) ended with %s", program.name, child.pid, _how(code))
         if program.essential:

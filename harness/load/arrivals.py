@@ -26,7 +26,7 @@ __all__ = ["PATIENCE_S", "Arrivals", "OpenLoop"]
 PATIENCE_S = 2.0
 _CONNECTIONS = 2000
 
-#: (shot, when it was meant to be sent, seconds since the beginning when it ended, HTTP status or 0, answer)
+#: (shot, how many seconds late it was sent, seconds since the beginning when it ended, HTTP status or 0, answer)
 OnAnswer = Callable[[Shot, float, float, int, bytes], None]
 
 
@@ -43,7 +43,8 @@ class Arrivals(FastHttpUser):
     #: Seconds since the epoch of the plan's beginning; None: when the user starts.
     begin: float | None = None
     shots: Sequence[Shot] = ()
-    on_shot: Callable[[Shot, Callable[[Shot], None]], None] | None = None
+    #: What becomes of a body just before it is sent.
+    on_send: Callable[[str], str] | None = None
     on_answer: OnAnswer | None = None
 
     @task
@@ -54,23 +55,23 @@ class Arrivals(FastHttpUser):
         for shot in self.shots:
             gevent.sleep(max(begin + shot.at - time.time(), 0))
             sent.spawn(self.send, shot, begin)
-            if self.on_shot is not None:
-                self.on_shot(shot, lambda extra: sent.spawn(self.send, extra, begin, extra=True))
         sent.join()
         raise StopUser
 
-    def send(self, shot: Shot, begin: float, *, extra: bool = False) -> None:
-        """One request; extra ones are in the statistics alone."""
+    def send(self, shot: Shot, begin: float) -> None:
+        """One request. One that takes longer than a user's patience has no answer, and ended when that was over."""
+        body = shot.body if self.on_send is None else self.on_send(shot.body)
         headers = {"content-type": "application/json"}
-        with self.client.post(shot.path, data=shot.body, headers=headers, catch_response=True) as response:
-            ended = time.time() - begin
+        sent = time.time() - begin
+        with self.client.post(shot.path, data=body, headers=headers, catch_response=True) as response:
+            ended = min(time.time() - begin, sent + PATIENCE_S)
+            status = response.status_code if ended < sent + PATIENCE_S else 0
             response.request_meta["response_time"] = (ended - shot.at) * 1000
-            status = response.status_code
             content = response.content or b""
             if status != 200:
                 response.failure(f"status {status}")
-        if self.on_answer is not None and not extra:
-            self.on_answer(shot, shot.at, ended, status, content)
+        if self.on_answer is not None:
+            self.on_answer(shot, sent - shot.at, ended, status, content)
 
 
 class OpenLoop:

@@ -1,109 +1,108 @@
-"""What hostile or broken clients send: floods, requests that are none, connections that never finish."""
+"""What those send who are no users: floods, requests that are none, connections that hardly ever finish.
+
+The same loads as the harness's own crowd sends, at the same rates, but by gevent.
+"""
 
 from __future__ import annotations
 
-import json
+import http.client
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import cycle
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import gevent
 from gevent import socket
+from gevent.lock import BoundedSemaphore
 from gevent.pool import Group
 
-from harness.load.plan import Shot
+__all__ = ["Load", "Place"]
 
-__all__ = ["Malformed", "SlowClients", "Surge"]
-
-#: Called with how many more requests or connections a fault has made.
-OnTouched = Callable[[int], None]
-
-_HEADER_EVERY_S = 0.5
-_RETRY_S = 0.2
+#: A client of a load gives up after this long, in seconds.
+PATIENCE_S = 10.0
 
 
-@dataclass(slots=True)
-class Surge:
-    """``factor`` times as many requests: each planned one is followed by copies of it, all within ``within_s``."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a load is sent to; ``source`` is the address that its connections come from, if that matters."""
 
-    factor: float
-    touched: OnTouched
-    within_s: float = 1.0
-    _owed: float = 0.0
+    host: str
+    port: int
+    path: str
+    source: str | None = None
 
-    def __call__(self, shot: Shot, send: Callable[[Shot], None]) -> None:
-        self._owed += self.factor - 1
-        copies = int(self._owed)
-        self._owed -= copies
-        for number in range(copies):
-            delay = self.within_s * (number + 1) / (copies + 1)
-            gevent.spawn_later(delay, send, replace(shot, at=shot.at + delay))
-        if copies:
-            self.touched(copies)
-
-
-def broken_bodies(body: str) -> Iterator[str]:
-    """Endless ways in which a good body can be none: cut, not JSON, wrong types, fields missing, nested, too large."""
-    fields: dict[str, Any] = json.loads(body)
-    first = next(iter(fields), "x")
-    return cycle(
-        [
-            body[: len(body) // 2],
-            "\x00\xff not json",
-            json.dumps({**fields, first: {"nested": [None] * 10}}),
-            json.dumps({key: value for key, value in fields.items() if key != first}),
-            json.dumps([fields]),
-            json.dumps(dict.fromkeys(fields, -1e308)),
-            json.dumps({**fields, first: "x" * 1_000_000}),
-            "",
-        ]
-    )
+    @property
+    def bound(self) -> tuple[str, int] | None:
+        """As sockets want it."""
+        return None if self.source is None else (self.source, 0)
 
 
 @dataclass(slots=True)
-class Malformed:
-    """Beside each planned request ``per_request`` ones that no server should accept."""
+class Load:
+    """Requests at a steady rate, open-loop, until `stop`: one of ``bodies`` every ``every_s`` seconds.
 
-    per_request: float
-    touched: OnTouched
-    _owed: float = 0.0
-    _bodies: Iterator[str] | None = None
+    No more than ``clients`` are under way at the same time; others wait for their turn. With ``pause_s`` each is sent a
+    byte at a time, that far apart, on a connection of its own. ``touched`` is called for every request.
+    """
 
-    def __call__(self, shot: Shot, send: Callable[[Shot], None]) -> None:
-        if self._bodies is None:
-            self._bodies = broken_bodies(shot.body)
-        self._owed += self.per_request
-        count = int(self._owed)
-        self._owed -= count
-        for _ in range(count):
-            send(replace(shot, body=next(self._bodies)))
-        if count:
-            self.touched(count)
+    place: Place
+    bodies: Iterator[bytes]
+    touched: Callable[[int], None]
+    every_s: float
+    clients: int
+    pause_s: float | None = None
+    _sent: Group = field(default_factory=Group)
+    _idle: list[http.client.HTTPConnection] = field(default_factory=list)
 
-
-class SlowClients:
-    """Holds ``connections`` open that send a request's headers a line at a time and never come to its end."""
-
-    def __init__(self, host: str, port: int, connections: int, touched: OnTouched) -> None:
-        self._address = (host, port)
-        self._touched = touched
-        self._clients = Group()
-        for _ in range(connections):
-            self._clients.spawn(self._dawdle)
+    def start(self) -> None:
+        """Begins."""
+        self._sent.spawn(self._go_on)
 
     def stop(self) -> None:
-        """Closes them all."""
-        self._clients.kill(timeout=5)
+        """Ends it, with what is under way."""
+        self._sent.kill(timeout=5)
+        for connection in self._idle:
+            connection.close()
 
-    def _dawdle(self) -> None:
-        while True:
+    def _go_on(self) -> None:
+        turns = BoundedSemaphore(self.clients)
+        for body in self.bodies:
+            if self.pause_s is None:
+                self._sent.spawn(self._at_once, turns, body)
+            else:
+                self._sent.spawn(self._slowly, body, self.pause_s)
+            self.touched(1)
+            gevent.sleep(self.every_s)
+
+    def _at_once(self, turns: BoundedSemaphore, body: bytes) -> None:
+        with gevent.Timeout(PATIENCE_S, False), turns:
+            connection = self._idle.pop() if self._idle else self._connection()
+            finished = False
             try:
-                with socket.create_connection(self._address, timeout=5) as client:
-                    self._touched(1)
-                    client.sendall(b"POST /predict HTTP/1.1\r\nhost: pipeline\r\n")
-                    while True:
-                        gevent.sleep(_HEADER_EVERY_S)
-                        client.sendall(b"x-slow: 1\r\n")
-            except OSError:
-                gevent.sleep(_RETRY_S)  # refused, or thrown out: come again
+                connection.request("POST", self.place.path, body, {"content-type": "application/json"})
+                connection.getresponse().read()
+                finished = True
+            except (OSError, http.client.HTTPException):
+                return  # what becomes of it is no concern of who sent it
+            finally:
+                if finished:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        place = self.place
+        return http.client.HTTPConnection(place.host, place.port, timeout=PATIENCE_S, source_address=place.bound)
+
+    def _slowly(self, body: bytes, pause_s: float) -> None:
+        """Gives up when the server does."""
+        place = self.place
+        head = f"POST {place.path} HTTP/1.1\r\nHost: {place.host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        with (
+            suppress(OSError),
+            socket.create_connection(
+                (place.host, place.port), timeout=PATIENCE_S, source_address=place.bound
+            ) as client,
+        ):
+            for byte in head.encode() + body:
+                client.sendall(bytes([byte]))
+                gevent.sleep(pause_s)

@@ -76,6 +76,7 @@ class ChaosSession:
             rates=None,
             verbose=False,
             time_scale=self.options.time_scale,
+            load=None,
             reports=self.options.reports,
         )
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from chaos.engine import recover
 from chaos.errors import ChaosError
 from chaos.undo import PendingUndo, pending
-from harness.errors import DirtyTarget, HarnessError
+from harness.errors import DirtyTarget, HarnessError, JournalError
 from harness.journal import JournalWriter, read_journal
 from harness.safety.identity import ProcessIdentity
 from harness.targets.base import DESCRIPTION, Stranded, Target
@@ -29,11 +30,13 @@ _LOOK_AGAIN_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """What was done about one arm. ``left`` says, in words, what is still as the fault made it."""
+    """What was done about one arm. ``left`` says, in words, what is still as the fault made it; ``trouble`` why the
+    journal doesn't tell of it."""
 
     arm: str
     reverted: Sequence[str] = ()
     left: Sequence[str] = ()
+    trouble: str = ""
 
     @property
     def clean(self) -> bool:
@@ -43,18 +46,33 @@ class Rescued:
 
 @dataclass(slots=True)
 class _Signed:
-    """Marks what it passes on with who wrote it; the arm's time stands still."""
+    """Marks what it passes on with who wrote it; the arm's time stands still.
 
-    writer: JournalWriter
+    A journal that can't be written (the disk is full) keeps nothing from being taken back: ``trouble`` says so.
+    """
+
+    journal: Path
     arm: str
     t: float
     by: str
     reverted: list[str] = field(default_factory=list)
+    trouble: str = ""
+    _writer: JournalWriter | None = None
 
     def write(self, kind: str, fields: Mapping[str, Any], durable: bool = False) -> None:
         if kind == "fault.reverted":
             self.reverted.append(fields["fault_id"])
-        self.writer.write({**fields, "by": self.by, "arm": self.arm, "t": self.t, "kind": kind}, durable)
+        try:
+            if self._writer is None:
+                self._writer = JournalWriter(self.journal)
+            self._writer.write({**fields, "by": self.by, "arm": self.arm, "t": self.t, "kind": kind}, durable)
+        except JournalError as error:
+            self.trouble = str(error)
+
+    def close(self) -> None:
+        """Closes the journal."""
+        if self._writer is not None:
+            self._writer.close()
 
 
 def stranded_arms(run: Path) -> list[Path]:
@@ -91,6 +109,8 @@ def _rescue_arm(description: Path, target: Target, by: str, say: Callable[[str],
         rescued = Rescued(name, left=[f"{type(error).__name__}: {error}"])
     for fault_id in rescued.reverted:
         say(f"{name}: {fault_id} reverted")
+    if rescued.trouble:
+        say(f"{name}: {rescued.trouble}")
     for problem in rescued.left:
         say(f"{name}: STILL THERE: {problem}")
     if rescued.clean:
@@ -113,8 +133,8 @@ async def _take_back(told: Mapping[str, Any], name: str, journal: Path, target: 
     async with target.attach(told) as stranded:
         if not entries:
             return Rescued(name, left=await stranded.tear_down())
-        with JournalWriter(journal) as writer:
-            sink = _Signed(writer, records[0]["arm"], max(record["t"] for record in records), by)
+        sink = _Signed(journal, records[0]["arm"], max(record["t"] for record in records), by)
+        with closing(sink):
             return await _revert_and_end(stranded, sink, name, entries)
 
 
@@ -127,4 +147,4 @@ async def _revert_and_end(stranded: Stranded, sink: _Signed, name: str, entries:
             left.append(f"{failure.fault_id}: {failure.error}")
         else:  # it went with the deployment
             sink.write("fault.reverted", {"fault_id": failure.fault_id}, durable=True)
-    return Rescued(name, sink.reverted, left)
+    return Rescued(name, sink.reverted, left, sink.trouble)

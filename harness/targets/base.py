@@ -18,6 +18,8 @@ T = TypeVar("T")
 DESCRIPTION = ".live.json"
 #: The backend in virtual time. In every other one a replayed second takes a part of a real one.
 SIMULATOR = "sim"
+#: Who can send the users' requests: the harness itself, or a process of Locust (not in the simulator).
+HARNESS_LOAD, LOCUST_LOAD = "harness", "locust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ class Arm:
 
     ``end_s`` is warm-up and horizon together, in seconds of the target's time; ``control`` and ``reference`` name the
     fault-free arms that a treatment is compared with (same seed, another seed); ``time_scale`` is how many seconds of
-    the target's time pass in one of the machine's. Everything is plain data, so that an arm can be sent to another
-    process.
+    the target's time pass in one of the machine's; ``load`` says who sends the users' requests. Everything is plain
+    data, so that an arm can be sent to another process.
     """
 
     arm_id: str
@@ -58,6 +60,7 @@ class Arm:
     reference: tuple[str, ...] = ()
     density: Density = Density()
     time_scale: float = 1.0
+    load: str = HARNESS_LOAD
 
     @property
     def simulated(self) -> bool:
@@ -79,6 +82,8 @@ class Arm:
         }
         if not self.simulated:
             fields["time_scale"] = self.time_scale
+        if self.load != HARNESS_LOAD:
+            fields["load"] = self.load
         if self.scenario is not None:
             fields |= {
                 "control": self.control,

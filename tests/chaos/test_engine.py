@@ -27,8 +27,11 @@ class Journal:
         self.records: list[dict[str, Any]] = []
         self.durable: list[str] = []
         self._driver = driver
+        self.full = False
 
     def write(self, kind: str, fields: Mapping[str, Any], durable: bool = False) -> None:
+        if self.full:
+            raise RuntimeError("no space left")
         self.records.append({"kind": kind, "arm": "a", "done": len(self._driver.done), **fields})
         if durable:
             self.durable.append(kind)
@@ -144,6 +147,22 @@ async def test_one_failure_does_not_stop_the_other_reverts() -> None:
     driver.failing = set()
     assert await engine.revert_all() == []
     assert driver.snapshot() == {}
+
+
+async def test_a_journal_that_cannot_be_written_keeps_no_fault_in_effect() -> None:
+    driver = Recorder()
+    journal = Journal(driver)
+    engine = Engine(driver, journal, lambda: 0.0)
+    await engine.inject(injection("a", "network.partition", "link:serving->store"))
+    await engine.inject(injection("b", "process.pause", "service:serving"))
+    journal.full = True
+    with pytest.raises(RuntimeError, match="no space left"):
+        await engine.inject(injection("c", "process.kill", "service:serving"))
+    with pytest.raises(RuntimeError, match="no space left"):
+        await engine.revert_all()
+    verbs = [verb for _, verb in driver.done]
+    assert verbs == ["add_toxic", "add_toxic", "pause", "resume", "remove_toxic", "remove_toxic"]
+    assert engine.applied == ()
 
 
 async def test_evidence_first_effect_then_totals() -> None:

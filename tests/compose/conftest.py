@@ -27,8 +27,8 @@ def engine() -> Iterator[Any]:
     client.close()
 
 
-def left_of(client: Any) -> list[str]:
-    """Containers, networks and volumes of runs."""
-    mine = {"label": OWNER_LABEL}
-    found = [*client.containers.list(all=True, filters=mine), *client.networks.list(filters=mine)]
+def left_of(client: Any, owned_by: str = "") -> list[str]:
+    """Containers, networks and volumes of runs, or of one process' alone."""
+    mine = {"label": f"{OWNER_LABEL}={owned_by}" if owned_by else OWNER_LABEL}
+    found = [*client.containers.list(all=True, ignore_removed=True, filters=mine), *client.networks.list(filters=mine)]
     return sorted(item.name for item in [*found, *client.volumes.list(filters=mine)])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, files
-from harness.targets.reference.layout import CONTAINER_LINKS, SERVICES
+from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, SERVERS, files
+from harness.targets.reference.layout import LINKS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -18,8 +18,8 @@ CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def test_every_host_of_the_pipeline_has_a_container() -> None:
-    around = {"gateway", "store", "toxiproxy", "outpost", "prometheus", "alertmanager"}
-    assert set(CONTAINERS) == {*SERVICES, *around}
+    around = {"gateway", "store", "replica", "toxiproxy", "outpost", "prometheus", "alertmanager"}
+    assert set(CONTAINERS) == {*SERVERS, *around}
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -42,12 +42,17 @@ def test_only_toxiproxy_has_a_way_out_and_only_to_loopback() -> None:
     assert list(published) == ["toxiproxy"]
     assert all(port.startswith("127.0.0.1:") for port in published["toxiproxy"])
     inside = {int(port.rpartition(":")[2]) for port in published["toxiproxy"]}
-    assert inside == {8474, LINK_PORTS["users->serving"], *(port for port, _ in ENTRIES.values())}
+    assert inside == {
+        8474,
+        LINK_PORTS["users->serving"],
+        LINK_PORTS["users->dispatch"],
+        *(port for port, _ in ENTRIES.values()),
+    }
 
 
 def test_every_link_has_a_port_of_its_own() -> None:
     ports = [*LINK_PORTS.values(), *(port for port, _ in ENTRIES.values())]
-    assert set(LINK_PORTS) == set(CONTAINER_LINKS)
+    assert set(LINK_PORTS) == set(LINKS)
     assert len(set(ports)) == len(ports)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +17,7 @@ from harness.errors import HarnessError
 from harness.targets.reference.compose import compose_file, stack
 from harness.targets.reference.compose.engine import connect, explain
 from harness.targets.reference.compose.stack import Stack, clean_up
-from harness.targets.reference.compose.wiring import gateway_config, service_config
-from harness.targets.reference.layout import SERVICES
+from harness.targets.reference.compose.wiring import SERVERS, gateway_config, service_config
 
 from .conftest import left_of
 
@@ -25,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def configs(**common: Any) -> dict[str, Any]:
     start = {"start": 1_370_854_800.0, "time_scale": 60.0}
     common = {"profile": "mature", "seed": 1, **start, **common}
-    return {name: service_config(name, **common) for name in SERVICES} | {"gateway": gateway_config(**start)}
+    return {name: service_config(name, **common) for name in SERVERS} | {"gateway": gateway_config(**start)}
 
 
 def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,13 +36,50 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         connect()
 
 
-def test_an_engine_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise PermissionError(13, "Permission denied")
+#: Runs a command as nobody, who may read everything (the interpreter may lie in root's home) and write nothing.
+AS_NOBODY = (
+    "setpriv",
+    *("--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
+    *("--bounding-set=-all,+dac_read_search", "--no-new-privs"),
+)
 
-    monkeypatch.setattr("docker.from_env", refuse)
-    with pytest.raises(HarnessError, match=r"refuses this user: permission denied.*usermod -aG docker"):
-        connect()
+
+def can_be_nobody() -> bool:
+    """Whether this is root, with the right to give others the right to read."""
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        return False
+    return subprocess.run([*AS_NOBODY, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_be_nobody(), reason="needs root, and setpriv of util-linux")
+@pytest.mark.parametrize("command", [["run", "tests/compose/scenarios", "--backend", "compose"], ["doctor"]])
+def test_a_user_without_rights_on_the_engine(tmp_path: Path, command: list[str]) -> None:
+    """A socket that answers, but not to everybody."""
+    place = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(place))
+        place.chmod(0o600)
+        listening.listen()
+        done = subprocess.run(
+            [*AS_NOBODY, sys.executable, "-B", "-m", "harness.cli", *command],
+            env={
+                **os.environ,
+                "DOCKER_HOST": f"unix://{place}",
+                "HOME": "/nonexistent",
+                "PYTHONPATH": str(ROOT),
+            },
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "refuses this user: permission denied" in said
+    assert "Add the user to the group docker (usermod -aG docker NAME" in said
+    assert "Traceback" not in said
+    assert done.returncode == (3 if command[0] == "run" else 0)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +104,7 @@ def test_the_command_line_says_it_in_one_line_and_does_not_hang() -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode != 0
+    assert done.returncode == 3
     assert "no Docker engine answers" in done.stderr or "docker compose" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -91,8 +130,6 @@ def test_a_container_that_dies_at_its_start(engine: Any) -> None:
 @pytest.mark.slow
 def test_a_port_that_is_taken(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever starts the deployment by hand."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(stack, "_PORT_VARIABLES", ())
         monkeypatch.setenv("PIPEQUAKE_TOXIPROXY_PORT", str(taken.getsockname()[1]))

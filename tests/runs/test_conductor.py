@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,3 +158,24 @@ def test_whenever_it_is_interrupted_everything_applied_is_reverted(at: float, ta
     for verb, undo in undone.items():
         verbs = [done for _, done, _ in stage.done if done in (verb, undo)]
         assert verbs in ([], [verb, undo])
+
+
+def test_an_interrupt_ends_a_deployment_that_takes_its_time() -> None:
+    """Outside of the simulator: containers on a busy machine need minutes to start."""
+    world = World(epoch=0.0, seed=1)
+    records, interrupt = Records(world.loop.time), Interrupt()
+    given_up = []
+
+    class Slow(EmptyStage):
+        async def deploy(self) -> None:
+            try:
+                await asyncio.sleep(HOUR)
+            except asyncio.CancelledError:
+                given_up.append(world.loop.time())
+                raise
+
+    arm = replace(treatment(TWO), backend="local")
+    world.loop.call_later(60, interrupt.request)
+    assert world.run(Conductor(arm, Slow(world.loop.time), records, interrupt).run()) == "interrupted"
+    assert given_up == [60]
+    assert [line["kind"] for line in records.lines] == ["arm.start", "arm.end"]

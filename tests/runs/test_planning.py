@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.control_cache import ControlCache
-from harness.errors import UsageError
+from harness.errors import DiskFull, UsageError
 from harness.experiment import grow, plan_arms
 from harness.journal import read_journal
 from harness.run_folder import RunFolder
@@ -172,7 +172,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_written_file(tmp_path: Path) -> 
     folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
     folder.write("scorecard.json", "old")
     (folder.path / ".scorecard.json.tmp").symlink_to("/dev/full")
-    with pytest.raises(UsageError, match=r"No space left on device.*The journal is safe: free some space, then"):
+    with pytest.raises(DiskFull, match=r"No space left on device.*Free some space there, then `pipequake recover"):
         folder.write("scorecard.json", "new" * 10_000)
     assert (folder.path / "scorecard.json").read_text() == "old"
     assert not (folder.path / ".scorecard.json.tmp").exists()

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from harness.errors import DirtyTarget, HarnessError, JournalError, ScenarioError, TargetError, UsageError
+from harness.errors import DirtyTarget, DiskFull, HarnessError, JournalError, ScenarioError, TargetError, UsageError
 from harness.verdict import ExitCode, Outcome, Verdict, worst
 
 
@@ -35,5 +35,5 @@ def test_words_of_outcomes() -> None:
 
 
 def test_every_error_has_its_exit_code() -> None:
-    errors = [HarnessError, UsageError, ScenarioError, JournalError, TargetError, DirtyTarget]
-    assert [int(error.exit_code) for error in errors] == [70, 2, 2, 2, 3, 4]
+    errors = [HarnessError, UsageError, ScenarioError, JournalError, DiskFull, TargetError, DirtyTarget]
+    assert [int(error.exit_code) for error in errors] == [70, 2, 2, 2, 3, 3, 4]

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from itertools import cycle, product
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from chaos.rng import uniform
+from harness.targets.reference.bodies import Flight, altered, bodies_of
 
 #: The host that they come from.
 CROWD = "crowd"
 _PATIENCE_S = 10.0
-_HUGE = 1 << 20
-
-Flight = Mapping[str, Any]
 
 
 class Crowd:
@@ -45,18 +40,23 @@ class Crowd:
         self._flights = flights
         self._on_touched = on_touched
         self._running: dict[str, list[asyncio.Task[None]]] = {}
-        #: By id, what is changed of the users' own requests: field, factor, rate, seed.
-        self.alterations: dict[str, Mapping[str, Any]] = {}
+        self._alterations: dict[str, Mapping[str, Any]] = {}
 
     def altered(self, flight: dict[str, Any]) -> dict[str, Any]:
         """A user's request as it arrives."""
-        for alter_id, how in self.alterations.items():
-            value = flight.get(how["field"])
-            hit = uniform(how["seed"], "alter", flight["flight_id"]) < how["rate"]
-            if hit and isinstance(value, int | float):
-                flight = {**flight, how["field"]: value * how["factor"]}
+        for alter_id, how in self._alterations.items():
+            if (changed := altered(flight, how)) is not None:
+                flight = dict(changed)
                 self._on_touched(alter_id, "requests", 1)
         return flight
+
+    def alter(self, how: Mapping[str, Any]) -> None:
+        """From now on users' requests are changed: ``alter_id``, field, factor, rate, seed."""
+        self._alterations[how["alter_id"]] = how
+
+    def unalter(self, alter_id: str) -> None:
+        """No longer; nothing happens if they weren't."""
+        self._alterations.pop(alter_id, None)
 
     def begin(self, load: Mapping[str, Any]) -> None:
         """Starts a load; nothing happens a second time."""
@@ -76,7 +76,7 @@ class Crowd:
 
     async def _send(self, load: Mapping[str, Any]) -> None:
         load_id, pause_s = load["load_id"], 60.0 / load["per_minute"] / self._time_scale
-        bodies = self._bodies(load)
+        bodies = bodies_of(load, self._flights)
         one = self._slowly if load["kind"] == "slow_clients" else self._at_once
         connector = aiohttp.TCPConnector(limit=load["clients"], local_addr=self._from)
         async with aiohttp.ClientSession(
@@ -121,41 +121,3 @@ class Crowd:
                 await asyncio.sleep(load["pause_s"])
         finally:
             writer.close()
-
-    def _bodies(self, load: Mapping[str, Any]) -> Iterator[bytes]:
-        if load["kind"] == "malformed":
-            return (_broken(flight, load["shape"]) for flight in cycle(self._flights))
-        if load["kind"] == "extraction":
-            asked = _grid(self._flights) if load["around"] == "grid" else _neighbours(self._flights[0])
-            return (json.dumps(flight).encode() for flight in asked)
-        return (json.dumps(flight).encode() for flight in cycle(self._flights))
-
-
-def _broken(flight: Flight, shape: str) -> bytes:
-    """A request that can't be read.
-
-    >>> _broken({"distance": 7.0, "dest": "LAX"}, "types")
-    b'{"distance": "seven", "dest": "LAX"}'
-    """
-    if shape == "types":
-        return json.dumps({**flight, "distance": "seven"}).encode()
-    if shape == "missing":
-        return json.dumps({name: value for name, value in flight.items() if name != "origin"}).encode()
-    if shape == "huge":
-        return json.dumps({**flight, "carrier": "A" * _HUGE}).encode()
-    text = json.dumps(dict(flight)).encode()
-    return text[: len(text) // 2]
-
-
-def _grid(flights: Sequence[Flight]) -> Iterator[Flight]:
-    """Every combination of what the requests hold, for ever."""
-    names = ("origin", "dest", "carrier", "distance")
-    values = [list(dict.fromkeys(flight[name] for flight in flights)) for name in names]
-    for combination in cycle(product(*values)):
-        yield {**flights[0], **dict(zip(names, combination, strict=True))}
-
-
-def _neighbours(flight: Flight) -> Iterator[Flight]:
-    """One flight, a little earlier or later, nearer or farther, for ever."""
-    for minutes, miles in cycle(product(range(-60, 61, 5), range(-20, 21, 4))):
-        yield {**flight, "sched_dep": flight["sched_dep"] + 60 * minutes, "distance": flight["distance"] + miles}

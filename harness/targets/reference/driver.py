@@ -178,7 +178,7 @@ class SimDriver:
         self._crowd.end(args["load_id"])
 
     async def _alter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._crowd.alterations[args["alter_id"]] = args
+        self._crowd.alter(args)
 
     async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._crowd.alterations.pop(args["alter_id"], None)
+        self._crowd.unalter(args["alter_id"])

@@ -55,8 +55,6 @@ LINKS = (
     "orchestration->ingestion",
     "orchestration->features",
 )
-#: Those of the deployment in containers, which has neither a second provider nor a second store nor a consumer.
-CONTAINER_LINKS = tuple(link for link in LINKS if not {MIRROR, REPLICA, CONSUMER} & set(link.split("->")))
 #: Every host of the pipeline and its surroundings.
 HOSTS = ("users", "crowd", "gateway", "alerts", STORE, REPLICA, MIRROR, CONSUMER, *SERVICES)
 

@@ -14,6 +14,8 @@ import aiohttp
 from chaos.rng import uniform
 from harness.targets.base import Recorder
 
+#: Where a prediction is asked for.
+PREDICT = "/predict"
 #: A user gives up after this long, in seconds.
 PATIENCE_S = 2.0
 #: The least and the most time before departure that a user asks, in seconds.
@@ -122,65 +124,21 @@ class Punctuality:
         return {"requests": len(lags), "lag_ms_p50": at(0.5), "lag_ms_p99": at(0.99), "lag_ms_max": at(1.0)}
 
 
-class Users:
-    """Sends the requests, open-loop: latency counts from the intended moment, and a slow answer delays nobody else.
+class Answers:
+    """Takes answers to users into the journal, and remembers them for probes."""
 
-    ``clock`` gives seconds since the start, ``time_scale`` of which pass in one second of the event loop; latencies
-    and patience are in the loop's time, where the sockets are. ``altered`` is what becomes of a request on its way.
-    """
-
-    def __init__(
-        self,
-        asks: Sequence[Ask],
-        url: str,
-        recorder: Recorder,
-        clock: Callable[[], float],
-        *,
-        time_scale: float = 1.0,
-        altered: Callable[[dict[str, Any]], dict[str, Any]] = lambda flight: flight,
-    ) -> None:
-        self._altered = altered
-        self._asks = asks
-        self._url = url
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._clock = clock
-        self._time_scale = time_scale
-        self._pending: set[asyncio.Task[None]] = set()
         self.observed = Observed()
-        self.punctuality = Punctuality()
 
-    async def run(self) -> None:
-        """Asks everything, then returns; answers may still be under way."""
-        connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S)
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
-        ) as session:
-            for ask in self._asks:
-                wait = ask.at - self._clock()
-                if wait > 0:
-                    await asyncio.sleep(wait / self._time_scale)
-                self.punctuality.note((self._clock() - ask.at) / self._time_scale)
-                task = asyncio.ensure_future(self._ask(session, ask))
-                self._pending.add(task)
-                task.add_done_callback(self._pending.discard)
-            await asyncio.gather(*self._pending)
-
-    async def _ask(self, session: aiohttp.ClientSession, ask: Ask) -> None:
-        status, answer = 0, {}
-        try:
-            body = json.dumps(self._altered(ask.flight)).encode()
-            async with session.post(self._url, data=body, headers={"content-type": "application/json"}) as response:
-                content = await response.read()
-                status = response.status
-                if status == 200:
-                    answer = json.loads(content)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            status = 0
-        self._record(ask, status, answer)
-
-    def _record(self, ask: Ask, status: int, answer: dict[str, Any]) -> None:
-        now = self._clock()
-        latency_ms = (now - ask.at) / self._time_scale * 1000
+    def take(self, ask: Ask, now: float, latency_ms: float, status: int, content: bytes | str) -> None:
+        """An answer that came ``now``, in seconds since the start; a 200 without a JSON object is none."""
+        answer: dict[str, Any] = {}
+        if status == 200:
+            try:
+                answer = dict(json.loads(content))
+            except (ValueError, TypeError):
+                status = 0
         p = answer.get("p")
         if not isinstance(p, int | float):
             p = None
@@ -202,3 +160,68 @@ class Users:
         )
         error = None if p is None else (p - ask.late) ** 2
         self.observed.add(_Seen(now, status, latency_ms, error, answer.get("feature_age_s"), answer.get("model_age_s")))
+
+
+class Users:
+    """Sends the requests, open-loop: latency counts from the intended moment, and a slow answer delays nobody else.
+
+    ``clock`` gives seconds since the start, ``time_scale`` of which pass in one second of the event loop; latencies
+    and patience are in the loop's time, where the sockets are. ``altered`` is what becomes of a request on its way.
+    """
+
+    def __init__(
+        self,
+        asks: Sequence[Ask],
+        url: str,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        *,
+        time_scale: float = 1.0,
+        altered: Callable[[dict[str, Any]], dict[str, Any]] = lambda flight: flight,
+    ) -> None:
+        self._altered = altered
+        self._asks = asks
+        self._url = url
+        self._clock = clock
+        self._time_scale = time_scale
+        self._pending: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        self._answers = Answers(recorder)
+        self.observed = self._answers.observed
+        self.punctuality = Punctuality()
+
+    async def run(self) -> None:
+        """Asks everything, then returns when all is answered. Raises what the recorder raises."""
+        connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
+        ) as session:
+            for ask in self._asks:
+                wait = ask.at - self._clock()
+                if wait > 0:
+                    await asyncio.sleep(wait / self._time_scale)
+                self.punctuality.note((self._clock() - ask.at) / self._time_scale)
+                task = asyncio.ensure_future(self._ask(session, ask))
+                self._pending.add(task)
+                task.add_done_callback(self._ended)
+                if self._failure is not None:
+                    raise self._failure
+            await asyncio.gather(*self._pending)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What one request fails with, other than having no answer, is the end of them all: no journal, no users."""
+        self._pending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+
+    async def _ask(self, session: aiohttp.ClientSession, ask: Ask) -> None:
+        status, content = 0, b""
+        try:
+            body = json.dumps(self._altered(ask.flight)).encode()
+            async with session.post(self._url, data=body, headers={"content-type": "application/json"}) as response:
+                content = await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            status = 0
+        now = self._clock()
+        self._answers.take(ask, now, (now - ask.at) / self._time_scale * 1000, status, content)

@@ -40,10 +40,8 @@ def stats(container: Container) -> dict[str, int]:
     raw: dict[str, Any] = container.stats(stream=False, one_shot=True)
     throttling = raw.get("cpu_stats", {}).get("throttling_data", {})
     memory = raw.get("memory_stats", {})
-    detail = memory.get("stats", {})
-    cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
     return {
         "throttled periods": int(throttling.get("throttled_periods") or 0),
         "allocations": int(memory.get("failcnt") or 0),
-        "memory bytes": max(int(memory.get("usage") or 0) - int(cache), 0),
+        "memory bytes": int(memory.get("usage") or 0),  # with what it caches: the kernel refuses a limit below it
     }

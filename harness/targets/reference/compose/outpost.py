@@ -4,9 +4,9 @@ The harness has no address that containers on an internal network could reach. I
 until there is something to tell: a matter of milliseconds, whatever engine, firewall or virtual machine lies between.
 
 ``POST /alerts`` takes Alertmanager's webhooks, ``POST /services/<name>/restart`` what a runbook asks of the platform;
-``GET /events?after=N&wait_s=S`` gives both, in order. ``GET /ready`` says which services answer, ``GET /status/<name>``
-what one says of itself. ``PUT /answers/<id>`` opens a port where every request gets one status, and ``GET
-/answers/<id>`` counts them; ``/overlays/<service>/<id>`` puts files before a service's libraries.
+``GET /events?after=N&wait_s=S`` gives both, in order. ``GET /ready?of=a,b`` says which of them answer, ``GET
+/status/<name>`` what one says of itself. ``PUT /answers/<id>`` opens a port where every request gets one status, and
+``GET /answers/<id>`` counts them; ``/overlays/<service>/<id>`` puts files before a service's libraries.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.targets.reference.compose.overlays import Overlays
-from harness.targets.reference.compose.wiring import HTTP_PORT, OUTPOST_PORT, OVERLAYS
-from harness.targets.reference.layout import SERVICES
+from harness.targets.reference.compose.wiring import HTTP_PORT, OUTPOST_PORT, OVERLAYS, SERVERS
 
 __all__ = ["Outpost", "create_outpost"]
 
@@ -104,11 +103,12 @@ class Outpost:
         return JSONResponse([event for event in self._events if event["number"] > after])
 
     async def ready(self, request: Request) -> Response:
-        """Which services answer, by name."""
+        """Which services answer, by name. Only those that were started: looking for others blocks the resolver."""
+        names = [name for name in request.query_params.get("of", "").split(",") if name in (*SERVERS, "gateway")]
         timeout = aiohttp.ClientTimeout(total=_READY_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            up = await asyncio.gather(*(_answers(session, name) for name in (*SERVICES, "gateway")))
-        return JSONResponse(dict(zip((*SERVICES, "gateway"), up, strict=True)))
+            up = await asyncio.gather(*(_answers(session, name) for name in names))
+        return JSONResponse(dict(zip(names, up, strict=True)))
 
     async def status(self, request: Request) -> Response:
         """What a service says of itself, asked without Toxiproxy in between."""

@@ -6,8 +6,9 @@ import json
 import shutil
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ from harness.targets.reference.compose.engine import (
     engine_errors,
     last_lines,
 )
-from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, PROXY_HOST
+from harness.targets.reference.compose.wiring import ENTRIES, LINK_PORTS, PROXY_HOST, SERVERS
 from harness.targets.reference.layout import SERVICES
+from harness.targets.reference.settling import AGAIN_S, has_failed, has_settled
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -36,16 +38,19 @@ __all__ = ["OWNER_LABEL", "Description", "Stack", "check_images", "clean_up", "r
 
 OWNER_LABEL = "pipequake.owner"
 #: Variables of docker-compose.yml that choose published ports: empty means that the engine chooses free ones.
-_PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER")
+_PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER", "DISPATCH")
 _TOXIPROXY_PORT = 8474
-_READY_S = 120.0
+_READY_S = 240.0
 _POLL_S = 0.2
 #: The harness looks for itself. Each check of the engine's starts a process in a container: dozens would be a load.
 _HEALTH_INTERVAL = "10m"
 _LOG_LINES = 2000
-#: Serving asks for its model when it starts, and then every half an hour: the registry must be there first.
-#: Prometheus would tell of services that are still starting.
-_LATER = ("serving", "prometheus")
+#: What the engine answers while something is in use, or somebody else is removing it, and how long that may take.
+_IN_USE = (403, 409)
+_REMOVED_WITHIN_S = 30.0
+#: These ask others for something as soon as they start, and must find them there; Prometheus, the last one, would tell
+#: of services that are still starting.
+_LATER = ("ingestion", "serving", "monitoring", "prometheus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +105,14 @@ class Stack:
     def __init__(self, client: DockerClient, description: Description) -> None:
         self.client = client
         self.description = description
+        self._given_up = threading.Event()
 
     @classmethod
-    def create(cls, configs: Mapping[str, Any]) -> Stack:
+    def create(cls, configs: Mapping[str, Any], describe: Callable[[Description], None] = lambda told: None) -> Stack:
         """Makes a project with a configuration for each service; nothing runs yet.
 
-        Raises `TargetError` if that can't be done; then nothing is left of it.
+        ``describe`` is told before there is anything, and again when the containers are known. Raises `TargetError` if
+        the project can't be made; then nothing is left of it.
         """
         client = connect()
         check_images(client)
@@ -113,6 +120,7 @@ class Stack:
         folder = Path(tempfile.mkdtemp(prefix=f"{project}-"))
         description = Description(project, owner(), str(folder), {}, {})
         try:
+            describe(description)
             _write_configs(folder, configs)
             variables = {f"PIPEQUAKE_{name}_PORT": "" for name in _PORT_VARIABLES} | {
                 "PIPEQUAKE_OWNER": description.owner,
@@ -122,7 +130,9 @@ class Stack:
             compose_file.create(project, variables)
             _join_networks(client, project)
             found = {name: str(container.id) for name, container in _containers(client, project).items()}
-            return cls(client, Description(project, description.owner, str(folder), found, {}))
+            description = Description(project, description.owner, str(folder), found, {})
+            describe(description)
+            return cls(client, description)
         except BaseException:
             cls(client, description).tear_down()
             raise
@@ -142,17 +152,25 @@ class Stack:
         with engine_errors(f"looking for the container of {service}"):
             return self.client.containers.get(self.description.containers[service])
 
-    def start(self) -> None:
-        """Starts every container and waits until all services answer. Their clocks stand still until `begin`."""
+    def start(self, without: Collection[str] = ()) -> None:
+        """Starts the containers, except some, and waits until all services answer.
+
+        Their clocks stand still until `begin`.
+        """
         for service in self.description.containers:
-            if service not in _LATER:
+            if service not in _LATER and service not in without:
                 self._start(service)
         self._find_urls()
-        self._await_ready({"registry"})
-        self._start("serving")
-        self._await_ready({*SERVICES, "gateway"})
+        self._await_ready({*SERVICES, "gateway"} - set(_LATER))
+        for service in _LATER[:-1]:
+            self._start(service)
+        self._await_ready({*SERVERS, "gateway"} - set(without))
         self._await_settled()
         self._start("prometheus")
+
+    def give_up(self) -> None:
+        """From another thread: a `start` that goes on raises `TargetError` soon."""
+        self._given_up.set()
 
     def begin(self, origin: float) -> None:
         """Starts the clocks at a moment of the machine's wall time (epoch seconds)."""
@@ -166,7 +184,8 @@ class Stack:
         with path.open("a", encoding="utf-8") as log:
             for service in sorted(self.description.containers):
                 try:
-                    text = last_lines(self.container(service), _LOG_LINES)
+                    with engine_errors(f"reading the log of {service}"):
+                        text = last_lines(self.container(service), _LOG_LINES)
                 except TargetError:
                     continue
                 log.write(f"== {service}\n{text}\n")
@@ -176,7 +195,12 @@ class Stack:
         remove_project(self.client, self.project)
         shutil.rmtree(self.description.config, ignore_errors=True)
 
+    def _go_on(self) -> None:
+        if self._given_up.is_set():
+            raise TargetError("the deployment was given up while it started")
+
     def _start(self, service: str) -> None:
+        self._go_on()
         with engine_errors(f"{service} can't be started"):
             self.container(service).start()
 
@@ -188,6 +212,7 @@ class Stack:
         ports = {
             "toxiproxy": _TOXIPROXY_PORT,
             "serving": LINK_PORTS["users->serving"],
+            "dispatch": LINK_PORTS["users->dispatch"],
             **{name.partition("->")[2]: port for name, (port, _) in ENTRIES.items()},
         }
         urls = {name: f"http://127.0.0.1:{published[f'{port}/tcp'][0]['HostPort']}" for name, port in ports.items()}
@@ -198,10 +223,11 @@ class Stack:
         """Waits until services answer; a container that ends meanwhile ends the waiting, too."""
         deadline = time.monotonic() + _READY_S
         while True:
-            ready = self._ready()
+            ready = self._ask(f"/ready?of={','.join(sorted(services))}")
             missing = sorted(name for name in services if not ready.get(name))
             if not missing:
                 return
+            self._go_on()
             self._check_alive()
             if time.monotonic() > deadline:
                 tails = "\n".join(f"  {name}:\n{last_lines(self.container(name))}" for name in missing[:3])
@@ -212,19 +238,21 @@ class Stack:
 
     def _await_settled(self) -> None:
         """Waits until ingestion has taken what providers had before the start: in the simulator it takes no time."""
-        deadline = time.monotonic() + _READY_S
-        while time.monotonic() < deadline:
-            feeds = list(self._ask("/status/ingestion").get("feeds", {}).values())
-            if feeds and all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+        began = again = time.monotonic()
+        while time.monotonic() < began + _READY_S:
+            feeds = self._ask("/status/ingestion").get("feeds", {})
+            if has_settled(feeds):
                 return
+            self._go_on()
+            if has_failed(feeds) and time.monotonic() > again + AGAIN_S:
+                with engine_errors("restarting ingestion"):
+                    self.container("ingestion").restart(timeout=1)
+                again = time.monotonic()
             time.sleep(_POLL_S)
         raise TargetError(
             f"ingestion has not caught up with its providers within {_READY_S:g} s. Its last lines:\n"
             f"{last_lines(self.container('ingestion'))}"
         )
-
-    def _ready(self) -> Mapping[str, bool]:
-        return self._ask("/ready")
 
     def _ask(self, path: str) -> dict[str, Any]:
         try:
@@ -287,39 +315,51 @@ def _join_networks(client: DockerClient, project: str) -> None:
 
 
 def _containers(client: DockerClient, project: str) -> dict[str, Container]:
-    found: Iterable[Container] = client.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
+    mine = {"label": f"{PROJECT_LABEL}={project}"}
+    found: Iterable[Container] = client.containers.list(all=True, ignore_removed=True, filters=mine)
     return {container.labels[SERVICE_LABEL]: container for container in found}
 
 
 def remove_project(client: DockerClient, project: str) -> None:
-    """Removes containers, networks and volumes of a compose project; nothing happens if there are none."""
-    from docker.errors import NotFound
+    """Removes containers, networks and volumes of a compose project; nothing happens if there are none.
+
+    Someone else may be removing the same: what the engine refuses for that is tried again until it is gone. Raises
+    `TargetError` with what the engine says if it isn't after `_REMOVED_WITHIN_S`.
+    """
+    from docker.errors import APIError, NotFound
 
     mine = {"label": f"{PROJECT_LABEL}={project}"}
+    deadline = time.monotonic() + _REMOVED_WITHIN_S
     with engine_errors(f"removing what is left of {project}"):
-        for found in (
-            client.containers.list(all=True, filters=mine),
-            client.networks.list(filters=mine),
-            client.volumes.list(filters=mine),
-        ):
-            for item in found:
+        while True:
+            refused: APIError | None = None
+            for item in _resources(client, mine):
                 try:
                     item.remove(**({"force": True, "v": True} if hasattr(item, "exec_run") else {}))
                 except NotFound:
                     continue
+                except APIError as error:
+                    if error.status_code not in _IN_USE or time.monotonic() > deadline:
+                        raise
+                    refused = error
+            if refused is None:
+                return
+            time.sleep(_POLL_S)
+
+
+def _resources(client: DockerClient, filters: Mapping[str, str]) -> Iterator[Any]:
+    """Containers, then networks, then volumes: in the order in which they can be removed."""
+    yield from client.containers.list(all=True, ignore_removed=True, filters=filters)
+    yield from client.networks.list(filters=filters)
+    yield from client.volumes.list(filters=filters)
 
 
 def clean_up(client: DockerClient) -> list[str]:
     """Removes the deployments of processes of this machine that have ended; the names of their projects."""
     projects: dict[str, str] = {}
     with engine_errors("looking for what dead runs left"):
-        for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
-            projects[container.labels.get(PROJECT_LABEL, "")] = container.labels[OWNER_LABEL]
-        for volume in client.volumes.list(filters={"label": OWNER_LABEL}):
-            labels = volume.attrs.get("Labels") or {}
-            projects[labels.get(PROJECT_LABEL, "")] = labels[OWNER_LABEL]
-        for network in client.networks.list(filters={"label": OWNER_LABEL}):
-            labels = network.attrs.get("Labels") or {}
+        for item in _resources(client, {"label": OWNER_LABEL}):
+            labels = item.labels if hasattr(item, "exec_run") else item.attrs.get("Labels") or {}
             projects[labels.get(PROJECT_LABEL, "")] = labels[OWNER_LABEL]
     dead = sorted(project for project, label in projects.items() if project and _is_dead(label))
     for project in dead:

@@ -19,7 +19,7 @@ from harness.targets.reference.compose.stage import ComposeStage, store_client
 from harness.targets.reference.pipeline_log import PipelineLog
 from reference_pipeline.data import prepare
 
-__all__ = ["ComposeTheatre", "attach", "preflight", "remove_dead"]
+__all__ = ["ComposeTheatre", "attach", "preflight"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ class ComposeTheatre:
         self._log = PipelineLog(log.resolve())
         self._description = log.resolve().with_suffix(DESCRIPTION)
         self._stage: ComposeStage | None = None
+        self._main: asyncio.Task[Any] | None = None
+        self._lost: str | None = None
 
     def __enter__(self) -> Self:
         self._log.__enter__()
@@ -48,20 +50,33 @@ class ComposeTheatre:
 
     def stage(self, recorder: Recorder) -> ComposeStage:
         """The deployment."""
-        self._stage = ComposeStage(self._arm, recorder, prepare(), self._description)
+        self._stage = ComposeStage(self._arm, recorder, prepare(), self._description, self._on_lost)
         return self._stage
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the machine's time; whatever it deployed is removed at the end."""
 
-        async def guarded() -> T:
-            try:
-                return await main
-            finally:
-                if self._stage is not None:
-                    await self._stage.close()
+        return asyncio.run(self._run(main))
 
-        return asyncio.run(guarded())
+    async def _run(self, main: Coroutine[Any, Any, T]) -> T:
+        self._main = task = asyncio.ensure_future(main)
+        try:
+            await asyncio.wait({task})
+            if self._lost is not None:
+                if not task.cancelled():
+                    task.exception()  # what it failed with then is a consequence
+                raise TargetError(self._lost)
+            return task.result()
+        finally:
+            if self._stage is not None:
+                await self._stage.close()
+
+    def _on_lost(self, why: str) -> None:
+        """Something that the run can't do without is gone: what was applied is reverted, and the arm ends."""
+        if self._lost is None:
+            self._lost = why
+            if self._main is not None:
+                self._main.cancel()
 
     def branched(self, log: Path) -> None:
         """Containers cannot be forked."""
@@ -101,20 +116,12 @@ async def attach(description: Mapping[str, Any]) -> AsyncIterator[_StrandedStack
 
 
 def preflight() -> None:
-    """Raises `HarnessError` saying what this machine lacks."""
+    """Raises `HarnessError` saying what this machine lacks; removes the deployments of runs that have ended."""
     compose_file()
     compose_command()
     client = connect()
     try:
         check_images(client)
-    finally:
-        client.close()
-
-
-def remove_dead() -> None:
-    """Removes the deployments of runs of this machine that have ended."""
-    client = connect()
-    try:
         clean_up(client)
     finally:
         client.close()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.targets.reference.layout import CONTAINER_LINKS, DEFAULT_START, SERVICES, STORE
+from harness.targets.reference.layout import CONSUMER, DEFAULT_START, LINKS, MIRROR, REPLICA, SERVICES, STORE
 
 __all__ = ["ENTRIES", "LINK_PORTS", "PROXY_HOST", "STORE_PORT", "gateway_config", "proxies", "service_config"]
 
@@ -24,7 +24,7 @@ OUTPOST_PORT = 8002
 OVERLAYS = "/var/lib/overlays"
 
 #: The port on Toxiproxy of each link; the users' one is published.
-LINK_PORTS: Mapping[str, int] = {link: 20000 + place for place, link in enumerate(CONTAINER_LINKS)}
+LINK_PORTS: Mapping[str, int] = {link: 20000 + place for place, link in enumerate(LINKS)}
 
 #: The harness's own ways in, on no faulty link: name -> (port on Toxiproxy, where it leads).
 ENTRIES: Mapping[str, tuple[int, str]] = {
@@ -35,7 +35,14 @@ ENTRIES: Mapping[str, tuple[int, str]] = {
     "operator->alertmanager": (20104, "alertmanager:9093"),
 }
 
-_UPSTREAMS = {STORE: f"{STORE}:{STORE_PORT}", "alerts": "alertmanager:9093"}
+_UPSTREAMS = {
+    STORE: f"{STORE}:{STORE_PORT}",
+    REPLICA: f"{REPLICA}:{STORE_PORT}",
+    "alerts": "alertmanager:9093",
+}
+
+#: Every service that there may be.
+SERVERS = (*SERVICES, MIRROR, CONSUMER)
 
 
 def upstream(server: str) -> str:
@@ -58,15 +65,30 @@ def proxies() -> list[dict[str, Any]]:
 
 def service_config(service: str, **common: Any) -> dict[str, Any]:
     """A service's `reference_pipeline.process_config.ProcessConfig`; ``common`` has profile, start, seed and so on."""
-    config: dict[str, Any] = {"volumes": "/var/lib/pipeline", "listen": ["0.0.0.0", HTTP_PORT], **common}
-    addresses = {}
-    for link, port in LINK_PORTS.items():
-        client, _, server = link.partition("->")
-        if client == service and server == STORE:
-            config["store"] = [PROXY_HOST, port]
-        elif client == service:
-            addresses[server] = f"http://{PROXY_HOST}:{port}"
-    return {**config, "addresses": addresses}
+    known = (*SERVERS, "gateway", "alerts")
+    return {
+        "volumes": "/var/lib/pipeline",
+        "listen": ["0.0.0.0", HTTP_PORT],
+        "addresses": {server: f"http://{_way(service, server)}" for server in known},
+        "store": _host_and_port(_way(service, STORE)),
+        **common,
+    }
+
+
+def second_store(service: str) -> list[Any]:
+    """Where a service finds the replica of the store, for profiles that have one."""
+    return _host_and_port(_way(service, REPLICA))
+
+
+def _way(client: str, server: str) -> str:
+    """Along the link if there is one, and straight to what a service has no link to."""
+    port = LINK_PORTS.get(f"{client}->{server}")
+    return upstream(server) if port is None else f"{PROXY_HOST}:{port}"
+
+
+def _host_and_port(place: str) -> list[Any]:
+    host, _, port = place.partition(":")
+    return [host, int(port)]
 
 
 def gateway_config(**common: Any) -> dict[str, Any]:
@@ -84,7 +106,7 @@ def files() -> dict[str, str]:
     """What is written down under ``deploy/compose``, by path: for a deployment that is started by hand."""
     start = {"start": DEFAULT_START.timestamp(), "time_scale": 1.0}
     documents: dict[str, Any] = {"toxiproxy.json": proxies(), "config/gateway.json": gateway_config(**start)}
-    for service in SERVICES:
+    for service in SERVERS:
         common = {"profile": "mature", "seed": 1, "platform": f"http://outpost:{OUTPOST_PORT}", **start}
         documents[f"config/{service}.json"] = service_config(service, **common)
     return {name: json.dumps(document, indent=2) + "\n" for name, document in documents.items()}

@@ -26,6 +26,7 @@ from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.stub import Stub
 from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import Wiring
+from harness.targets.reference.locust_load import LocustLoad
 from harness.targets.reference.store_agent import StoreAgent, store_errors
 from harness.targets.reference.touches import Touches
 
@@ -60,7 +61,7 @@ class LocalDriver:
     stubs: dict[str, Stub]
     store_data: Callable[[str], Path]
     lease: str
-    crowd: Crowd
+    crowd: Crowd | LocustLoad
     artifacts: Artifacts
     volumes: Volumes | None
 
@@ -236,7 +237,7 @@ class LocalDriver:
         self.crowd.end(args["load_id"])
 
     async def _alter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.crowd.alterations[args["alter_id"]] = args
+        self.crowd.alter(args)
 
     async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.crowd.alterations.pop(args["alter_id"], None)
+        self.crowd.unalter(args["alter_id"])

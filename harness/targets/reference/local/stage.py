@@ -18,12 +18,12 @@ from redis.asyncio import Redis
 
 from chaos.errors import InjectionError
 from chaos.network.client import ProxyClient, ProxyError
-from harness.errors import TargetError
+from harness.errors import JournalError, TargetError
 from harness.live.description import Description
 from harness.live.ports import Ports
 from harness.live.supervisor import Program, Supervisor
 from harness.live.volumes import Volumes
-from harness.targets.base import Arm, Recorder
+from harness.targets.base import LOCUST_LOAD, Arm, Recorder
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.layout import CONSUMER, REPLICA, STORE
@@ -35,10 +35,12 @@ from harness.targets.reference.local.store_program import store_binary
 from harness.targets.reference.local.surroundings import Surroundings
 from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import HOST, Wiring
+from harness.targets.reference.locust_load import LocustLoad, Ways
+from harness.targets.reference.settling import AGAIN_S, has_failed, has_settled
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 from harness.targets.reference.touches import Touches
 from harness.targets.reference.variants import profile_of
-from harness.targets.reference.workload import Users, plan_asks
+from harness.targets.reference.workload import PREDICT, Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
 
@@ -80,7 +82,7 @@ class LocalStage:
         on_lost: Callable[[str], None],
     ) -> None:
         self._arm = arm
-        self._recorder = _Valve(recorder)
+        self._recorder = _Valve(recorder, on_lost)
         self._profile = assembly.paced(profile_of(arm.profile), arm.density.grain_s)
         self._entry = arm.density.through or "serving"
         self._prepared = prepared
@@ -91,6 +93,7 @@ class LocalStage:
         self._begun: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._touches = Touches()
+        self._users: Users | LocustLoad
         self._ports = Ports()
         self._volumes: Volumes | None = None
         self._lease = f"{arm.arm_id} {os.getpid()}"
@@ -200,38 +203,59 @@ class LocalStage:
             stubs={},
             store_data=programs.store_data,
             lease=self._lease,
-            crowd=self._gather(wiring),
+            crowd=await self._gather(wiring),
             artifacts=Artifacts(self._folder / "registry", assembly.KEY),
             volumes=self._volumes,
         )
 
-    def _gather(self, wiring: Wiring) -> Crowd:
+    async def _gather(self, wiring: Wiring) -> Crowd | LocustLoad:
         """Users, who ask along their link, and the crowd, which asks the service itself."""
         start = self._arm.start.timestamp()
         flights = self._prepared.flights(start, start + self._arm.end_s + 4 * 3600)
         asks = plan_asks(flights, start, self._arm.end_s, self._arm.seed, self._arm.density.users)
+        ways = Ways(
+            wiring.way("users", self._entry),
+            wiring.url(self._entry),
+            _CROWD_ADDRESS if sys.platform == "linux" else None,
+        )
+        if self._arm.load == LOCUST_LOAD:
+            self._users = load = LocustLoad(
+                asks, self._recorder, self.now, self._touches.note, time_scale=self.time_scale
+            )
+            self._open.push_async_callback(load.close)
+            await load.open(ways, self._folder / "users.jsonl", self._logs / "locust.log")
+            return load
         crowd = Crowd(
             asyncio.ensure_future,
-            wiring.url(self._entry) + "/predict",
+            ways.crowd + PREDICT,
             [ask.flight for ask in asks],
             self._touches.note,
             time_scale=self.time_scale,
-            address=_CROWD_ADDRESS if sys.platform == "linux" else None,
+            address=ways.address,
         )
         self._open.callback(crowd.end_all)
-        url = wiring.way("users", self._entry) + "/predict"
-        self._users = Users(asks, url, self._recorder, self.now, time_scale=self.time_scale, altered=crowd.altered)
+        self._users = Users(
+            asks,
+            ways.users + PREDICT,
+            self._recorder,
+            self.now,
+            time_scale=self.time_scale,
+            altered=crowd.altered,
+        )
         return crowd
 
     async def _settled(self, wiring: Wiring) -> None:
         """Waits until what is to be done at the replay's start is done: in the simulator it takes no time either."""
-        deadline = time.monotonic() + _SETTLE_WITHIN_S
+        began = again = time.monotonic()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SETTLE_WITHIN_S)) as session:
-            while time.monotonic() < deadline:
+            while time.monotonic() < began + _SETTLE_WITHIN_S:
                 async with session.get(wiring.url("ingestion") + "/status") as answer:
-                    feeds = (await answer.json())["feeds"].values()
-                if all(feed["last_success_at"] is not None and not feed["undelivered"] for feed in feeds):
+                    feeds = (await answer.json())["feeds"]
+                if has_settled(feeds):
                     return
+                if has_failed(feeds) and time.monotonic() > again + AGAIN_S:
+                    await self._supervisor.restart("ingestion")
+                    again = time.monotonic()
                 await asyncio.sleep(_SETTLE_LOOK_S)
         raise TargetError(f"ingestion has not caught up with its providers at the start: {self._logs}/ingestion.log")
 
@@ -301,13 +325,23 @@ class LocalStage:
 
 
 class _Valve:
-    """A recorder that can be closed: what comes after an arm's end belongs to nobody."""
+    """A recorder that can be closed: what comes after an arm's end belongs to nobody.
 
-    def __init__(self, recorder: Recorder) -> None:
+    A journal that can't be written closes it too, and ``on_lost`` is told: whoever writes here (a web server, a task)
+    has nobody to raise that to.
+    """
+
+    def __init__(self, recorder: Recorder, on_lost: Callable[[str], None]) -> None:
         self._recorder = recorder
+        self._on_lost = on_lost
         self.closed = False
 
     def write(self, kind: str, fields: Mapping[str, Any], durable: bool = False) -> None:
         """Appends an event, now."""
-        if not self.closed:
+        if self.closed:
+            return
+        try:
             self._recorder.write(kind, fields, durable)
+        except JournalError as error:
+            self.closed = True
+            self._on_lost(str(error))

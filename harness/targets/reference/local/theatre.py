@@ -74,6 +74,8 @@ class LocalTheatre:
         try:
             await asyncio.wait({task})
             if self._lost is not None:
+                if not task.cancelled():
+                    task.exception()  # what it failed with then is a consequence
                 raise TargetError(self._lost)
             return task.result()
         finally:

@@ -1,0 +1,212 @@
+"""Each verb on real containers: it takes effect, leaves evidence, may be done twice, and is undone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from chaos.fault import Action
+from chaos.points import Point
+from harness.targets.reference.compose.driver import ComposeDriver
+from harness.targets.reference.compose.events import EngineEvents
+from harness.targets.reference.compose.stack import Stack
+from harness.targets.reference.compose.stage import store_client
+
+from .conftest import left_of
+from .test_what_goes_wrong import configs
+
+pytestmark = pytest.mark.slow
+
+NOT_NEEDED = ("mirror", "dispatch", "replica")
+
+
+@pytest.fixture(scope="module")
+def stack(engine: Any) -> Iterator[Stack]:
+    """A deployment whose clocks stand still."""
+    made = Stack.create(configs(profile="ad_hoc"))
+    try:
+        made.start(NOT_NEEDED)
+        yield made
+    finally:
+        made.tear_down()
+    assert made.project not in " ".join(left_of(engine))
+
+
+def carry_out(
+    stack: Stack,
+    point: str,
+    do: Action,
+    undo: Action,
+    check: Callable[[], object],
+    provoke: Callable[[], object] = lambda: None,
+) -> tuple[int, str]:
+    """Does a verb twice, checks its effect, undoes it twice; what it touched."""
+
+    async def main() -> tuple[int, str]:
+        store = store_client(stack.description.urls["store"])
+        with EngineEvents(stack.project, dict(stack.description.containers), lambda event: None) as events:
+            driver = ComposeDriver(stack, store, events, hold_every_s=0.2)
+            where = Point.parse(point)
+            try:
+                for _ in range(2):
+                    await driver.perform("f1", where, do)
+                assert await asyncio.to_thread(check)
+                await asyncio.to_thread(provoke)
+                await asyncio.sleep(1.0)
+                seen = await driver.evidence("f1")
+            finally:
+                for _ in range(2):
+                    await driver.perform("f1", where, undo)
+            await store.aclose()
+        assert seen is not None, "no evidence"
+        return seen.touched, seen.what
+
+    return asyncio.run(main())
+
+
+def status(stack: Stack, service: str) -> str:
+    found: str = stack.container(service).status
+    return found
+
+
+def answers(stack: Stack, service: str = "serving") -> int:
+    """The status of a service, asked along the users' link or straight."""
+    try:
+        if service == "serving":
+            return httpx.get(f"{stack.description.urls['serving']}/health", timeout=5.0, trust_env=False).status_code
+        asked = httpx.get(f"{stack.description.urls['outpost']}/ready?of={service}", timeout=10.0, trust_env=False)
+        return 200 if asked.json()[service] else 503
+    except httpx.HTTPError:
+        return 0
+
+
+def comes_back(stack: Stack, service: str = "serving") -> bool:
+    deadline = time.monotonic() + 60
+    while answers(stack, service) != 200:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+BY = {"fault_id": "f1"}
+ONE = (1, "processes")
+
+
+def test_kill_and_start(stack: Stack) -> None:
+    do, undo = Action("kill", BY), Action("start", BY)
+    assert carry_out(stack, "service:flights", do, undo, lambda: status(stack, "flights") == "exited") == (
+        1,
+        "processes",
+    )
+    assert comes_back(stack, "flights")
+
+
+def test_pause_and_resume(stack: Stack) -> None:
+    do, undo = Action("pause", BY), Action("resume", BY)
+    assert carry_out(stack, "service:serving", do, undo, lambda: status(stack, "serving") == "paused") == (
+        1,
+        "processes",
+    )
+    assert comes_back(stack)
+
+
+def test_disconnect_and_connect(stack: Stack) -> None:
+    do, undo = Action("disconnect", BY), Action("connect", BY)
+    assert carry_out(stack, "service:features", do, undo, lambda: answers(stack, "features") != 200) == ONE
+    assert comes_back(stack, "features")
+
+
+def test_a_toxic_and_none(stack: Stack) -> None:
+    toxic = {"name": "f1.latency", "type": "latency", "stream": "downstream", "attributes": {"latency": 700.0}}
+
+    def is_slow() -> bool:
+        began = time.monotonic()
+        return answers(stack) == 200 and time.monotonic() - began >= 0.7
+
+    do, undo = Action("add_toxic", {"toxic": toxic}), Action("remove_toxic", {"name": "f1.latency"})
+    touched, what = carry_out(stack, "link:users->serving", do, undo, is_slow)
+    assert touched > 10
+    assert what == "bytes"
+    assert not is_slow()
+
+
+def test_answer_and_unanswer(stack: Stack) -> None:
+    do, undo = Action("answer", {**BY, "status": 503}), Action("unanswer", BY)
+    assert carry_out(stack, "service:serving", do, undo, lambda: answers(stack) == 503) == (1, "requests")
+    assert comes_back(stack)
+
+
+def test_little_cpu(stack: Stack) -> None:
+    do, undo = Action("limit_cpu", {**BY, "cpus": 0.01}), Action("unlimit_cpu", {**BY, "cpus": 1.0})
+    limited = lambda: stack.container("serving").attrs["HostConfig"]["CpuQuota"] == 1000  # noqa: E731
+    ask_often = lambda: [answers(stack) for _ in range(10)]  # noqa: E731
+    touched, what = carry_out(stack, "service:serving", do, undo, limited, ask_often)
+    assert touched > 0
+    assert what == "throttled periods"
+    assert stack.container("serving").attrs["HostConfig"]["CpuQuota"] == 100_000
+
+
+def test_little_memory(stack: Stack, engine: Any) -> None:
+    def ask_for_more() -> None:
+        stack.container("training").exec_run(["python", "-c", "len(bytearray(300_000_000))"])
+
+    container = stack.container("training")
+    before = container.attrs["HostConfig"]["Memory"]
+    usage = container.stats(stream=False, one_shot=True)["memory_stats"]["usage"]
+    do = Action("limit_memory", {**BY, "bytes": usage + 40_000_000})
+    undo = Action("unlimit_memory", {**BY, "bytes": before})
+    limited = lambda: stack.container("training").attrs["HostConfig"]["Memory"] < before  # noqa: E731
+    touched, what = carry_out(stack, "service:training", do, undo, limited, ask_for_more)
+    assert touched > 0
+    assert what in ("allocations", "processes")
+    assert stack.container("training").attrs["HostConfig"]["Memory"] == before
+    stack.container("training").start()
+    assert comes_back(stack, "training")
+
+
+def test_hold_and_release(stack: Stack) -> None:
+    async def put(key: str, value: str) -> None:
+        store = store_client(stack.description.urls["store"])
+        await store.set(key, value)
+        await store.aclose()
+
+    async def read(key: str) -> Any:
+        store = store_client(stack.description.urls["store"])
+        found = await store.get(key)
+        await store.aclose()
+        return found
+
+    asyncio.run(put("test:key", "old"))
+    do = Action("hold", {"hold_id": "f1", "entries": {"test:key": "old"}})
+    undo = Action("release", {"hold_id": "f1"})
+    change = lambda: asyncio.run(put("test:key", "new"))  # noqa: E731
+    assert carry_out(stack, "store:store", do, undo, lambda: True, change) == (1, "keys")
+    assert asyncio.run(read("test:key")) == b"new"
+
+
+def test_a_store_that_comes_back_empty(stack: Stack) -> None:
+    async def size() -> int:
+        store = store_client(stack.description.urls["store"])
+        found: int = await store.dbsize()
+        await store.aclose()
+        return found
+
+    assert asyncio.run(size()) > 0
+    do, undo = Action("kill", BY), Action("start", {**BY, "empty": True})
+    assert carry_out(stack, "store:store", do, undo, lambda: status(stack, "store") == "exited") == ONE
+    assert asyncio.run(size()) == 0
+
+
+def test_an_overlay_is_imported_after_a_restart_and_leaves_no_trace(stack: Stack) -> None:
+    files = {"lightgbm/__init__.py": "raise ImportError('this release does not fit')"}
+    do = Action("overlay", {"overlay_id": "f1", "files": files})
+    undo = Action("remove_overlay", {"overlay_id": "f1"})
+    loaded = lambda: time.sleep(12) is None  # noqa: E731  it starts, and asks for its model
+    assert carry_out(stack, "env:serving", do, undo, loaded) == (1, "loads")
+    assert comes_back(stack)
