@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from harness.scoring.degradation import Pairing, pair
+from harness.scoring.pairing import Pairing, pair
 from harness.scoring.evidence import Arm
 from harness.scoring.findings import Counts
 from harness.scoring.policy import Policy

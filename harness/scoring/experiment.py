@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
+from harness.scoring.band import noise_of
 from harness.scoring.counts import counts_of
-from harness.scoring.degradation import Curve, bin_starts, harm_in, measure, noise_of, pair
+from harness.scoring.degradation import Curve, harm_in, measure
 from harness.scoring.detection import alerts_of, fresh_alerts
 from harness.scoring.effects import Doing, doing_in, judge_faults, windows_of, without_effect
 from harness.scoring.evidence import Arm, Bools, Floats
@@ -22,6 +24,7 @@ from harness.scoring.findings import (
     SignalHarm,
     Timeline,
 )
+from harness.scoring.pairing import bin_starts, pair
 from harness.scoring.plan import Plan
 from harness.scoring.policy import Policy
 from harness.scoring.signals import all_signals
@@ -104,18 +107,11 @@ def _curves(treatment: Arm, control: Arm, references: Sequence[Arm], policy: Pol
     to_s = _common_end(treatment, control)
     pairing = pair(control.requests, treatment.requests, treatment.warmup_s, to_s)
     starts = bin_starts(treatment.warmup_s, to_s, policy.bin_s)
-    return {
-        signal.name: measure(
-            signal,
-            control.requests,
-            treatment.requests,
-            pairing,
-            starts,
-            noise_of(signal, control, references, policy),
-            policy,
-        )
-        for signal in all_signals()
-    }
+    curves = {}
+    for signal in all_signals():
+        noise = partial(noise_of, signal, control, references, starts=starts, policy=policy)
+        curves[signal.name] = measure(signal, control.requests, treatment.requests, pairing, starts, noise, policy)
+    return curves
 
 
 def _overall(arm: Arm, curves: Mapping[str, Curve], doings: Sequence[Doing]) -> tuple[SignalHarm, ...]:
