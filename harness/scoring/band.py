@@ -88,7 +88,9 @@ def _paired_spread(
     and the variance of what whole half hours differ by besides."""
     end_s = starts[-1] + policy.bin_s
     pairs = [(pair(control.requests, other.requests, starts[0], end_s), other) for other in references]
-    if not pairs or min(pairing.coverage for pairing, _ in pairs) < PAIRED_LEAST:
+    if not pairs:
+        return np.zeros(len(starts)), 0.0
+    if min(pairing.coverage for pairing, _ in pairs) < PAIRED_LEAST:
         return _local_spread(signal, control, references, starts, policy)
     sums = []
     for pairing, other in pairs:

@@ -158,13 +158,21 @@ def area(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
 
 
 def _sustained(curve: Curve, from_s: float, to_s: float, policy: Policy) -> Bools:
-    """The bins over which the cumulated excess rises, if the stretch as a whole is worse beyond doubt."""
+    """The bins over which the cumulated excess rises, if the stretch as a whole is worse beyond doubt.
+
+    The doubt is the largest of three: as if requests were independent, as if only bins were (users of one half hour have
+    the same weather and the same model), and as between fault-free runs.
+    """
+    nowhere = np.zeros(len(curve.starts), dtype=np.bool_)
     inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)
     diff, sent = curve.diff[inside], curve.sent_s[inside]
-    bins = _overlap(curve, from_s, to_s)
-    doubt = policy.sustained_z * max(float(np.sqrt(np.sum(diff**2))), float(np.sqrt(np.sum(curve.doubt[bins] ** 2))))
-    if not len(diff) or diff.mean() <= curve.signal.floor or diff.sum() <= doubt:
-        return np.zeros(len(curve.starts), dtype=np.bool_)
+    if not len(diff) or diff.mean() <= curve.signal.floor:
+        return nowhere
+    sums = binned(bins_of(sent, curve.starts, curve.bin_s), diff, len(curve.starts))
+    noise = curve.doubt[_overlap(curve, from_s, to_s)]
+    doubt = float(np.sqrt(max(np.sum(part**2) for part in (diff, sums, noise))))
+    if diff.sum() <= policy.sustained_z * doubt:
+        return nowhere
     level = np.concatenate(([0.0], np.cumsum(diff)))
     top = int(np.argmax(level))
     bottom = int(np.argmin(level[:top]))
