@@ -94,9 +94,9 @@ def measure(
 def flagged(curve: Curve, from_s: float, to_s: float, policy: Policy) -> tuple[Bools, bool]:
     """The bins of the window in which users were harmed, and whether part of that shows only in the long run.
 
-    First k of m observed bins in a row have to exceed, for any of the signal's agreements. What lies before and after those bins is harm too if its mean
-    exceeds the signal's floor, and its sum zero by many standard errors, its own and those between fault-free runs: a
-    loss too small for any single bin.
+    First k of m observed bins in a row have to exceed, for any of the signal's agreements. What lies before and after
+    those bins is harm too if its mean exceeds the signal's floor, and its sum zero by many standard errors: a loss too
+    small for any single bin.
     """
     window = _overlap(curve, from_s, to_s) & curve.observed
     flags = np.zeros(len(curve.starts), dtype=np.bool_)
@@ -160,8 +160,8 @@ def area(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
 def _sustained(curve: Curve, from_s: float, to_s: float, policy: Policy) -> Bools:
     """The bins over which the cumulated excess rises, if the stretch as a whole is worse beyond doubt.
 
-    The doubt is the largest of three: as if requests were independent, as if only bins were (users of one half hour have
-    the same weather and the same model), and as between fault-free runs.
+    The doubt is the largest of three: as if requests were independent, as if only bins were (users of one half hour
+    have the same weather and the same model), and as between fault-free runs.
     """
     nowhere = np.zeros(len(curve.starts), dtype=np.bool_)
     inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)

@@ -13,7 +13,7 @@ from harness.scoring.degradation import Curve, harm_in, measure
 from harness.scoring.detection import alerts_of, fresh_alerts
 from harness.scoring.effects import Doing, doing_in, judge_faults, windows_of, without_effect
 from harness.scoring.evidence import Arm, Bools, Floats
-from harness.scoring.expectations import judge_expectation, unjudged
+from harness.scoring.expectations import judge_expectation, steady_again, unjudged
 from harness.scoring.findings import (
     AlertSeen,
     Counts,
@@ -49,6 +49,8 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     signals = _overall(treatment, curves, doings)
     cut_short = "" if treatment.end_reason == "horizon" else "a stop condition ended the run early"
     expectations = tuple(judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect)
+    if treatment.unsteady_after:
+        expectations += (steady_again(treatment.unsteady_after),)
     claimed = [alert for fault in faults if fault.detection for alert in fault.detection.alerts]
     stuck = [f"{log.id} could not be reverted: {log.failure}" for log in treatment.faults if log.act_s and log.failure]
     reasons = [
@@ -233,4 +235,5 @@ def _experiment(
         signals=signals,
         counts=counts,
         timeline=timeline,
+        unsteady_after=arm.unsteady_after,
     )

@@ -34,7 +34,7 @@ class Policy(BaseModel):
     """The share of fault-free days that stay in the band throughout, in all signals together."""
 
     sampling_z: float = Field(default=1.645, gt=0)
-    """A loss that depends on a random label must also exceed this many of its own standard errors in bins that agree."""
+    """In bins that agree, a loss that depends on a random label must also exceed so many of its own standard errors."""
 
     sustained_z: float = Field(default=3.0, gt=0)
     """The same for a bin alone, and for the whole fault window when no bin stands out."""
