@@ -87,7 +87,10 @@ def _paired_spread(
     """The variance of the difference between two runs' answers to one request, in which its label's chance is no more;
     and the variance of what whole half hours differ by besides."""
     end_s = starts[-1] + policy.bin_s
-    pairs = [(pair(control.requests, other.requests, starts[0], end_s), other) for other in references]
+    pairs = [  # a reference may be shorter than the control
+        (pair(control.requests, other.requests, starts[0], min(end_s, other.observed_end_s)), other)
+        for other in references
+    ]
     if not pairs:
         return np.zeros(len(starts)), 0.0
     if min(pairing.coverage for pairing, _ in pairs) < PAIRED_LEAST:
