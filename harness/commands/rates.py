@@ -33,7 +33,8 @@ def load_rates(path: Path) -> Rates:
         problems = [f"{path}: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
         raise UsageError("\n".join([*problems, f"Known rates: {known}."])) from error
     families = {name.partition(".")[0] for name in registry.names()}
-    wrong = [name for name in rates.incidents_a_year if name not in families]
+    by_family = rates.incidents_a_year if isinstance(rates.incidents_a_year, dict) else {}
+    wrong = [name for name in by_family if name not in families]
     if wrong:
         problems = [f"{path}: incidents_a_year: no fault is of family {n!r}. {suggestion(n, families)}" for n in wrong]
         raise UsageError("\n".join(problems))
