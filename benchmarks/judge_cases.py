@@ -27,7 +27,7 @@ _LOST = (*_LATER, "prediction_availability", "feature_freshness", "model_freshne
 _TRAINING = (*_LATER, "training_success", "model_freshness")
 
 CASES = (
-    Case("validation", "delays-become-text", ("data_quality",), _LATER),
+    Case("validation", "weather-in-celsius", ("data_quality",), (*_LATER, "mttd")),
     Case("checks.contract", "delays-become-text", ("mttd",), _LATER),
     Case("checks.source_age", "weather-frozen", ("alert_localisation",), _LATER),
     Case("checks.feature_age", "stale-features", ("mttd",), _LATER),
