@@ -19,7 +19,7 @@ from harness.scoring.pairing import binned, bins_of, pair
 from harness.scoring.policy import Policy
 from harness.scoring.signals import Signal, all_signals
 
-__all__ = ["band_of", "critical_z", "noise_of"]
+__all__ = ["band_of", "chance_of", "noise_of"]
 
 #: Two fault-free runs are compared request by request if they share so many of them.
 PAIRED_LEAST = 0.5
@@ -37,31 +37,38 @@ def noise_of(
     return np.sqrt(np.where(requests > 0, np.nan_to_num(variance) / np.maximum(requests, 1) + between, 0.0))
 
 
-def band_of(signal: Signal, noise: Floats, agreement: tuple[int, int], policy: Policy) -> Floats:
+def band_of(signal: Signal, noise: Floats, requests: Floats, agreement: tuple[int, int], policy: Policy) -> Floats:
     """eps of each bin: how far a fault-free run may go from another, at least the signal's floor.
 
-    On a share ``band_coverage`` of fault-free runs, no k of m bins in a row leave it in any signal.
+    On a share ``band_coverage`` of fault-free runs, no k of m bins in a row leave it in any signal. A sampled loss is
+    taken to be normal. Any other is 0 or 1, and a bin may hold a handful of them: its band is Bernstein's, which needs
+    no more than that no difference is beyond 1; it has no width where the noise has none.
     """
-    z = critical_z(signal, agreement, int(np.count_nonzero(noise)), policy)
-    return np.maximum(signal.floor, z * noise)
+    chance = chance_of(signal, agreement, int(np.count_nonzero(noise)), policy)
+    if signal.sampled:
+        return np.maximum(signal.floor, NormalDist().inv_cdf(1 - chance) * noise)
+    few = -math.log(chance) / 3 / np.maximum(requests, 1)
+    bound = few + np.sqrt(few**2 - 2 * math.log(chance) * noise**2)
+    return np.maximum(signal.floor, np.where(noise > 0, bound, 0.0))
 
 
-def critical_z(signal: Signal, agreement: tuple[int, int], bins: int, policy: Policy) -> float:
-    """How many standard errors k of m fault-free bins exceed on one run in ``1 / (1 - band_coverage)`` at most.
+def chance_of(signal: Signal, agreement: tuple[int, int], bins: int, policy: Policy) -> float:
+    """How likely a fault-free bin may be to leave the band: all of them together do so on a share ``1 - band_coverage``
+    of runs.
 
-    The risk is shared out equally among the signals that decide and their ways to do so, and by Bonferroni among the
+    That risk is shared out equally among the signals that decide and their ways to do so, and by Bonferroni among the
     places where k of m bins may exceed.
 
     >>> from harness.scoring.signals import all_signals
     >>> facts, sampled = (next(s for s in all_signals() if s.name == name) for name in ("latency", "quality"))
-    >>> round(critical_z(facts, (1, 1), 30, Policy()), 2), round(critical_z(sampled, (3, 4), 30, Policy()), 2)
-    (3.82, 1.87)
+    >>> round(chance_of(facts, (1, 1), 30, Policy()), 6), round(chance_of(sampled, (3, 4), 30, Policy()), 3)
+    (6.7e-05, 0.02)
     """
     deciding = sum(other.counts for other in all_signals())
     k, m = agreement
     places = max(1, bins) * math.comb(m, k)
     chance = (1 - policy.band_coverage) / deciding / len(signal.agreements) / places
-    return NormalDist().inv_cdf(1 - min(0.5, chance ** (1 / k)))
+    return min(0.5, float(chance ** (1 / k)))
 
 
 def _local_spread(

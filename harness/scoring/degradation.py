@@ -69,7 +69,7 @@ def measure(
         variance = np.where(n > 1, np.maximum(squares - n * excess**2, 0.0) / (n - 1), np.inf)
         error = np.sqrt(variance / n)
     doubt = noise(n)
-    bands = [band_of(signal, doubt, agreement, policy) for agreement in signal.agreements]
+    bands = [band_of(signal, doubt, n, agreement, policy) for agreement in signal.agreements]
     bad = [excess > band for band in bands]
     for (k, _), exceeds in zip(signal.agreements, bad, strict=True):
         if k == 1:  # a bin alone
