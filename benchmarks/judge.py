@@ -108,7 +108,7 @@ def cheats(records: Sequence[dict[str, Any]], profile: str) -> Iterator[Row]:
     unknown = lost.profiles[0].metric("mttd").value is None
     shown = f"verdict {', '.join(sorted(verdict.value for verdict in verdicts))}"
     yield "the users' side of the journal is lost", "all", shown, verdicts == {Verdict.INCONCLUSIVE} and unknown
-    yield from _aa(score(controls_as_treatments(mine, acts_s=3600.0, lasts_s=4 * 3600.0)))
+    yield from aa(score(controls_as_treatments(mine, acts_s=3600.0, lasts_s=4 * 3600.0)))
 
 
 def _always(honest: ProfileFinding, always: ProfileFinding) -> Row:
@@ -127,26 +127,30 @@ def _never(honest: ProfileFinding, never: ProfileFinding) -> Row:
     times = [profile.metric("mttd").value for profile in (honest, never)]
     shown = f"silent failures detected {share_text(rates[0])} -> {share_text(rates[1])}; "
     shown += f"MTTD {duration_text(times[0])} -> {duration_text(times[1])}"
-    return "a monitor that never alerts", "all", shown, rates[1] == 0 and times[1] == 86_400
+    unharmed = rates[0] is None  # where nothing did harm, silence is no fault, and nothing is detected late
+    holds = (rates[1] is None and times[1] is None) if unharmed else (rates[1] == 0 and times[1] == 86_400)
+    return "a monitor that never alerts", "all", shown, holds
 
 
-#: The row about harm between two controls, which depends on how much two seeds happen to differ.
-HARM_OF_NOTHING = "harm between controls"
-
-
-def _aa(card: Scorecard) -> Iterator[Row]:
-    """Detections of nothing, against what the false-alarm rate (its upper bound) makes one expect, by three errors;
-    and whether any harm was found where there is none."""
+def aa(card: Scorecard) -> Iterator[Row]:
+    """Detections of nothing, against what the false-alarm rate (its upper bound) makes one expect, by three errors; and
+    harm where there is none, against what the judge's band leaves to chance."""
     found = [e.faults[0] for e in card.experiments if e.faults]
     hits = sum(bool(fault.detection and fault.detection.first) for fault in found)
     rate = card.profiles[0].metric("false_alarm_rate")
     window_d = (4 * 3600.0 + card.policy.attribution_s) / 86_400
     most = 1 - math.exp(-(rate.high or 0.0) * window_d)
-    limit = len(found) * most + 3 * math.sqrt(len(found) * most * (1 - most))
     shown = f"{hits} of {len(found)} detected, chance allows {number_text(len(found) * most)}"
-    yield "a control against a control", "none", shown, hits <= limit
+    yield "a control against a control: alerts", "none", shown, hits <= allowed(len(found), most)
     harmful = sum(fault.outcome is not Outcome.ABSORBED for fault in found)
-    yield HARM_OF_NOTHING, "none", f"{harmful} of {len(found)} judged harmful", harmful == 0
+    most = 1 - card.policy.band_coverage
+    shown = f"{harmful} of {len(found)} judged harmful, chance allows {number_text(len(found) * most)}"
+    yield "a control against a control: harm", "none", shown, harmful <= allowed(len(found), most)
+
+
+def allowed(trials: int, chance: float) -> float:
+    """How often something of that chance may happen in so many trials, within three standard errors."""
+    return trials * chance + 3 * math.sqrt(trials * chance * (1 - chance))
 
 
 def main() -> None:

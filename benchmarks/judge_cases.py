@@ -27,7 +27,7 @@ _LOST = (*_LATER, "prediction_availability", "feature_freshness", "model_freshne
 _TRAINING = (*_LATER, "training_success", "model_freshness")
 
 CASES = (
-    Case("validation", "delays-become-text", ("data_quality",), _LATER),
+    Case("validation", "weather-in-celsius", ("data_quality",), (*_LATER, "mttd")),
     Case("checks.contract", "delays-become-text", ("mttd",), _LATER),
     Case("checks.source_age", "weather-frozen", ("alert_localisation",), _LATER),
     Case("checks.feature_age", "stale-features", ("mttd",), _LATER),
@@ -76,9 +76,10 @@ def probes_crashed(journal: Iterable[Record], after_s: float) -> Iterator[Record
 
 
 def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: float) -> list[Record]:
-    """A/A: each control against the control of another seed, with a fault on record that did nothing to it.
+    """A/A: each control against the control of each other seed, with a fault on record that did nothing to it.
 
-    Detections are then chance, and come at the rate of false alarms.
+    Detections are then chance, and come at the rate of false alarms; so is harm, and comes on one run in
+    ``1 / (1 - band_coverage)`` at most.
     """
     starts = {r["arm"]: r for r in journal if r["kind"] == "arm.start" and r["role"] == "control"}
     lines = {arm: [r for r in journal if r["arm"] == arm and r["kind"] != "arm.start"] for arm in starts}
@@ -87,7 +88,7 @@ def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: fl
         start = starts[arm]
         fault = {"id": "nothing", "fault": "data.null_spike", "point": "feed:weather"}
         spec = {"name": "control-against-control", "faults": [fault], "expect": [{"outcome": "absorbed"}]}
-        name = f"{arm}/against"
+        name = f"{arm}/against/{other}"
         more = {"arm": name, "role": "treatment", "scenario": spec["name"], "control": other, "spec": spec}
         acts = start["warmup_s"] + acts_s
         common = {"arm": name, "fault_id": "nothing"}
@@ -102,12 +103,14 @@ def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: fl
 
 
 def _matched(starts: Mapping[str, Record]) -> Iterator[tuple[str, str, list[str]]]:
-    """Each control with that of the next seed on the same day, and those of other seeds for the noise between them."""
+    """Each control with each of another seed on the same day, and that one with a third, for the noise between them."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for arm, start in starts.items():
-        groups.setdefault((start["start"], start["warmup_s"]), []).append(arm)
+        groups.setdefault((start["profile"], start["start"], start["warmup_s"]), []).append(arm)
     for group in groups.values():
-        for place, arm in enumerate(group):
+        for place, control in enumerate(group):
             others = group[place + 1 :] + group[:place]
-            if len(others) > 1:
-                yield arm, others[0], others[1:]
+            for arm in others:
+                third = [other for other in others if other != arm][:1]
+                if third:
+                    yield arm, control, third

@@ -11,7 +11,10 @@ from harness.repeats import Repeat, repeats_of, shifted
 from harness.scenario import DEFAULT_SEED, ResolvedScenario, Scenario, resolve
 from harness.targets.base import HARNESS_LOAD, Arm, Density, Growth
 
-__all__ = ["grow", "plan_arms", "shift_of"]
+__all__ = ["REFERENCE_S", "grow", "plan_arms", "shift_of"]
+
+#: For so long after its warm-up a fault-free run of another seed says how much seeds differ: weeks would say no more.
+REFERENCE_S = 3 * 86_400.0
 
 
 def plan_arms(
@@ -29,7 +32,8 @@ def plan_arms(
     """Controls first, then treatments in the order of the profiles, the scenarios and their repeats.
 
     Treatments that share profile, seed, start and density share their controls, which are as long as the longest of
-    them. ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults of a first repeat begin so much later.
+    them; of another seed, `REFERENCE_S` are enough. ``seed`` wins over the scenarios' own; ``shift_s`` lets all faults
+    of a first repeat begin so much later.
     """
     template = Arm("", "", backend, 0, default_start, 0.0, 0.0, time_scale=time_scale, load=load)
     treatments = [
@@ -42,7 +46,10 @@ def plan_arms(
     for arm in treatments:
         for control_id, control_seed in _controls_of(arm):
             known = controls.get(control_id)
-            control = replace(arm, arm_id=control_id, seed=control_seed, scenario=None, control=None, reference=())
+            end_s = arm.end_s if control_seed == arm.seed else min(arm.end_s, arm.warmup_s + REFERENCE_S)
+            control = replace(
+                arm, arm_id=control_id, seed=control_seed, end_s=end_s, scenario=None, control=None, reference=()
+            )
             controls[control_id] = control if known is None else _longer(known, control)
     return [*controls.values(), *treatments]
 

@@ -38,6 +38,7 @@ from reference_pipeline.serving.requests import KnownRoutes, RateLimit
 from reference_pipeline.serving.views import OPEN_FOR_S, ViewReader
 from reference_pipeline.settings import Settings
 from reference_pipeline.sources import FEEDS, Feed, create_mirror, create_source, feeds
+from reference_pipeline.sources.mirror import BEHIND_S
 from reference_pipeline.store.online import FeatureStore, OnlineStore
 from reference_pipeline.store.replicated import ReplicatedStore
 from reference_pipeline.training.app import Trainer, TrainingConfig, create_training
@@ -54,8 +55,6 @@ _CALL_TIMEOUT_S = 5.0
 #: How many connections serving has at a time.
 SERVING_CONNECTIONS = 64
 _TRAINING_TIMEOUT_S = 600.0
-#: How many periods of its own a feed may miss before it counts as silent, beyond what history's gaps explain.
-_MISSED_PERIODS = 2
 
 #: How long a service keeps an idle connection open, in seconds: longer than any of their periods.
 KEEP_ALIVE_S = 1800
@@ -351,10 +350,14 @@ def _earlier(deployment: Deployment) -> Sequence[Asked]:
 
 
 def expected_gaps(deployment: Deployment) -> dict[str, float]:
-    """How long each feed may stay silent, in seconds: two of its periods, its lag, and the polls of this profile."""
-    polls = poll_intervals(deployment.profile, deployment.feeds)
+    """How long each feed may stay silent, in seconds: the batches that may be missing, its lag, and two polls.
+
+    Where a single missing batch counts, a second provider that is behind the first must not count as one.
+    """
+    profile, polls = deployment.profile, poll_intervals(deployment.profile, deployment.feeds)
+    behind_s = BEHIND_S if profile.second_provider and profile.missed_batches == 1 else 0
     return {
-        name: _MISSED_PERIODS * feed.period_s + feed.lag_s + feed.jitter_s + 2 * polls[name]
+        name: profile.missed_batches * feed.period_s + feed.lag_s + feed.jitter_s + behind_s + 2 * polls[name]
         for name, feed in deployment.feeds.items()
     }
 

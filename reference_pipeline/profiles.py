@@ -67,6 +67,8 @@ class Profile:
     checks: tuple[str, ...]
     unattended: tuple[str, ...]
     """Alerts that are sent where nobody reads them: among all others, as information."""
+    missed_batches: int
+    """So many batches of a feed have to be missing before its source, or what is made of it, counts as stale."""
     watch_s: float
     """How often serving is watched."""
     scrape_s: float
@@ -137,6 +139,7 @@ _TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
     "watched": (("serving", "training"), _SERVICES, _SERVICES, _SERVICES),
     "checks": (("serving_health", "errors", "training"), (*_SYSTEM, "contract"), _DATA_AND_MODEL, _ANOMALIES),
     "unattended": (("TrainingFailed",), (), (), ()),
+    "missed_batches": (2, 2, 2, 1),
     "watch_s": (5 * _MIN, 5 * _MIN, 2 * _MIN, 1 * _MIN),
     "scrape_s": (15 * _MIN, 15 * _MIN, 5 * _MIN, 2 * _MIN),
     "review_s": (15 * _MIN, 15 * _MIN, 15 * _MIN, 10 * _MIN),

@@ -1,9 +1,9 @@
-"""Runs the eight incidents under every profile and prints what came of each.
+"""Runs the eight incidents under every profile and prints what came of each, as a Markdown table.
 
-    python scripts/incident_table.py [--jobs 2] [--seed 1]
+    python scripts/incident_table.py [--profile NAME] [--only NAME] [--jobs 2] [--seed 1] [RUN...]
 
 ``value`` is what the predictions were worth to who acts on them (`reference_pipeline.monitoring.days.value_of`), as the
-difference to the control run, over the horizon.
+difference to the control run, over the horizon. Runs that are there already are read instead of run again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,19 @@ class Row:
     loss_change: float
 
     def __str__(self) -> str:
-        changes = f"{self.value_change:+7.1%} {self.loss_change:+7.1%}"
-        return f"{self.incident:27} {self.profile:12} {self.outcome:9} {changes}  {self.detected:31} {self.recovery}"
+        changes = [f"{change:+.1%}".replace("%", " %") for change in (self.value_change, self.loss_change)]
+        cells = [self.incident, self.profile, self.outcome.upper(), *changes, self.detected, self.recovery]
+        return f"| {' | '.join(cells)} |"
 
 
-def run(folder: Path, jobs: int, seed: int) -> Path:
-    """Runs the incidents; the folder of the results."""
-    profiles = [word for name in PROFILES for word in ("--profile", name)]
-    command = [sys.executable, "-m", "harness.cli", "run", str(ROOT / "scenarios" / "incidents"), *profiles]
+HEADER = "| incident | profile | outcome | value | error² | detected | recovery |\n|---|---|---|---|---|---|---|"
+
+
+def run(folder: Path, profiles: Sequence[str], only: Sequence[str], jobs: int, seed: int) -> Path:
+    """Runs incidents; the folder of the results."""
+    command = [sys.executable, "-m", "harness.cli", "run", str(ROOT / "scenarios" / "incidents")]
+    command += [word for name in profiles for word in ("--profile", name)]
+    command += [word for name in only for word in ("--only", name)]
     command += ["--jobs", str(jobs), "--seed", str(seed)]
     done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
@@ -66,8 +71,7 @@ def rows(results: Path) -> Iterator[Row]:
     """A row for each experiment, by incident and profile."""
     card = json.loads((results / "scorecard.json").read_text())
     starts, requests = _journal(results / "journal.jsonl")
-    order = list(PROFILES)
-    for found in sorted(card["experiments"], key=lambda e: (e["scenario"], order.index(e["profile"]))):
+    for found in card["experiments"]:
         start = starts[found["arm"]]
         span = start["warmup_s"], start["warmup_s"] + start["horizon_s"]
         value, loss = _worth(requests[found["arm"]], span)
@@ -114,14 +118,21 @@ def _detected(fault: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--profile", action="append", default=[])
+    parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    print(f"{'incident':27} {'profile':12} {'outcome':9}   value  error²  {'detected by':31} recovery")
     with tempfile.TemporaryDirectory() as folder:
-        for row in rows(run(Path(folder), options.jobs, options.seed)):
-            print(row)
+        profiles = options.profile or list(PROFILES)
+        runs = options.runs or [run(Path(folder), profiles, options.only, options.jobs, options.seed)]
+        found = [row for results in runs for row in rows(results)]
+    order = list(PROFILES)
+    print(HEADER)
+    for row in sorted(found, key=lambda row: (row.incident, order.index(row.profile))):
+        print(row)
 
 
 if __name__ == "__main__":

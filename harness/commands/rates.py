@@ -7,7 +7,9 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from chaos.registry import registry
 from harness.errors import UsageError
+from harness.scenario.suggest import suggestion
 from harness.scoring import Rates
 
 __all__ = ["load_rates"]
@@ -26,7 +28,14 @@ def load_rates(path: Path) -> Rates:
     if not isinstance(document, dict):
         raise UsageError(f"{path}: expected rates by name, got {type(document).__name__}. Known: {known}.")
     try:
-        return Rates.model_validate(document)
+        rates = Rates.model_validate(document)
     except ValidationError as error:
         problems = [f"{path}: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
         raise UsageError("\n".join([*problems, f"Known rates: {known}."])) from error
+    families = {name.partition(".")[0] for name in registry.names()}
+    by_family = rates.incidents_a_year if isinstance(rates.incidents_a_year, dict) else {}
+    wrong = [name for name in by_family if name not in families]
+    if wrong:
+        problems = [f"{path}: incidents_a_year: no fault is of family {n!r}. {suggestion(n, families)}" for n in wrong]
+        raise UsageError("\n".join(problems))
+    return rates

@@ -328,6 +328,11 @@ def silent_ones(scorecard: Scorecard, profile: ProfileFinding) -> list[Experimen
     return [e for e in scorecard.experiments if e.profile == profile.profile and e.outcome is Outcome.SILENT]
 
 
+def unsteady_ones(scorecard: Scorecard, profile: ProfileFinding) -> list[ExperimentFinding]:
+    """The profile's experiments in which the steady state did not hold again after the faults."""
+    return [e for e in scorecard.experiments if e.profile == profile.profile and e.unsteady_after]
+
+
 def unmet(experiment: ExperimentFinding) -> Sequence[ExpectationFinding]:
     """The claims that did not come true, or could not be judged."""
     return [claim for claim in experiment.expectations if claim.verdict is not Verdict.PASSED]

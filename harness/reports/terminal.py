@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -36,6 +37,7 @@ from harness.reports.narrative import (
     telling,
     tier_text,
     unmet,
+    unsteady_ones,
 )
 from harness.scoring.findings import ExpectationFinding, ExperimentFinding, ProfileFinding, ScenarioFinding
 from harness.scoring.scorecard import Scorecard
@@ -72,7 +74,9 @@ def _parts(scorecard: Scorecard, rerun: Rerun | None, shown: int, width: int) ->
             parts += [Text(), _profile(profile, width), _table(scorecard, profile, width)]
     if scorecard.experiments:
         parts.append(Text(f"{HARM_NOTE} {REPEATS_NOTE if repeated(scorecard) else BRACKETS_NOTE}", style="dim"))
-    parts += _silent(scorecard)
+    profiles = scorecard.profiles
+    parts += _named("Users were harmed and nobody was told", {p.profile: silent_ones(scorecard, p) for p in profiles})
+    parts += _named("Not steady again after the faults", {p.profile: unsteady_ones(scorecard, p) for p in profiles})
     parts += _failures(scorecard, rerun, shown)
     return parts
 
@@ -160,14 +164,14 @@ def _outcome(outcome: Outcome) -> Text:
     return Text(outcome.value.upper(), style=_OUTCOME_STYLE[outcome])
 
 
-def _silent(scorecard: Scorecard) -> list[RenderableType]:
+def _named(title: str, found: Mapping[str, Sequence[ExperimentFinding]]) -> list[RenderableType]:
+    """A heading over the scenarios of each profile that deserve one; nothing if none does."""
     lines: list[RenderableType] = []
-    for profile in scorecard.profiles:
-        silent = silent_ones(scorecard, profile)
-        if silent:
-            names = ", ".join(dict.fromkeys(plain(experiment.scenario) for experiment in silent))
-            lines.append(Text.assemble((f"{plain(profile.profile)}: ", "bold"), names))
-    return [Text(), Text("Users were harmed and nobody was told", style="bold red"), *lines] if lines else []
+    for profile, experiments in found.items():
+        if experiments:
+            names = ", ".join(dict.fromkeys(plain(experiment.scenario) for experiment in experiments))
+            lines.append(Text.assemble((f"{plain(profile)}: ", "bold"), names))
+    return [Text(), Text(title, style="bold red"), *lines] if lines else []
 
 
 def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int) -> list[RenderableType]:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from harness.scoring.degradation import Pairing, pair
 from harness.scoring.evidence import Arm
 from harness.scoring.findings import Counts
+from harness.scoring.pairing import Pairing, pair
 from harness.scoring.policy import Policy
 from harness.scoring.releases import count_releases
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.evidence import Arm, Bools, Floats, Requests
+from harness.scoring.band import band_of
+from harness.scoring.evidence import Bools, Floats, Requests
 from harness.scoring.findings import SignalHarm
+from harness.scoring.pairing import Bins, Pairing, binned, bins_of
 from harness.scoring.policy import HOUR_S, Policy
 from harness.scoring.signals import Signal
 
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """The same requests in two arms: indices into each, in order of the control's intended send time."""
-
-    control: np.ndarray[tuple[int], np.dtype[np.intp]]
-    treatment: np.ndarray[tuple[int], np.dtype[np.intp]]
-    sent_s: Floats
-    coverage: float
+Noise = Callable[[Floats], Floats]
+"""The standard error between fault-free runs of bins that hold so many requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +23,9 @@ class Curve:
     """One signal over the bins of the horizon, and request by request.
 
     ``excess`` is the signed mean of treatment minus control in a bin, NaN where no request says anything;
-    ``bad`` marks the bins that exceed what the signal may.
+    ``eps`` is the band of fault-free runs for a bin alone; ``bad`` marks the bins that exceed as much as each of the
+    signal's agreements asks for; ``doubt`` is a bin's standard error
+    between fault-free runs, in requests' worth of loss.
     """
 
     signal: Signal
@@ -37,8 +34,9 @@ class Curve:
     control: Floats
     treatment: Floats
     excess: Floats
-    bad: Bools
-    eps: float
+    bad: tuple[Bools, ...]
+    eps: Floats
+    doubt: Floats
     sent_s: Floats
     diff: Floats
 
@@ -48,50 +46,36 @@ class Curve:
         return np.isfinite(self.excess)
 
 
-def pair(control: Requests, treatment: Requests, from_s: float, to_s: float) -> Pairing:
-    """Pairs the requests that both arms answered or failed, sent in ``[from_s, to_s)``."""
-    _, ic, it = np.intersect1d(control.ids, treatment.ids, assume_unique=True, return_indices=True)
-    due = (control.sent_s >= from_s) & (control.sent_s < to_s)
-    keep = due[ic]
-    ic, it = ic[keep], it[keep]
-    order = np.lexsort((control.ids[ic], control.sent_s[ic]))
-    ic, it = ic[order], it[order]
-    total = int(due.sum())
-    return Pairing(ic, it, control.sent_s[ic], len(ic) / total if total else 0.0)
-
-
-def bin_starts(from_s: float, to_s: float, bin_s: float) -> Floats:
-    """The starts of equal bins that cover ``[from_s, to_s)``."""
-    return from_s + bin_s * np.arange(max(1, int(np.ceil((to_s - from_s) / bin_s))), dtype=np.float64)
-
-
 def measure(
     signal: Signal,
     control: Requests,
     treatment: Requests,
     pairing: Pairing,
     starts: Floats,
-    eps: float,
+    noise: Noise,
     policy: Policy,
 ) -> Curve:
-    """The signal's curve over the bins that begin at ``starts``."""
+    """The signal's curve over the bins that begin at ``starts``, held against the noise between fault-free runs."""
     before = signal.loss(control, policy)[pairing.control]
     after = signal.loss(treatment, policy)[pairing.treatment]
     diff = after - before
     known = np.isfinite(diff)
-    bins = np.clip(((pairing.sent_s - starts[0]) // policy.bin_s).astype(np.int64), 0, len(starts) - 1)
-    n = _binned(bins[known], np.ones(int(known.sum())), len(starts))
-    total = _binned(bins[known], diff[known], len(starts))
-    squares = _binned(bins[known], diff[known] ** 2, len(starts))
+    bins = bins_of(pairing.sent_s, starts, policy.bin_s)
+    n = binned(bins[known], np.ones(int(known.sum())), len(starts))
+    total = binned(bins[known], diff[known], len(starts))
+    squares = binned(bins[known], diff[known] ** 2, len(starts))
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = total / n
         variance = np.where(n > 1, np.maximum(squares - n * excess**2, 0.0) / (n - 1), np.inf)
         error = np.sqrt(variance / n)
-    bad = np.isfinite(excess) & (excess > eps)
-    if signal.sampled:
-        bad &= excess > policy.sampling_z * error
-    else:
-        bad &= total >= policy.onset_requests
+    doubt = noise(n)
+    bands = [band_of(signal, doubt, n, agreement, policy) for agreement in signal.agreements]
+    bad = [excess > band for band in bands]
+    for (k, _), exceeds in zip(signal.agreements, bad, strict=True):
+        if k == 1:  # a bin alone
+            exceeds &= total >= policy.onset_requests
+        if signal.sampled:
+            exceeds &= excess > (policy.sustained_z if k == 1 else policy.sampling_z) * error
     return Curve(
         signal=signal,
         starts=starts,
@@ -99,51 +83,30 @@ def measure(
         control=_means(bins, before, len(starts)),
         treatment=_means(bins, after, len(starts)),
         excess=excess,
-        bad=bad,
-        eps=eps,
+        bad=tuple(bad),
+        eps=bands[0],
+        doubt=doubt * n,
         sent_s=pairing.sent_s[known],
         diff=diff[known],
     )
 
 
-def noise_of(signal: Signal, control: Arm, references: Sequence[Arm], policy: Policy) -> float:
-    """eps: the high quantile of |D| a bin between fault-free runs of different seeds, at least the signal's
-    floor.
-
-    Requests that both runs know are paired; without enough of them the bins' means are compared.
-    """
-    from_s, to_s = control.warmup_s, control.observed_end_s
-    starts = bin_starts(from_s, to_s, policy.bin_s)
-    spread: list[Floats] = []
-    for other in references:
-        pairing = pair(control.requests, other.requests, from_s, min(to_s, other.observed_end_s))
-        if pairing.coverage >= 0.5:
-            curve = measure(signal, control.requests, other.requests, pairing, starts, 0.0, policy)
-            spread.append(np.abs(curve.excess))
-        else:
-            spread.append(
-                np.abs(_bin_means(signal, control, starts, policy) - _bin_means(signal, other, starts, policy))
-            )
-    values = np.concatenate(spread) if spread else np.empty(0)
-    values = values[np.isfinite(values)]
-    return max(signal.floor, float(np.quantile(values, policy.eps_quantile))) if len(values) else signal.floor
-
-
 def flagged(curve: Curve, from_s: float, to_s: float, policy: Policy) -> tuple[Bools, bool]:
     """The bins of the window in which users were harmed, and whether part of that shows only in the long run.
 
-    First k of m observed bins in a row have to exceed. What lies before and after those bins is harm too if
-    its mean exceeds the signal's floor by many standard errors: a loss too small for any single bin.
+    First k of m observed bins in a row have to exceed, for any of the signal's agreements. What lies before and after
+    those bins is harm too if its mean exceeds the signal's floor, and its sum zero by many standard errors: a loss too
+    small for any single bin.
     """
     window = _overlap(curve, from_s, to_s) & curve.observed
-    k, m = curve.signal.agreement
     flags = np.zeros(len(curve.starts), dtype=np.bool_)
     places = np.flatnonzero(window)
-    for first in range(len(places)):
-        run = places[first : first + m]
-        hits = run[curve.bad[run]]
-        if len(hits) >= k:
-            flags[hits] = True
+    for (k, m), bad in zip(curve.signal.agreements, curve.bad, strict=True):
+        for first in range(len(places)):
+            run = places[first : first + m]
+            hits = run[bad[run]]
+            if len(hits) >= k:
+                flags[hits] = True
     stretches = [(from_s, to_s)]
     if flags.any():
         hull = np.flatnonzero(flags)
@@ -169,7 +132,7 @@ def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: fl
         area=area(curve, flags, from_s, to_s),
         mean=float(curve.diff[inside].mean()) if inside.any() else 0.0,
         requests=float(curve.diff[inside].sum()) if inside.any() else 0.0,
-        eps=curve.eps,
+        eps=float(curve.eps[np.argmax(np.where(flags, curve.excess, -np.inf))]) if flags.any() else curve.signal.floor,
     )
 
 
@@ -195,12 +158,21 @@ def area(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
 
 
 def _sustained(curve: Curve, from_s: float, to_s: float, policy: Policy) -> Bools:
-    """The bins over which the cumulated excess rises, if the stretch as a whole is worse beyond doubt."""
+    """The bins over which the cumulated excess rises, if the stretch as a whole is worse beyond doubt.
+
+    The doubt is the largest of three: as if requests were independent, as if only bins were (users of one half hour
+    have the same weather and the same model), and as between fault-free runs.
+    """
+    nowhere = np.zeros(len(curve.starts), dtype=np.bool_)
     inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)
     diff, sent = curve.diff[inside], curve.sent_s[inside]
-    doubt = policy.sustained_z * float(np.sqrt(np.sum(diff**2)))
-    if not len(diff) or diff.mean() <= curve.signal.floor or diff.sum() <= doubt:
-        return np.zeros(len(curve.starts), dtype=np.bool_)
+    if not len(diff) or diff.mean() <= curve.signal.floor:
+        return nowhere
+    sums = binned(bins_of(sent, curve.starts, curve.bin_s), diff, len(curve.starts))
+    noise = curve.doubt[_overlap(curve, from_s, to_s)]
+    doubt = float(np.sqrt(max(np.sum(part**2) for part in (diff, sums, noise))))
+    if diff.sum() <= policy.sustained_z * doubt:
+        return nowhere
     level = np.concatenate(([0.0], np.cumsum(diff)))
     top = int(np.argmax(level))
     bottom = int(np.argmin(level[:top]))
@@ -212,19 +184,8 @@ def _overlap(curve: Curve, from_s: float, to_s: float) -> Bools:
     return overlap
 
 
-def _binned(bins: np.ndarray[tuple[int], np.dtype[np.int64]], weights: Floats, count: int) -> Floats:
-    return np.bincount(bins, weights=weights, minlength=count).astype(np.float64)
-
-
-def _means(bins: np.ndarray[tuple[int], np.dtype[np.int64]], loss: Floats, count: int) -> Floats:
+def _means(bins: Bins, loss: Floats, count: int) -> Floats:
     known = np.isfinite(loss)
-    n = _binned(bins[known], np.ones(int(known.sum())), count)
+    n = binned(bins[known], np.ones(int(known.sum())), count)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(n > 0, _binned(bins[known], loss[known], count) / n, np.nan)
-
-
-def _bin_means(signal: Signal, arm: Arm, starts: Floats, policy: Policy) -> Floats:
-    sent = arm.requests.sent_s
-    due = (sent >= starts[0]) & (sent < starts[-1] + policy.bin_s)
-    bins = ((sent[due] - starts[0]) // policy.bin_s).astype(np.int64)
-    return _means(bins, signal.loss(arm.requests, policy)[due], len(starts))
+        return np.where(n > 0, binned(bins[known], loss[known], count) / n, np.nan)

@@ -96,6 +96,8 @@ class Arm:
     faults: tuple[FaultLog, ...]
     steady: bool | None
     unsteady_reasons: tuple[str, ...]
+    unsteady_after: tuple[str, ...] | None
+    """What did not hold again at the horizon, after the last revert; None where nothing was looked at."""
     end_s: float | None
     end_reason: str | None
     error: str
@@ -125,6 +127,7 @@ class _Draft:
     faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     steady: bool | None = None
     reasons: tuple[str, ...] = ()
+    after: tuple[str, ...] | None = None
     end: Record | None = None
 
 
@@ -170,6 +173,9 @@ def _take(drafts: dict[str, _Draft], record: Record) -> None:
     elif kind == "steady_state":
         draft.steady = bool(record["ok"])
         draft.reasons = tuple(str(reason) for reason in record.get("reasons") or ())
+    elif kind == "steady_state.after":
+        reasons = tuple(str(reason) for reason in record.get("reasons") or ())
+        draft.after = () if record["ok"] else reasons or ("no reason was written",)
     elif kind == "arm.end":
         draft.end = record
 
@@ -254,6 +260,7 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
             faults=tuple(_fault(fault_id, draft.faults[fault_id]) for fault_id in sorted(draft.faults)),
             steady=draft.steady,
             unsteady_reasons=draft.reasons,
+            unsteady_after=draft.after,
             end_s=float(end["t"]) if end else None,
             end_reason=str(end["reason"]) if end else None,
             error=str(end.get("error") or ""),

@@ -43,6 +43,13 @@ def unjudged(claim: Expectation, reason: str) -> ExpectationFinding:
     return _finding(_text(claim), (Verdict.INCONCLUSIVE, "nothing was measured", reason, fix))
 
 
+def steady_again(unsteady: Sequence[str]) -> ExpectationFinding:
+    """What every scenario claims unsaid, where it did not come true: without its faults the system is as before."""
+    why = "every fault was taken back before the horizon, and the system did not find back by itself"
+    fix = "Look for what a fault left behind; if it was only under way, lengthen the horizon."
+    return _finding("steady again after the faults", (Verdict.FAILED, "; ".join(unsteady), why, fix))
+
+
 def _fault_claim(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
     if claim.kind == "outcome":
         return _outcome(claim, fault)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
+from harness.scoring.band import noise_of
 from harness.scoring.counts import counts_of
-from harness.scoring.degradation import Curve, bin_starts, harm_in, measure, noise_of, pair
+from harness.scoring.degradation import Curve, harm_in, measure
 from harness.scoring.detection import alerts_of, fresh_alerts
 from harness.scoring.effects import Doing, doing_in, judge_faults, windows_of, without_effect
 from harness.scoring.evidence import Arm, Bools, Floats
-from harness.scoring.expectations import judge_expectation, unjudged
+from harness.scoring.expectations import judge_expectation, steady_again, unjudged
 from harness.scoring.findings import (
     AlertSeen,
     Counts,
@@ -22,6 +24,7 @@ from harness.scoring.findings import (
     SignalHarm,
     Timeline,
 )
+from harness.scoring.pairing import bin_starts, pair
 from harness.scoring.plan import Plan
 from harness.scoring.policy import Policy
 from harness.scoring.signals import all_signals
@@ -46,6 +49,8 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     signals = _overall(treatment, curves, doings)
     cut_short = "" if treatment.end_reason == "horizon" else "a stop condition ended the run early"
     expectations = tuple(judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect)
+    if treatment.unsteady_after:
+        expectations += (steady_again(treatment.unsteady_after),)
     claimed = [alert for fault in faults if fault.detection for alert in fault.detection.alerts]
     stuck = [f"{log.id} could not be reverted: {log.failure}" for log in treatment.faults if log.act_s and log.failure]
     reasons = [
@@ -104,18 +109,11 @@ def _curves(treatment: Arm, control: Arm, references: Sequence[Arm], policy: Pol
     to_s = _common_end(treatment, control)
     pairing = pair(control.requests, treatment.requests, treatment.warmup_s, to_s)
     starts = bin_starts(treatment.warmup_s, to_s, policy.bin_s)
-    return {
-        signal.name: measure(
-            signal,
-            control.requests,
-            treatment.requests,
-            pairing,
-            starts,
-            noise_of(signal, control, references, policy),
-            policy,
-        )
-        for signal in all_signals()
-    }
+    curves = {}
+    for signal in all_signals():
+        noise = partial(noise_of, signal, control, references, starts=starts, policy=policy)
+        curves[signal.name] = measure(signal, control.requests, treatment.requests, pairing, starts, noise, policy)
+    return curves
 
 
 def _overall(arm: Arm, curves: Mapping[str, Curve], doings: Sequence[Doing]) -> tuple[SignalHarm, ...]:
@@ -237,4 +235,5 @@ def _experiment(
         signals=signals,
         counts=counts,
         timeline=timeline,
+        unsteady_after=arm.unsteady_after,
     )

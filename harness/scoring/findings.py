@@ -211,6 +211,9 @@ class ExperimentFinding(Finding):
     signals: tuple[SignalHarm, ...]
     counts: Counts | None
     timeline: Timeline | None
+    unsteady_after: tuple[str, ...] | None = None
+    """What of the steady state did not hold again at the horizon, with every fault taken back; empty if all did, None
+    where nobody looked."""
 
 
 class ControlFinding(Finding):

@@ -30,17 +30,17 @@ class Policy(BaseModel):
     model_slo_s: float = Field(default=26 * HOUR_S, gt=0)
     """A nightly retrain plus two hours of slack; an older model is stale."""
 
-    eps_quantile: float = Field(default=0.99, gt=0, lt=1)
-    """The quantile of the difference between fault-free runs of other seeds that a bin has to exceed."""
+    band_coverage: float = Field(default=0.99, gt=0, lt=1)
+    """The share of fault-free days that stay in the band throughout, in all signals together."""
 
     sampling_z: float = Field(default=1.645, gt=0)
-    """A loss that depends on a random label must also exceed this many of its own standard errors."""
+    """In bins that agree, a loss that depends on a random label must also exceed so many of its own standard errors."""
 
     sustained_z: float = Field(default=3.0, gt=0)
-    """Standard errors by which the whole fault window must be worse when no single bin stands out."""
+    """The same for a bin alone, and for the whole fault window when no bin stands out."""
 
     onset_requests: float = Field(default=2.0, ge=0)
-    """A bin is bad only if its excess is worth this many requests: one lost request is no incident."""
+    """A bin alone is harm only if its excess is worth this many requests: one lost request is no incident."""
 
     counterpart_s: float = Field(default=1800.0, ge=0)
     """w: an alert that the control raises this close in time has nothing to do with the fault."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.degradation import Pairing
 from harness.scoring.evidence import Arm, Bools, Floats
+from harness.scoring.pairing import Pairing
 from harness.scoring.policy import Policy
 from harness.scoring.signals import all_signals
 

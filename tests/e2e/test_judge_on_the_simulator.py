@@ -33,5 +33,4 @@ def test_a_defence_that_is_off_lowers_its_score_and_no_other(records: list[dict[
 
 def test_cheating_monitors_and_broken_probes_gain_nothing(records: list[dict[str, Any]]) -> None:
     for what, _, shown, holds in judge.cheats(records, "mature"):
-        if what != judge.HARM_OF_NOTHING:  # a matter of chance with two seeds; the benchmark tells it
-            assert holds, f"{what}: {shown}"
+        assert holds, f"{what}: {shown}"

@@ -12,7 +12,7 @@ import pytest
 
 from harness.control_cache import ControlCache
 from harness.errors import DiskFull, UsageError
-from harness.experiment import grow, plan_arms
+from harness.experiment import REFERENCE_S, grow, plan_arms
 from harness.journal import read_journal
 from harness.run_folder import RunFolder
 from harness.scenario import Scenario, parse_scenario
@@ -44,6 +44,12 @@ def test_scenarios_share_controls_of_the_longest_horizon_and_two_seeds() -> None
         assert arm.control is not None
         assert (by_id[arm.control].profile, by_id[arm.control].seed) == (arm.profile, arm.seed)
         assert [by_id[other].seed for other in arm.reference] == [arm.seed + 1]
+
+
+def test_weeks_are_held_against_a_few_days_of_another_seed() -> None:
+    arms = plan_arms([scenario("a", "21d")], ["p"], backend="sim", default_start=DEFAULT_START)
+    ends = {arm.seed: arm.end_s for arm in arms if arm.scenario is None}
+    assert ends[arms[-1].seed] == arms[-1].end_s > ends[arms[-1].seed + 1] > REFERENCE_S
 
 
 def test_another_start_has_controls_of_its_own_and_the_seed_of_the_command_wins() -> None:

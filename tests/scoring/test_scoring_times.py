@@ -153,7 +153,8 @@ def test_harm_until_the_end_never_recovers() -> None:
 
 
 def test_a_loss_too_small_for_any_bin_is_found_in_the_whole_window() -> None:
-    found = fault(treated([Injected(A, None)], [worse(A, END, 0.25)]))
+    other = Made(arm="other", seed=8, changes=(jitter(0.05),))
+    found = fault(treated([Injected(A, None)], [worse(A, END, 0.2)], reference=("other",)), Made(), other)
     quality = next(harm for harm in found.signals if harm.signal == "quality")
     assert quality.sustained
     assert quality.t_on is not None

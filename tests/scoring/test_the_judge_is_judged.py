@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,6 +64,51 @@ def aa_detections(rate_a_day: float, runs: int) -> float:
     found = score(journal(*arms))
     assert {experiment.outcome for experiment in found.experiments} == {Outcome.ABSORBED}
     return sum(bool(e.faults[0].detection and e.faults[0].detection.first) for e in found.experiments) / runs
+
+
+def old_by_nature(seed: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Features are old for two hours, fresh again for most users in the next: which ones depends on the seed."""
+    draws = np.random.default_rng(seed)
+
+    def change(record: dict[str, Any]) -> dict[str, Any]:
+        hours = (record["sent"] - A) / HOUR
+        old = 0 <= hours < 2 or (2 <= hours < 4 and draws.random() < 0.5)
+        return {**record, "feature_age_s": 3 * HOUR if old else 600.0}
+
+    return change
+
+
+def test_what_seeds_differ_by_is_no_harm_where_they_differ_by_nature_and_is_elsewhere() -> None:
+    def judged(*changes: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Outcome]:
+        outcomes = []
+        for seed in range(12):
+            arms = [Made(arm=name, seed=n, changes=(old_by_nature(100 * seed + n),)) for n, name in enumerate(NAMES)]
+            mine = (old_by_nature(100 * seed + 50), *changes)
+            found = score(journal(*arms, treated([FAULT], mine, reference=NAMES[1:])))
+            outcomes.append(found.experiments[0].outcome)
+        return outcomes
+
+    def all_old(record: dict[str, Any]) -> dict[str, Any]:
+        later = A + 5 * HOUR <= record["sent"] < A + 6 * HOUR
+        return {**record, "feature_age_s": 3 * HOUR} if later else record
+
+    assert set(judged()) == {Outcome.ABSORBED}
+    assert set(judged(all_old)) == {Outcome.SILENT}
+
+
+NAMES = ("control", "other")
+
+
+def test_a_system_that_is_not_steady_again_fails_and_says_so() -> None:
+    late = {"arm": "treated", "t": END, "kind": "steady_state.after", "ok": False, "reasons": ["availability: 0.2"]}
+    lines = journal(Made(), treated([FAULT], [], [Alert(A + 60, B)]))
+    end = next(n for n, line in enumerate(lines) if line["kind"] == "arm.end" and line["arm"] == "treated")
+    found = score([*lines[:end], late, *lines[end:]])
+    assert found.experiments[0].unsteady_after == ("availability: 0.2",)
+    assert found.verdict is Verdict.FAILED
+    assert found.experiments[0].expectations[-1].what == "availability: 0.2"
+    assert score(lines).experiments[0].unsteady_after is None
+    assert score([*lines[:end], {**late, "ok": True, "reasons": []}, *lines[end:]]).verdict is Verdict.PASSED
 
 
 def at_random(rate_a_day: float, seed: int) -> tuple[Alert, ...]:

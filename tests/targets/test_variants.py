@@ -36,7 +36,8 @@ def test_every_switch_of_the_table_is_a_defence_of_some_profile() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("matur", r"unknown profile 'matur'. Profiles: "),
+        ("matur", r"unknown profile 'matur'. Did you mean 'mature'\?"),
+        ("world-class", r"unknown profile 'world-class'. Did you mean 'world_class'\?"),
         ("mature-braker", "profile 'mature' has no defence 'braker' to switch off. Did you mean 'breaker'"),
         ("mature-breaker-breaker", "has no defence 'breaker' to switch off"),
         ("mature-checks.x", "has no defence 'checks.x' to switch off"),

@@ -15,8 +15,8 @@ class Signal:
 
     ``floor`` is the smallest excess of a bin's mean loss that matters to a user: whatever the control runs
     say about noise, less than this is no harm. ``sampled`` marks a loss that depends on a random label:
-    pairing does not remove all of its noise, so a bin also has to exceed its own standard error and k of m
-    bins have to agree; the other losses are facts of the system and one bin is enough. ``counts`` is False
+    pairing does not remove all of its noise, so a bin also has to exceed its own standard error, and bins may
+    agree; the other losses are facts of the system. ``counts`` is False
     for a sum of other signals, which is reported but never decides by itself.
     """
 
@@ -30,6 +30,7 @@ class Signal:
     counts: bool = True
 
     @property
-    def agreement(self) -> tuple[int, int]:
-        """k and m: so many bins of so many in a row must exceed before harm begins."""
-        return (3, 4) if self.sampled else (1, 1)
+    def agreements(self) -> tuple[tuple[int, int], ...]:
+        """k and m: so many bins of so many in a row must exceed before harm begins. The more agree, the less each need
+        exceed; each of these ways will do."""
+        return ((1, 1), (3, 4)) if self.sampled else ((1, 1),)

@@ -48,7 +48,7 @@ def profile_of(name: str) -> Profile:
     """
     base, *switches = name.split("-")
     if base not in PROFILES:
-        raise UsageError(f"unknown profile {base!r}. Profiles: {', '.join(PROFILES)}.")
+        raise UsageError(f"unknown profile {name!r}. {suggestion(name, PROFILES)}")
     profile = PROFILES[base]
     for switch in switches:
         known = defences(profile)
