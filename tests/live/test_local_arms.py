@@ -93,7 +93,7 @@ def test_faults_of_every_kind_act_and_are_taken_back(tmp_path: Path, monkeypatch
   - {id: model, fault: model.tampered, point: "artifact:model", at: 24m, for: 4m}
   - {id: killed, fault: process.kill, point: "service:features", at: 23m, for: 5m}
 """
-    played = Played(tmp_path, arm(faults), monkeypatch)
+    played = Played(tmp_path, arm(faults, horizon="50m"), monkeypatch)
     assert (played.reason, played.of("fault.failed")) == ("horizon", [])
     touched = {line["fault_id"]: line["what"] for line in played.of("fault.evidence") if line["touched"] > 0}
     assert touched == {
