@@ -215,6 +215,14 @@ def _column(values: list[Any]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
+def _moments(values: list[Any]) -> Floats:
+    """Seconds since the arm's start. Raises `ValueError` for what can't be that: nothing, negative, or centuries."""
+    moments = _column(values)
+    if not np.all((moments >= 0) & (moments < 1e10)):
+        raise ValueError("a request's `sent` is no moment of the run")
+    return moments
+
+
 def _words(values: list[Any]) -> npt.NDArray[np.str_]:
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
@@ -226,7 +234,7 @@ def _requests(columns: dict[str, list[Any]]) -> Requests:
     picked = {name: [values[i] for i in order] for name, values in columns.items()}
     return Requests(
         ids=np.array([str(i) for i in picked["id"]], dtype=np.str_),
-        sent_s=_column(picked["sent"]),
+        sent_s=_moments(picked["sent"]),
         latency_ms=_column(picked["latency_ms"]),
         status=np.array(picked["status"], dtype=np.int64),
         p=_column(picked["p"]),
