@@ -33,16 +33,11 @@ CASES = (
     Case("checks.feature_age", "stale-features", ("mttd",), _LATER),
     Case("checks.training", "training-cannot-import", ("mttd",), _TRAINING),
     Case("checks_feature_age", "weather-frozen", ("feature_freshness",), _LOST),
-    Case("view_dropout", "weather-frozen", ("data_quality",), _LATER),
+    Case("view_dropout", "feature-store-empty", ("data_quality",), _LATER),
     Case("store_timeout_s", "feature-store-hangs", ("harm", "prediction_availability"), _LOST),
     Case("supervised", "serving-killed", ("harm", "prediction_availability"), _LOST),
     Case("simplified_model", "serving-returns-raw-scores", ("harm",), (*_LOST, "deployment_success")),
-    Case(
-        "runbooks.retrain",
-        "training-cannot-import",
-        ("incident_duration",),
-        _TRAINING,
-    ),
+    Case("runbooks.retrain", "registry-unavailable", ("incident_duration", "model_freshness"), _TRAINING),
 )
 
 
