@@ -144,12 +144,12 @@ def ask(results: Path) -> None:
     questions = {
         "history": ["history", *where],
         "history --branch main --since 2024-06-01": ["history", "--branch", "main", "--since", "2024-06-01", *where],
-        "history --scenario scenario-1 --limit 1000": [
+        "history --scenario scenario-1 --limit 100": [
             "history",
             "--scenario",
             "scenario-1",
             "--limit",
-            "1000",
+            "100",
             *where,
         ],
         "trend scenario-0": ["trend", "scenario-0", *where],

@@ -291,13 +291,17 @@ def index_runs(rebuild: bool, results: Path | None) -> None:
     "--metric", default="detect", show_default=True, help="detect, recover, duration, harm, availability, or any other."
 )
 @_selection
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="How many runs, the newest."
+)
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page with the plots.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def trend(scenario: str, metric: str, html: Path | None, as_json: bool, **options: Any) -> None:
+def trend(scenario: str, metric: str, limit: int, html: Path | None, as_json: bool, **options: Any) -> None:
     """Show how a scenario went from run to run."""
     from harness.commands.history import Selection, trend_command
 
-    sys.exit(trend_command(scenario, metric, Selection(**_results_of(options)), html=html, as_json=as_json))
+    selection = Selection(**_results_of(options))
+    sys.exit(trend_command(scenario, metric, selection, limit=limit, html=html, as_json=as_json))
 
 
 @cli.command()

@@ -90,13 +90,15 @@ def history_command(selection: Selection, *, limit: int, as_json: bool) -> int:
     return ExitCode.PASSED
 
 
-def trend_command(scenario: str, metric: str, selection: Selection, *, html: Path | None, as_json: bool) -> int:
+def trend_command(
+    scenario: str, metric: str, selection: Selection, *, limit: int, html: Path | None, as_json: bool
+) -> int:
     """Shows one scenario from run to run; the exit code."""
     name = _metric(metric)
     filters = selection.filters(datetime.now(UTC))
 
     def question(store: Store) -> tuple[list[Point], tuple[Remark, ...]]:
-        points = course(store, scenario, name, filters)
+        points = course(store, scenario, name, filters, limit)
         if not points:
             raise UsageError(_no_points(store, scenario))
         return points, store.remarks

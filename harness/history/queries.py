@@ -147,7 +147,9 @@ select run, max(started) as started, any_value(git_commit) as git_commit, any_va
   profile, count(*) as experiments, {verdict} as verdict, {outcome} as outcome, {value} as value,
   count(*) filter ({censored}) as censored
 from experiments where {where}
-group by run, profile order by profile, started nulls first, run
+group by run, profile
+qualify row_number() over (partition by profile order by max(started) desc nulls last, run desc) <= ?
+order by profile, started nulls first, run
 """
 #: The worst of several; an outcome in the judge's order, unknown before what is well.
 _WORST_VERDICT = tuple(reversed(Verdict))
@@ -155,8 +157,8 @@ _WORST_OUTCOME = (Outcome.SILENT, Outcome.UNKNOWN, Outcome.CAUGHT, Outcome.ABSOR
 _CENSORED = {"mttd": "detect_censored", "mttr": "recover_censored"}
 
 
-def course(store: Store, scenario: str, metric: str, filters: Filters) -> list[Point]:
-    """One scenario from run to run, by profile, oldest first."""
+def course(store: Store, scenario: str, metric: str, filters: Filters, limit: int) -> list[Point]:
+    """One scenario from run to run, by profile, oldest first: of each profile the newest so many runs."""
     where, parameters = filters.where()
     sql = _COURSE.format(
         where=f"scenario = ? and {where}",
@@ -165,7 +167,7 @@ def course(store: Store, scenario: str, metric: str, filters: Filters) -> list[P
         value=_ratio(metric),
         censored=_CENSORED.get(metric, "false"),
     )
-    return [Point(**row) for row in store.ask(sql, [scenario, *parameters])]
+    return [Point(**row) for row in store.ask(sql, [scenario, *parameters, limit])]
 
 
 def _worst(column: str, order: Sequence[str]) -> str:

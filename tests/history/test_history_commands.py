@@ -70,7 +70,7 @@ def test_a_time_that_is_none() -> None:
 
 
 def test_trend_draws_and_says_what_changed(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert trend_command("s", "detect", Selection(results), html=None, as_json=False) == ExitCode.PASSED
+    assert trend_command("s", "detect", Selection(results), limit=9, html=None, as_json=False) == ExitCode.PASSED
     shown = capsys.readouterr().out
     assert "Mean time to detection in s under p, 5 runs from 1 Mar 2026 10:00 to 5 Mar 2026 10:00" in shown
     assert "last: 33 min, caught, in run-5; the median of the 4 before it is 62 s" in shown
@@ -87,7 +87,7 @@ def test_trend_draws_and_says_what_changed(results: Path, capsys: pytest.Capture
 )
 def test_trend_errors_say_what_to_do(results: Path, scenario: str, metric: str, message: str) -> None:
     with pytest.raises(UsageError, match="no") as error:
-        trend_command(scenario, metric, Selection(results, branch="topic"), html=None, as_json=False)
+        trend_command(scenario, metric, Selection(results, branch="topic"), limit=9, html=None, as_json=False)
     assert message in str(error.value)
 
 
@@ -108,7 +108,7 @@ def test_hostile_names_do_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     (results / "bad\x1b]0;title\x07").mkdir()
     page = tmp_path / "page.html"
     assert history_command(Selection(results), limit=9, as_json=False) == ExitCode.PASSED
-    assert trend_command(HOSTILE, "detect", Selection(results), html=page, as_json=False) == ExitCode.PASSED
+    assert trend_command(HOSTILE, "detect", Selection(results), limit=9, html=page, as_json=False) == ExitCode.PASSED
     assert index_command(results, rebuild=True) == ExitCode.PASSED
     assert history_command(Selection(results, scenario=HOSTILE), limit=9, as_json=False) == ExitCode.PASSED
     shown = "".join(capsys.readouterr())
