@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test check clean
 demo: $(VENV)/.installed  ## real faults against the reference pipeline, and a scorecard
-	$(BIN)/pipequake run scenarios/core --profile ad_hoc --profile mature --jobs 2
+	$(BIN)/pipequake run scenarios/core --profile ad_hoc --profile mature --jobs 2 || test $$? -eq 1 # what failed is the finding
 
 test: $(VENV)/.installed-test  ## the test suite
 	$(BIN)/python -m pytest -n 2

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,14 +21,11 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from judge import aa
 from judge_cases import controls_as_treatments
+from played import played
 
-from harness.experiment import grow
-from harness.journal import read_journal
-from harness.run_folder import RunFolder
 from harness.scoring import Scorecard, score
 from harness.targets import load_target
-from harness.targets.base import Arm, Interrupt
-from harness.workers import Done, run_trunks
+from harness.targets.base import Arm
 
 HOUR_S = 3600.0
 DAYS = ("2013-03-12T18:00", "2013-06-10T18:00", "2013-08-20T06:00", "2013-11-05T12:00")
@@ -51,15 +47,7 @@ def fault_free(profile: str, seeds: int, days: Sequence[str], jobs: int) -> list
         for day in days
         for seed in range(1, seeds + 1)
     ]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder.create(Path(scratch), datetime.now(UTC))
-        failed: list[Done] = []
-        ended = lambda done: failed.append(done) if done.error else None  # noqa: E731
-        run_trunks(grow(arms, folder.arm_journal), jobs, ended, Interrupt(), lambda: None)
-        if failed:
-            sys.exit(f"{failed[0].arm_id}: {failed[0].error}")
-        folder.merge([arm.arm_id for arm in arms])
-        return list(read_journal(folder.journal))
+    return played(arms, jobs)
 
 
 def harmed(card: Scorecard) -> Counter[str]:

@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +20,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from judge_cases import CASES, Case, alerting_always, alerting_never, controls_as_treatments, probes_crashed
+from played import played
 
-from harness.experiment import grow, plan_arms
-from harness.journal import read_journal
+from harness.experiment import plan_arms
 from harness.library import load_scenarios
-from harness.run_folder import RunFolder
 from harness.scenario import Scenario, parse_scenario
 from harness.scoring import Scorecard, score
 from harness.scoring.comparison import Change, Comparison, MetricChange, Side, compare
 from harness.scoring.findings import ProfileFinding
 from harness.scoring.wording import duration_text, number_text, share_text
 from harness.targets import load_target
-from harness.targets.base import Interrupt
 from harness.verdict import Outcome, Verdict
-from harness.workers import Done, run_trunks
 
 RATE_0 = """\
 name: rate-0
@@ -58,15 +53,7 @@ def records_of(profile: str, cases: Sequence[Case], repeats: int, jobs: int) -> 
         for scenarios, name in wanted
         for arm in plan_arms(scenarios, [name], backend="sim", default_start=target.default_start(), repeats=repeats)
     ]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder.create(Path(scratch), datetime.now(UTC))
-        failed: list[Done] = []
-        ended = lambda done: failed.append(done) if done.error else None  # noqa: E731
-        run_trunks(grow(arms, folder.arm_journal), jobs, ended, Interrupt(), lambda: None)
-        if failed:
-            sys.exit(f"{failed[0].arm_id}: {failed[0].error}")
-        folder.merge([arm.arm_id for arm in arms])
-        return list(read_journal(folder.journal))
+    return played(arms, jobs)
 
 
 def mutants(card: Scorecard, profile: str, cases: Sequence[Case]) -> Iterator[Row]:

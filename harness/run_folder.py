@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import NO_ROOM, DiskFull, UsageError
+from harness.file_lock import lock_within
 from harness.journal import merge_journals, read_journal
 
 __all__ = ["RunFolder"]
@@ -80,15 +80,13 @@ class RunFolder:
             os.close(lock)
         return lock is None
 
-    def _try_to_lock(self) -> int | None:
+    def _try_to_lock(self, within_s: float = 0.0) -> int | None:
         """A locked descriptor of the arms' folder, closed when this process ends; None if another one has it."""
         handle = os.open(self.path / "arms", os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        return handle
+        if lock_within(handle, within_s):
+            return handle
+        os.close(handle)
+        return None
 
     @contextmanager
     def conducting(self) -> Iterator[None]:
@@ -108,17 +106,15 @@ class RunFolder:
         all taken over is nobody's: there is nothing to lock. Raises `UsageError` if it takes longer than ``within_s``
         seconds.
         """
-        deadline = time.monotonic() + within_s
         if not (self.path / "arms").is_dir():
             yield True
             return
-        while (lock := self._try_to_lock()) is None:
-            if time.monotonic() >= deadline:
-                raise UsageError(f"{self.path} is in use by another process. Wait for its end, then try again.")
-            time.sleep(0.05)
+        lock = self._try_to_lock(within_s)
+        if lock is None:
+            raise UsageError(f"{self.path} is in use by another process. Wait for its end, then try again.")
         conductors = os.open(self.path, os.O_RDONLY)
         try:
-            yield _locked(conductors, time.monotonic() + _CONDUCTORS_S)
+            yield lock_within(conductors, _CONDUCTORS_S)
         finally:
             os.close(conductors)
             os.close(lock)
@@ -164,8 +160,9 @@ class RunFolder:
         for log in sorted((self.path / "arms").glob("*.log*")):
             (self.path / "logs").mkdir(exist_ok=True)
             log.replace(self.path / "logs" / log.name)
-        if not any((self.path / "arms").iterdir()):
-            (self.path / "arms").rmdir()
+        arms = self.path / "arms"
+        if arms.is_dir() and not any(arms.iterdir()):  # somebody who took over before may have removed it
+            arms.rmdir()
 
     def write(self, name: str, content: str | bytes) -> None:
         """Writes a file of the run whole or not at all."""
@@ -202,19 +199,6 @@ class RunFolder:
         draft.unlink(missing_ok=True)
         draft.symlink_to(self.path.name)
         draft.replace(link)
-
-
-def _locked(handle: int, deadline: float) -> bool:
-    """Whether the descriptor could be locked, for this process alone, before a moment of the monotonic clock."""
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
 
 
 def _unwritable(results: Path, error: OSError) -> UsageError:

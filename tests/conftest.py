@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -62,3 +63,37 @@ def fill(disk: Path) -> Path:
 def fill_disk() -> Callable[[Path], Path]:
     """See `fill`."""
     return fill
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares with a file in ``golden/`` beside the test, byte for byte.
+
+    With PIPEQUAKE_REGENERATE=1 in the environment it writes the file anew.
+    """
+
+    def check(name: str, text: str) -> None:
+        path = request.path.parent / "golden" / name
+        if os.environ.get("PIPEQUAKE_REGENERATE") == "1":
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; run the tests with PIPEQUAKE_REGENERATE=1 and review the diff"
+        assert text == path.read_text(encoding="utf-8")
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium without a window. Skips where it or Playwright is missing."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
+    )
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium (apt-get install chromium)")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=program, args=flags)
+        yield launched
+        launched.close()

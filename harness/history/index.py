@@ -10,22 +10,22 @@ next time for whoever still reads them.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
 import os
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chaos.whole_files import appearing_file
+from harness.file_lock import lock_within
 from harness.history.columns import SCHEMA, same_columns
 from harness.history.fresh import INDEX_FOLDER
 
@@ -121,7 +121,7 @@ def write_lock(results: Path, *, within_s: float = 0.0) -> Iterator[bool]:
     """Makes this process the only one that writes the index; False if another one has it for longer than that."""
     handle = os.open(results / INDEX_FOLDER / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        yield _locked(handle, time.monotonic() + within_s)
+        yield lock_within(handle, within_s)
     finally:
         os.close(handle)
 
@@ -165,7 +165,7 @@ def _remove_unnamed(folder: Path, index: Index) -> None:
 def _write_segment(path: Path, merged: Sequence[Segment], fresh: Sequence[pa.Table]) -> Segment:
     """A file with the rows of older segments and then those of fresh runs."""
     rows, runs = 0, set[str]()
-    with _durable(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+    with appearing_file(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         for table in _regrouped(itertools.chain.from_iterable([*(one.batches() for one in merged), fresh])):
             writer.write_table(table)
             rows += table.num_rows
@@ -196,7 +196,7 @@ def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def _write_names(folder: Path, number: int, segments: Sequence[Segment]) -> None:
     described = [{"file": one.path.name, "rows": one.rows, "dead": sorted(one.dead)} for one in segments]
     text = json.dumps({"format": _FORMAT, "number": number, "segments": described}, indent=1) + "\n"
-    with _durable(folder / _NAMES) as file:
+    with appearing_file(folder / _NAMES) as file:
         file.write(text.encode())
 
 
@@ -208,32 +208,3 @@ def _read_names(folder: Path) -> tuple[int, list[Segment]]:
     return int(said["number"]), [
         Segment(folder / Path(one["file"]).name, int(one["rows"]), frozenset(one["dead"])) for one in said["segments"]
     ]
-
-
-@contextmanager
-def _durable(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears whole, on the disk, under its name when the block ends; what is left of one that doesn't goes
-    the next time."""
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _locked(handle: int, deadline: float) -> bool:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True

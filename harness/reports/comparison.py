@@ -65,7 +65,7 @@ def headline(comparison: Comparison) -> str:
 def pairs_text(comparison: Comparison) -> str:
     """What was compared, and how sure the intervals are."""
     left_out = "".join(f"; {count} left out: {reason}" for reason, count in comparison.left_out.items())
-    text = f"{comparison.pairs} pairs of experiments{left_out}."
+    text = f"{comparison.pairs} pair{'s' * (comparison.pairs != 1)} of experiments{left_out}."
     text += f" Intervals of {share_text(round(comparison.confidence, 4))} each, so that all of them hold with 95 %."
     if comparison.detection_p is not None:
         p = "p < 0.001" if comparison.detection_p < 0.001 else f"p = {number_text(comparison.detection_p)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,7 @@ import pytest
 
 from .consoles import PLAN, gameday, write_plan
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium (apt-get install chromium)"),
-]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+pytestmark = pytest.mark.slow
 DESKTOP = {"width": 1440, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 
@@ -48,11 +41,10 @@ class Browsers:
 
 
 @pytest.fixture
-def browsers() -> Iterator[Browsers]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield Browsers(chromium)
-        chromium.close()
+def browsers(chromium: Any) -> Iterator[Browsers]:
+    yield Browsers(chromium)
+    for context in chromium.contexts:
+        context.close()
 
 
 def events(folder: Path) -> list[dict[str, Any]]:

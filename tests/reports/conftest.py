@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,18 +52,3 @@ def rerun() -> Callable[[ExperimentFinding], str]:
         return f"pipequake run scenarios/{experiment.scenario}.yaml --seed {experiment.seed}"
 
     return command
-
-
-@pytest.fixture
-def golden() -> Callable[[str, str], None]:
-    """Compares with a golden file; writes it anew when PIPEQUAKE_REGENERATE=1 is in the environment."""
-
-    def check(name: str, text: str) -> None:
-        path = Path(__file__).parent / "golden" / name
-        if os.environ.get("PIPEQUAKE_REGENERATE") == "1":
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        assert path.exists(), f"{path} is missing; run the tests with PIPEQUAKE_REGENERATE=1 and review the diff"
-        assert text == path.read_text(encoding="utf-8")
-
-    return check

@@ -112,6 +112,15 @@ def test_who_takes_over_a_run_waits_for_those_that_conduct_its_arms(tmp_path: Pa
         conductor.kill()
 
 
+def test_who_comes_after_somebody_who_took_over_finds_nothing_to_do(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    write_arm(folder, "x/p")
+    folder.merge_unmerged()
+    whole = folder.journal.read_bytes()
+    folder.merge_unmerged()
+    assert folder.journal.read_bytes() == whole
+
+
 def test_recover_takes_each_run_once_and_not_by_its_link(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
     write_arm(folder, "x/p")

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from harness.errors import HarnessError, TargetError
+from harness.live.lifeline import Lifeline
 from harness.targets.base import DESCRIPTION, Arm, Recorder
 from harness.targets.reference.compose.compose_file import compose_command, compose_file
 from harness.targets.reference.compose.driver import ComposeDriver
@@ -32,8 +33,7 @@ class ComposeTheatre:
         self._log = PipelineLog(log.resolve())
         self._description = log.resolve().with_suffix(DESCRIPTION)
         self._stage: ComposeStage | None = None
-        self._main: asyncio.Task[Any] | None = None
-        self._lost: str | None = None
+        self._lifeline = Lifeline()
 
     def __enter__(self) -> Self:
         self._log.__enter__()
@@ -50,7 +50,7 @@ class ComposeTheatre:
 
     def stage(self, recorder: Recorder) -> ComposeStage:
         """The deployment."""
-        self._stage = ComposeStage(self._arm, recorder, prepare(), self._description, self._on_lost)
+        self._stage = ComposeStage(self._arm, recorder, prepare(), self._description, self._lifeline.cut)
         return self._stage
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
@@ -59,24 +59,11 @@ class ComposeTheatre:
         return asyncio.run(self._run(main))
 
     async def _run(self, main: Coroutine[Any, Any, T]) -> T:
-        self._main = task = asyncio.ensure_future(main)
         try:
-            await asyncio.wait({task})
-            if self._lost is not None:
-                if not task.cancelled():
-                    task.exception()  # what it failed with then is a consequence
-                raise TargetError(self._lost)
-            return task.result()
+            return await self._lifeline.hold(main)
         finally:
             if self._stage is not None:
                 await self._stage.close()
-
-    def _on_lost(self, why: str) -> None:
-        """Something that the run can't do without is gone: what was applied is reverted, and the arm ends."""
-        if self._lost is None:
-            self._lost = why
-            if self._main is not None:
-                self._main.cancel()
 
     def branched(self, log: Path) -> None:
         """Containers cannot be forked."""

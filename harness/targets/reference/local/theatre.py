@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from harness.errors import TargetError
 from harness.live.description import Description
+from harness.live.lifeline import Lifeline
 from harness.targets.base import DESCRIPTION, Arm, Recorder
 from harness.targets.reference.local.stage import LocalStage
 from harness.targets.reference.pipeline_log import PipelineLog
@@ -29,8 +30,7 @@ class LocalTheatre:
         self._log = log.resolve()
         self._description = Description(self._log.with_suffix(DESCRIPTION), backend=arm.backend)
         self._stage: LocalStage | None = None
-        self._main: asyncio.Task[Any] | None = None
-        self._lost: str | None = None
+        self._lifeline = Lifeline()
 
     def __enter__(self) -> Self:
         self._pipeline_log = PipelineLog(self._log)
@@ -60,7 +60,7 @@ class LocalTheatre:
             folder=folder,
             logs=logs,
             description=self._description,
-            on_lost=self._on_lost,
+            on_lost=self._lifeline.cut,
         )
         return self._stage
 
@@ -70,24 +70,11 @@ class LocalTheatre:
 
     async def _run(self, main: Coroutine[Any, Any, T]) -> T:
         assert self._stage is not None
-        self._main = task = asyncio.ensure_future(main)
         try:
-            await asyncio.wait({task})
-            if self._lost is not None:
-                if not task.cancelled():
-                    task.exception()  # what it failed with then is a consequence
-                raise TargetError(self._lost)
-            return task.result()
+            return await self._lifeline.hold(main)
         finally:
             await self._stage.strike()
             self._description.remove()
-
-    def _on_lost(self, why: str) -> None:
-        """Something that the run can't do without is gone: what was applied is reverted, and the arm ends."""
-        if self._lost is None:
-            self._lost = why
-            if self._main is not None:
-                self._main.cancel()
 
     def branched(self, log: Path) -> None:
         """Never: real processes can't be forked with their sockets."""
