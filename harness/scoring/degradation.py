@@ -24,8 +24,8 @@ class Curve:
 
     ``excess`` is the signed mean of treatment minus control in a bin, NaN where no request says anything;
     ``eps`` is the band of fault-free runs for a bin alone; ``bad`` marks the bins that exceed as much as each of the
-    signal's agreements asks for; ``doubt`` is a bin's standard error
-    between fault-free runs, in requests' worth of loss.
+    signal's agreements asks for; ``doubt`` is a bin's standard error between fault-free runs, in requests' worth of
+    loss.
     """
 
     signal: Signal

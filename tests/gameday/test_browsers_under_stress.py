@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.gameday.web.guard import BURST, RATE
+
 from .consoles import PLAN, gameday, write_plan
 from .test_browsers import DESKTOP, PHONE, Browsers, browsers, events, is_within, pytestmark
 
@@ -131,6 +133,7 @@ def test_a_flood_and_another_site_do_not_reach_the_others(tmp_path: Path, browse
         fay.click("#inject")
         fay.wait_for_selector("#secret >> text=applied")
         assert is_within(fay)
+        flood_began = time.monotonic()
         codes = eve.evaluate(
             """async () => {
             const post = () => fetch("/do/mark", {method: "POST", headers: {"content-type": "application/json"},
@@ -141,7 +144,8 @@ def test_a_flood_and_another_site_do_not_reach_the_others(tmp_path: Path, browse
             }"""
         )
         assert set(codes) == {"200", "429"}
-        assert codes["200"] < 200
+        took_s = time.monotonic() - flood_began
+        assert codes["200"] <= BURST + RATE * took_s  # however slow the machine
         refused(console, links["participants"])
         posted_from(site, fay, f"{console}/do/abort")
         assert fay.is_visible("#abort")
