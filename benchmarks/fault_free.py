@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from judge import aa
 from judge_cases import controls_as_treatments
-from played import played
+from simulated_arms import journal_of
 
 from harness.scoring import Scorecard, score
 from harness.targets import load_target
@@ -47,7 +47,7 @@ def fault_free(profile: str, seeds: int, days: Sequence[str], jobs: int) -> list
         for day in days
         for seed in range(1, seeds + 1)
     ]
-    return played(arms, jobs)
+    return journal_of(arms, jobs)
 
 
 def harmed(card: Scorecard) -> Counter[str]:
@@ -63,6 +63,8 @@ def main() -> None:
     parser.add_argument("--day", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
+    if options.seeds < 3:  # a run is held against a second one, and the band comes from a third
+        parser.error("--seeds: fewer than 3 tell nothing")
     days = options.day or DAYS
     records = fault_free(options.profile, options.seeds, days, options.jobs)
     card = score(controls_as_treatments(records, acts_s=1 * HOUR_S, lasts_s=4 * HOUR_S))

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from judge_cases import CASES, Case, alerting_always, alerting_never, controls_as_treatments, probes_crashed
-from played import played
+from simulated_arms import journal_of
 
 from harness.experiment import plan_arms
 from harness.library import load_scenarios
@@ -53,7 +53,7 @@ def records_of(profile: str, cases: Sequence[Case], repeats: int, jobs: int) -> 
         for scenarios, name in wanted
         for arm in plan_arms(scenarios, [name], backend="sim", default_start=target.default_start(), repeats=repeats)
     ]
-    return played(arms, jobs)
+    return journal_of(arms, jobs)
 
 
 def mutants(card: Scorecard, profile: str, cases: Sequence[Case]) -> Iterator[Row]:

@@ -173,6 +173,9 @@ def test_slow_clients_hold_their_connections_until_they_are_called_off(load: Loa
     load.tell(do="begin", at=time.time())
     while sum(said.get("touched", 0) for said in load.said) < 5:
         load.next()
+    deadline = time.monotonic() + 10
+    while service.connections < 5 + 1 and time.monotonic() < deadline:
+        time.sleep(0.02)  # a client is counted when it sets out, and comes a little later
     load.tell(do="unload", load_id="c")
     load.until_done()
     assert service.connections >= 5 + 1

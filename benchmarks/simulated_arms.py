@@ -15,10 +15,10 @@ from harness.run_folder import RunFolder
 from harness.targets.base import Arm, Interrupt
 from harness.workers import Done, run_trunks
 
-__all__ = ["played"]
+__all__ = ["journal_of"]
 
 
-def played(arms: Sequence[Arm], jobs: int) -> list[dict[str, Any]]:
+def journal_of(arms: Sequence[Arm], jobs: int) -> list[dict[str, Any]]:
     """The journal of the arms, in their order; ends the benchmark if one of them fails."""
     failed: list[Done] = []
 
