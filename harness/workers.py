@@ -6,9 +6,11 @@ another if there is one, and otherwise lends its own and waits.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -18,6 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
@@ -25,10 +28,11 @@ from types import FrameType
 from typing import Any
 
 from harness.arms import run_arm, run_trunk
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.run_folder import RunFolder
 from harness.targets import load_target
 from harness.targets.base import Arm, Growth, Interrupt
+from harness.temporary import new_folder, on_disk
 
 __all__ = ["Done", "on_signals", "run_arms", "run_trunks"]
 
@@ -36,6 +40,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Numeric libraries must not start threads: they would make runs slow and, under load, different.
 _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL_S = 0.2
+#: An address has at most 103 bytes (macOS; 107 on Linux); ``/pipequake-<pid>-<8>/listener-<8>`` takes up to 45 of them.
+_LONGEST_TEMPORARY = 58
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,7 @@ def _run(
     if interrupt.requested:
         return
     os.environ.update(_SINGLE_THREADED)
+    _claim_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(preload)
     pids: SimpleQueue[int] = context.SimpleQueue()
@@ -137,6 +144,22 @@ def _run(
                 for future in done:
                     for failure in _failures(future, futures[future]):
                         report(failure)
+
+
+@cache
+def _claim_sockets() -> None:
+    """Gives multiprocessing's sockets a folder that `harness.temporary.clean_up` knows if this process is killed.
+
+    Its own choice (``multiprocessing.util.get_temp_dir``) has a name that says nothing, and would stay for good.
+    """
+    if len(os.fsencode(on_disk())) > _LONGEST_TEMPORARY:
+        raise UsageError(
+            f"the folder for temporary files, {on_disk()}, has too long a path: the addresses of sockets in it may have "
+            "about a hundred bytes. Set TMPDIR to a shorter one, for example TMPDIR=/tmp."
+        )
+    own = new_folder(on_disk())
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    multiprocessing.current_process()._config.setdefault("tempdir", str(own))  # type: ignore[attr-defined]
 
 
 def _failures(future: Future[str | None], job: _Job) -> list[Done]:

@@ -1,8 +1,7 @@
-"""The harness is killed while a container is frozen: the watchdog takes everything back and away."""
+"""The harness is killed, or interrupted, while a container is frozen: everything is taken back and away."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -29,7 +28,8 @@ def wait_for(what: Callable[[], object], within_s: float, why: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_no_container(engine: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_cut_short_leaves_no_container(engine: Any, tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "harness.cli", "run", str(SCENARIO), "--backend", "compose", "--jobs", "3"]
     with (tmp_path / "output").open("w") as output:
         harness = subprocess.Popen(
@@ -45,13 +45,19 @@ def test_a_killed_run_leaves_no_container(engine: Any, tmp_path: Path) -> None:
             return any("fault.applied" in path.read_text() for path in journals())
 
         wait_for(applied, 300, "the fault was never applied")
-        os.kill(harness.pid, signal.SIGKILL)
-        harness.wait()
+        (run,) = (path for path in tmp_path.iterdir() if path.is_dir() and not path.is_symlink())
+        harness.send_signal(number)
+        harness.wait(120)
         wait_for(lambda: not left_of(engine), 90, f"still there: {left_of(engine)}")
         wait_for(lambda: not list(tmp_path.glob("*/arms/*.live.json")), 30, "the descriptions stay")
-        (journal,) = journals()
-        kinds = [record["kind"] for record in read_journal(journal)]
+        kinds = [record["kind"] for path in (*journals(), *run.glob("journal.jsonl")) for record in read_journal(path)]
         assert "fault.reverted" in kinds
+        if number == signal.SIGINT:
+            said = (tmp_path / "output").read_text()
+            assert harness.returncode == 3, said
+            assert "interrupted: every fault was reverted" in said
+            assert "Traceback" not in said
+            assert (run / "report.html").exists()
     finally:
         if harness.poll() is None:
             harness.kill()

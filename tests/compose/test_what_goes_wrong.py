@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,37 @@ def test_the_command_line_says_it_in_one_line_and_does_not_hang() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.fixture
+def missing(engine: Any) -> Iterator[str]:
+    """The name of an image that the engine has lost for the time of a test."""
+    name = compose_file.images()["store"]
+    image = engine.images.get(name)
+    image.tag("pipequake-test-kept", "for-a-test")
+    engine.images.remove(name, noprune=True)
+    try:
+        yield name
+    finally:
+        image.tag(*name.rsplit(":", 1))
+        engine.images.remove("pipequake-test-kept:for-a-test", noprune=True)
+
+
 @pytest.mark.slow
-def test_a_missing_image(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose_file, "images", lambda: {"store": "redis:never-made"})
-    with pytest.raises(HarnessError, match=r"lacks the image redis:never-made.*scripts/offline-images"):
-        stack.check_images(engine)
+def test_a_missing_image(engine: Any, missing: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "run", str(ROOT / "tests/compose/scenarios"), "--backend", "compose"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 3
+    assert f"lacks the image {missing}" in said
+    assert "scripts/offline-images" in said
+    assert "Traceback" not in said
+    assert left_of(engine) == []
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +114,19 @@ def test_an_interrupt_reverts_everything_and_keeps_the_journal(tmp_path: Path, n
     assert scratch_folders(pids) == []
 
 
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files of this test alone; ``tmp_path`` is too long for addresses of sockets."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
 @pytest.mark.slow
-def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path: Path) -> None:
+def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path: Path, temporary: Path) -> None:
     process = start(tmp_path)
     wait_for_an_applied_fault(tmp_path)
+    pids = processes_in_session(process.pid)
     process.kill()
     process.communicate(timeout=60)
     wait_until(lambda: not processes_in_session(process.pid), "the end of every process", seconds=15)
@@ -127,6 +138,22 @@ def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path
     card = json.loads((run / "scorecard.json").read_text())
     assert card["verdict"] == "inconclusive"
     assert pipequake("recover", cwd=tmp_path).stdout.strip() == "nothing to recover"
+    # What was on disk and in memory is cleared away, once the system has let go of the numbers of the processes.
+    wait_until(
+        lambda: pipequake("recover", cwd=tmp_path).returncode == 0 and not [*temporary.iterdir(), *scratch_folders(pids)],
+        "the removal of temporary folders",
+        seconds=20,
+    )
+
+
+def test_a_folder_for_temporary_files_with_a_long_path_is_named(tmp_path: Path) -> None:
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    temporary = tmp_path / ("long" * 20)
+    temporary.mkdir()
+    done = pipequake("run", "quick.yaml", cwd=tmp_path, TMPDIR=str(temporary))
+    assert done.returncode == 2
+    assert "has too long a path" in done.stderr
+    assert "TMPDIR=/tmp" in done.stderr
 
 
 def test_help_and_validation_load_nothing_heavy() -> None:

@@ -67,11 +67,16 @@ def until(holds: Callable[[], Any], within_s: float) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def kinds(path: Path) -> list[str]:
     return [line["kind"] for line in lines(path)] if path.is_file() else []
+
+
+def reverted(run: Path) -> bool:
+    """Whether the journal of an arm that runs says that a fault was taken back."""
+    return any("fault.reverted" in kinds(part) for part in run.glob("arms/*.jsonl"))
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -100,11 +105,15 @@ def test_a_round_on_processes_with_an_abort(folder: Path) -> None:
         until(lambda: "inject" in kinds(run / "gameday.jsonl"), 20)  # ten minutes of the replay, 2.5 s of ours
         fay.wish("mark", mark="noticed", text="dashes", component="store")
         fay.wish("abort")
+        aborted = time.monotonic()
+        until(lambda: reverted(run), 20)
+        reverted_within = time.monotonic() - aborted
         until(lambda: "round.end" in kinds(run / "gameday.jsonl"), 20)
         (end,) = (line for line in lines(run / "gameday.jsonl") if line["kind"] == "round.end")
         fay.wish("conclude")
         fay.close()
         process.communicate(timeout=240)
+    assert reverted_within < 2
     assert end["reason"] == "stopped"
     assert end["took_s"] < 10  # the deployment's end included
     journal = lines(run / "journal.jsonl")

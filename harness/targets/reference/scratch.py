@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Scratch", "clean_up", "is_volume", "new_folder"]
+from harness.temporary import clean_up, new_folder
 
-_IN_MEMORY = Path("/dev/shm")
-_ROOM_BYTES = 1 << 30
-_PREFIX = "pipequake-"
+__all__ = ["Scratch"]
 
 
 class Scratch:
@@ -42,40 +39,3 @@ class Scratch:
         shutil.copytree(self.path, copy, dirs_exist_ok=True)
         self.path = copy
         os.chdir(copy)
-
-
-def new_folder() -> Path:
-    """A new folder of this process's own, for volumes."""
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_root()))
-
-
-def clean_up() -> None:
-    """Removes the folders of processes that were killed."""
-    for left in _root().glob(f"{_PREFIX}*"):
-        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdigit() and not _alive(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def is_volume(path: Path) -> bool:
-    """Whether a path is one that `new_folder` may have made: nothing else is ever removed."""
-    return path.name.startswith(_PREFIX) and path.parent in (_IN_MEMORY, Path(tempfile.gettempdir()))
-
-
-def _root() -> Path:
-    try:
-        if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free >= _ROOM_BYTES:
-            return _IN_MEMORY
-    except OSError:
-        pass  # no such file system: the ordinary place for temporary files will do
-    return Path(tempfile.gettempdir())
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True

@@ -15,7 +15,7 @@ from harness.errors import TargetError, UsageError
 from harness.scenario import TargetFacts
 from harness.targets.base import Arm, Stranded, Theatre
 from harness.targets.reference import layout
-from harness.targets.reference.scratch import clean_up
+from harness.temporary import clean_up
 from reference_pipeline.columns import COLUMNS
 
 #: What computes something that ends up in a journal.

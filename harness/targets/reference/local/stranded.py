@@ -19,7 +19,7 @@ from chaos.points import Point, PointKind
 from harness.safety.identity import ProcessIdentity
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import remove_everywhere
-from harness.targets.reference.scratch import is_volume
+from harness.temporary import is_temporary
 
 __all__ = ["StrandedLocal"]
 
@@ -135,7 +135,7 @@ class StrandedLocal:
                 left.append(f"process {process.pid} ({name})")
         volumes = self._volumes
         if volumes is not None and volumes.exists():
-            if is_volume(volumes):
+            if is_temporary(volumes):
                 shutil.rmtree(volumes, ignore_errors=True)
             if volumes.exists():
                 left.append(f"the folder {volumes}")

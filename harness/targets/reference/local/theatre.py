@@ -14,7 +14,7 @@ from harness.live.lifeline import Lifeline
 from harness.targets.base import DESCRIPTION, Arm, Recorder
 from harness.targets.reference.local.stage import LocalStage
 from harness.targets.reference.pipeline_log import PipelineLog
-from harness.targets.reference.scratch import new_folder
+from harness.temporary import new_folder
 from reference_pipeline.data import prepare
 
 __all__ = ["LocalTheatre"]
