@@ -1,4 +1,4 @@
-"""Temporary folders that say whose they are, so that those of a killed process can be told from the others and removed."""
+"""Temporary folders that say whose they are, so that those of a killed process can be told from others and removed."""
 
 from __future__ import annotations
 

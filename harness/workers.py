@@ -154,8 +154,8 @@ def _claim_sockets() -> None:
     """
     if len(os.fsencode(on_disk())) > _LONGEST_TEMPORARY:
         raise UsageError(
-            f"the folder for temporary files, {on_disk()}, has too long a path: the addresses of sockets in it may have "
-            "about a hundred bytes. Set TMPDIR to a shorter one, for example TMPDIR=/tmp."
+            f"the folder for temporary files, {on_disk()}, has too long a path: addresses of sockets may have about "
+            "a hundred bytes. Set TMPDIR to a shorter one, for example TMPDIR=/tmp."
         )
     own = new_folder(on_disk())
     atexit.register(shutil.rmtree, own, ignore_errors=True)

@@ -140,7 +140,9 @@ def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path
     assert pipequake("recover", cwd=tmp_path).stdout.strip() == "nothing to recover"
     # What was on disk and in memory is cleared away, once the system has let go of the numbers of the processes.
     wait_until(
-        lambda: pipequake("recover", cwd=tmp_path).returncode == 0 and not [*temporary.iterdir(), *scratch_folders(pids)],
+        lambda: (
+            pipequake("recover", cwd=tmp_path).returncode == 0 and not [*temporary.iterdir(), *scratch_folders(pids)]
+        ),
         "the removal of temporary folders",
         seconds=20,
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
+from gameday.chairs import Chair, kinds, lines, reverted, until
 from gameday.consoles import gameday
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real-processes")]
@@ -36,47 +33,11 @@ expect: [{detect_within: 90m}]
 """
 
 
-class Seat:
-    """A person at the console, without a browser."""
-
-    def __init__(self, link: str, name: str) -> None:
-        base = link.split("/join")[0]
-        self._web = httpx.Client(base_url=base, headers={"origin": base}, timeout=30)
-        token = link.split("token=")[1]
-        self._web.post("/join", data={"token": token, "name": name, "role": "on call"})
-
-    def wish(self, what: str, **fields: Any) -> None:
-        self._web.post(f"/do/{what}", json=fields).raise_for_status()
-
-    def close(self) -> None:
-        self._web.close()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "plan.yaml").write_text(PLAN)
     (tmp_path / "cut-off.yaml").write_text(SCENARIO)
     return tmp_path
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
-
-
-def until(holds: Callable[[], Any], within_s: float) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
-def kinds(path: Path) -> list[str]:
-    return [line["kind"] for line in lines(path)] if path.is_file() else []
-
-
-def reverted(run: Path) -> bool:
-    """Whether the journal of an arm that runs says that a fault was taken back."""
-    return any("fault.reverted" in kinds(part) for part in run.glob("arms/*.jsonl"))
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -95,7 +56,7 @@ def processes_of(folder: Path) -> list[str]:
 def test_a_round_on_processes_with_an_abort(folder: Path) -> None:
     with gameday(folder, "plan.yaml", "--linger", "0s") as (process, links):
         run = folder / links["run"]
-        fay = Seat(links["facilitator"], "Fay")
+        fay = Chair(links["facilitator"], "Fay")
         fay.wish("begin", round=0)
         until(lambda: "round.live" in kinds(run / "gameday.jsonl"), 120)
         began = time.monotonic()
@@ -130,7 +91,7 @@ def test_a_round_on_processes_with_an_abort(folder: Path) -> None:
 def test_a_console_that_is_killed_leaves_no_process(folder: Path) -> None:
     with gameday(folder, "plan.yaml") as (process, links):
         run = folder / links["run"]
-        fay = Seat(links["facilitator"], "Fay")
+        fay = Chair(links["facilitator"], "Fay")
         fay.wish("begin", round=0)
         until(lambda: "round.live" in kinds(run / "gameday.jsonl"), 120)
         fay.wish("inject")
@@ -142,7 +103,7 @@ def test_a_console_that_is_killed_leaves_no_process(folder: Path) -> None:
         until(lambda: not processes_of(run), 30)
         with gameday(folder, "--resume", links["run"], "--linger", "0s") as (again, same):
             assert same == links
-            fay = Seat(links["facilitator"], "Fay")
+            fay = Chair(links["facilitator"], "Fay")
             fay.wish("conclude")
             fay.close()
             again.communicate(timeout=240)
