@@ -28,6 +28,7 @@ VERBS: Mapping[PointKind, tuple[str, ...]] = {
     PointKind.STORE: (*_PROCESS, "hold", "release"),
     PointKind.ENV: ("overlay", "remove_overlay"),
     PointKind.ARTIFACT: ("tamper", "restore"),
+    PointKind.CLOCK: ("skew", "unskew"),
     PointKind.TRAFFIC: ("load", "unload", "alter", "unalter"),
 }
 
@@ -37,6 +38,7 @@ _NAMED = {
     "hold": ("release", "hold_id"),
     "overlay": ("remove_overlay", "overlay_id"),
     "tamper": ("restore", "tamper_id"),
+    "skew": ("unskew", "skew_id"),
     "load": ("unload", "load_id"),
     "alter": ("unalter", "alter_id"),
 }

@@ -17,8 +17,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "local": ("processes", "httpx", "store-server"),
     "compose": ("docker-sdk", "docker-engine", "compose", "checkout", "images"),
 }
-#: What single faults need besides.
+#: What single faults need besides, outside of the simulator.
 FAULTS_NEED: Mapping[str, tuple[str, ...]] = {
+    "clock.skew": ("libfaketime",),
     "process.disk_full": ("mounts",),
     "process.read_only_disk": ("mounts",),
 }
@@ -58,7 +59,8 @@ def report(findings: Sequence[Finding]) -> Report:
     faults: dict[str, dict[str, str]] = {backend: {} for backend in NEEDS}
     for name in registry.names():
         for backend in NEEDS:
-            missing = (*backends[backend], *(need for need in FAULTS_NEED.get(name, ()) if need in lacking))
+            needs = () if backend == "sim" else FAULTS_NEED.get(name, ())
+            missing = (*backends[backend], *(need for need in needs if need in lacking))
             if backend not in registry.get(name).backends:
                 faults[backend][name] = "not in this backend"
             elif missing:

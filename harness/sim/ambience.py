@@ -11,6 +11,7 @@ from typing import Any
 import time_machine
 
 from chaos.rng import key64
+from harness.sim.hosts import LIFE
 from harness.sim.loop import SimLoop
 
 
@@ -28,12 +29,18 @@ def virtual_ambience(loop: SimLoop, *, epoch: float, seed: int) -> Iterator[None
 
 @contextmanager
 def _wall_time(loop: SimLoop, epoch: float) -> Iterator[None]:
-    """``time.time()``, ``datetime.now()`` and their kin follow the loop, whoever calls them."""
+    """``time.time()``, ``datetime.now()`` and their kin follow the loop, and the clock of the host that asks."""
     epoch_ns = round(epoch * 1e9)
     traveller: Any
+
+    def time_ns() -> int:
+        life = LIFE.get()
+        skew_s = 0.0 if life is None else life.host.skew_s
+        return epoch_ns + round((loop.now + skew_s) * 1e9)
+
     with time_machine.travel(epoch, tick=False) as traveller:
         # Asked when somebody reads the clock, instead of told at each jump of the loop.
-        traveller.time_ns = lambda: epoch_ns + round(loop.now * 1e9)
+        traveller.time_ns = time_ns
         yield
 
 

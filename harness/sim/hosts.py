@@ -49,11 +49,13 @@ LIFE: ContextVar[Life | None] = ContextVar("pipequake_life", default=None)
 
 @dataclass(eq=False)
 class Host:
-    """A named machine of the virtual network. ``skew_s`` is what its clock is ahead of true time."""
+    """A named machine of the virtual network. ``skew_s`` is what its clock is ahead of true time; ``on_wrong_time`` is
+    called when somebody reads it then."""
 
     name: str
     ip: str
     skew_s: float = 0.0
+    on_wrong_time: Callable[[], None] | None = None
     life: Life | None = None
     graveyard: list[Life] = field(default_factory=list)
 
@@ -67,6 +69,12 @@ class Host:
         if self.life is None or self.life.state == DEAD:
             return "down"
         return "paused" if self.life.state == PAUSED else "running"
+
+    def read_skew(self) -> float:
+        """``skew_s``, for somebody who reads the clock."""
+        if self.skew_s and self.on_wrong_time is not None:
+            self.on_wrong_time()
+        return self.skew_s
 
 
 class HostClock:
@@ -86,7 +94,8 @@ class HostClock:
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""
-        return self._epoch + self._loop.now + self._host.skew_s
+        host = self._host
+        return self._epoch + self._loop.now + (host.read_skew() if host.skew_s else 0.0)
 
     def monotonic(self) -> float:
         """Virtual seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from typing import Any
 
 import pytest
@@ -155,6 +156,12 @@ def test_clocks_are_skewed_host_by_host(world: World) -> None:
         world.network.hosts["serving"].skew_s = -7200.0
         assert world.clock("serving").now() == EPOCH + 100 - 7200
         assert world.clock("store").now() == EPOCH + 100
+        assert time.time() == EPOCH + 100
+        await world.start("serving")
+        assert await world.spawn("serving", wall_time()) == EPOCH + 100 - 7200
+
+    async def wall_time() -> float:
+        return time.time()
 
     world.run(main())
 

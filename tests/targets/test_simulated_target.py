@@ -78,6 +78,28 @@ def test_processes_are_killed_and_paused_and_the_evidence_stays(tmp_path: Path) 
     Lab(tmp_path).run(script)
 
 
+def test_skewed_clocks_add_up_and_a_reading_is_the_evidence(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        point, clock = Point.parse("clock:training"), lab.world.clock("training")
+        true = lab.world.clock("serving")
+        for fault, by_s in (("f1", 3600.0), ("f1", 3600.0), ("f2", -600.0)):
+            await lab.driver.perform(fault, point, Action("skew", {"skew_id": fault, "by_s": by_s}))
+        assert await lab.driver.evidence("f1") is None  # nobody has looked yet
+        assert clock.now() - true.now() == 3000.0
+        for fault in ("f1", "f2"):
+            evidence = await lab.driver.evidence(fault)
+            assert evidence is not None
+            assert (evidence.touched, evidence.what) == (1, "readings")
+        for fault in ("f1", "f1", "f2"):
+            await lab.driver.perform(fault, point, Action("unskew", {"skew_id": fault}))
+        assert clock.now() == true.now()
+        evidence = await lab.driver.evidence("f1")
+        assert evidence is not None
+        assert evidence.touched == 1
+
+    Lab(tmp_path).run(script)
+
+
 def test_held_entries_stay_old_until_released_and_then_get_what_was_written(tmp_path: Path) -> None:
     async def script(lab: Lab) -> None:
         point = Point.parse("store:store")

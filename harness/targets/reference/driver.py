@@ -16,6 +16,7 @@ from harness.sim import World
 from harness.sim.http import stub
 from harness.sim.network import Link
 from harness.targets.reference.artifacts import Artifacts
+from harness.targets.reference.clocks import Clocks
 from harness.targets.reference.crowd import Crowd
 from harness.targets.reference.layout import HOSTS
 from harness.targets.reference.libraries import Libraries
@@ -45,6 +46,7 @@ class SimDriver:
         self._reset_store = reset_store
         self._crowd = crowd
         self._artifacts = artifacts
+        self._clocks = Clocks(world, touches)
         self._fault_of: dict[str, str] = {}
         world.network.on_touched = self._toxic_acted
 
@@ -141,6 +143,14 @@ class SimDriver:
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._world.resume(point.name)
+
+    # -- clocks
+
+    async def _skew(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._clocks.skew(point.name, args["skew_id"], args["by_s"])
+
+    async def _unskew(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._clocks.unskew(point.name, args["skew_id"])
 
     # -- data in the store
 

@@ -26,6 +26,7 @@ from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.stub import Stub
 from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import Wiring
+from harness.targets.reference.local.wrong_clocks import WrongClocks
 from harness.targets.reference.locust_load import LocustLoad
 from harness.targets.reference.store_agent import StoreAgent, store_errors
 from harness.targets.reference.touches import Touches
@@ -64,6 +65,7 @@ class LocalDriver:
     crowd: Crowd | LocustLoad
     artifacts: Artifacts
     volumes: Volumes | None
+    clocks: WrongClocks
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds."""
@@ -167,6 +169,20 @@ class LocalDriver:
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self.supervisor.resume(point.name)
+
+    # -- clocks
+
+    async def _skew(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.clocks.skew(point.name, args["skew_id"], args["by_s"])
+
+        async def believing() -> Evidence | None:
+            child = self.supervisor.child(point.name)
+            return Evidence(1, "clocks") if child is not None and self.clocks.believed_by(child.pid) else None
+
+        self.traces.follow(fault_id, args["skew_id"], believing)
+
+    async def _unskew(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.clocks.unskew(point.name, args["skew_id"])
 
     # -- disks
 

@@ -19,6 +19,7 @@ from harness.targets.reference.layout import REPLICA, STORE
 from harness.targets.reference.local.overlays import Overlays
 from harness.targets.reference.local.store_program import store_command
 from harness.targets.reference.local.wiring import HOST, Wiring
+from harness.targets.reference.local.wrong_clocks import WrongClocks
 from reference_pipeline.profiles import Profile
 from reference_pipeline.sources import FEEDS
 
@@ -43,6 +44,7 @@ class Programs:
     logs: Path
     overlays: Overlays
     store_binary: Path
+    clocks: WrongClocks
 
     @property
     def origin_file(self) -> Path:
@@ -97,7 +99,9 @@ class Programs:
             **platform,
             **second,
         }
-        command = [sys.executable, "-P", "-m", "reference_pipeline", name, "--config", str(self._write(name, config))]
+        wrong = ["harness.targets.reference.local.with_wrong_clock"] if name in self.clocks.services else []
+        module = [*wrong, "reference_pipeline"]
+        command = [sys.executable, "-P", "-m", *module, name, "--config", str(self._write(name, config))]
         return self._program(name, command, "/health", supervised=profile.supervised)
 
     def _times(self) -> dict[str, Any]:
@@ -130,7 +134,12 @@ class Programs:
     def _environment(self, name: str) -> Mapping[str, str]:
         inherited = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
         path = [*self.overlays.path_of(name), str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {**inherited, **_SINGLE_THREADED, "PYTHONPATH": os.pathsep.join(path)}
+        return {
+            **inherited,
+            **_SINGLE_THREADED,
+            "PYTHONPATH": os.pathsep.join(path),
+            **self.clocks.environment(name),
+        }
 
 
 def phase_s(seed: int, service: str, period_s: float) -> float:

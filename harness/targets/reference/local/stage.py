@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 
 from chaos.errors import InjectionError
 from chaos.network.client import ProxyClient, ProxyError
+from chaos.points import Point, PointKind
 from harness.errors import JournalError, TargetError
 from harness.live.description import Description
 from harness.live.ports import Ports
@@ -35,6 +36,7 @@ from harness.targets.reference.local.store_program import store_binary
 from harness.targets.reference.local.surroundings import Surroundings
 from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import HOST, Wiring
+from harness.targets.reference.local.wrong_clocks import WrongClocks
 from harness.targets.reference.locust_load import LocustLoad, Ways
 from harness.targets.reference.settling import AGAIN_S, has_failed, has_settled
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
@@ -153,7 +155,8 @@ class LocalStage:
             upstreams={proxy["name"]: proxy["upstream"] for proxy in wiring.proxies()},
         )
         overlays = Overlays(self._folder / "overlays")
-        programs = Programs(self._arm, self._profile, wiring, self._folder, self._logs, overlays, binary)
+        clocks = WrongClocks(self._folder / "clocks", self._skewed(), self.time_scale)
+        programs = Programs(self._arm, self._profile, wiring, self._folder, self._logs, overlays, binary, clocks)
 
         async def pin(service: str) -> None:
             overlays.pin(service)
@@ -172,6 +175,12 @@ class LocalStage:
         await self._settled(wiring)
         self._recorder.write("arm.deployed", {"took_s": time.monotonic() - began, "time_scale": self.time_scale})
         await self._begin(programs.origin_file)
+
+    def _skewed(self) -> frozenset[str]:
+        """The services whose clocks the scenario makes wrong."""
+        faults = () if self._arm.scenario is None else self._arm.scenario.faults
+        points = [Point.parse(spec.point) for spec in faults]
+        return frozenset(point.name for point in points if point.kind is PointKind.CLOCK)
 
     async def _start(self, *programs: Program) -> None:
         """All of them at the same time; raises what the first one failed with."""
@@ -206,6 +215,7 @@ class LocalStage:
             crowd=await self._gather(wiring),
             artifacts=Artifacts(self._folder / "registry", assembly.KEY),
             volumes=self._volumes,
+            clocks=programs.clocks,
         )
 
     async def _gather(self, wiring: Wiring) -> Crowd | LocustLoad:

@@ -19,6 +19,7 @@ from chaos.points import Point, PointKind
 from harness.safety.identity import ProcessIdentity
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import remove_everywhere
+from harness.targets.reference.local.with_wrong_clock import forget_names
 from harness.temporary import is_temporary
 
 __all__ = ["StrandedLocal"]
@@ -99,6 +100,9 @@ class StrandedLocal:
     async def _release(self, point: Point, args: Mapping[str, Any]) -> None:
         """Nobody holds the keys any more."""
 
+    async def _unskew(self, point: Point, args: Mapping[str, Any]) -> None:
+        """The time was another one for the processes alone, which are about to end."""
+
     async def _free_disk(self, point: Point, args: Mapping[str, Any]) -> None:
         """The volume was mounted in a namespace that ends with the processes in it."""
 
@@ -133,6 +137,7 @@ class StrandedLocal:
         for name, process in self._living.items():
             if not await asyncio.to_thread(process.end):
                 left.append(f"process {process.pid} ({name})")
+            forget_names(process.pid)
         volumes = self._volumes
         if volumes is not None and volumes.exists():
             if is_temporary(volumes):
