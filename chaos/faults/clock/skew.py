@@ -19,8 +19,8 @@ class Skew(Fault):
     """A machine's clock is wrong, after a lost time server or a bad image: what runs on it sees another time of day.
 
     Ages, windows, schedules and stamps go wrong by as much; time-outs don't, as the monotonic clock measures them.
-    What a service says of itself, such as how old its features are, goes by its clock too, and misleads who reads it. At
-    the end the clock is right again at once.
+    What a service says of itself, such as how old its features are, goes by its clock too, and misleads who reads it.
+    At the end the clock is right again at once.
 
     >>> from chaos.points import Point
     >>> plan = Skew(by_s=3600).plan(PointView(Point.parse("clock:serving"), "f1", 7))
