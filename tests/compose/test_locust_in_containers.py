@@ -1,4 +1,4 @@
-"""Users and crowd sent by Locust, on containers."""
+"""Users sent by Locust, on containers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from .conftest import left_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = """\
-name: surge
+name: store-stands-still
 warmup: 30m
 horizon: 1h
-faults:
-  - {fault: traffic.surge, point: "traffic:users", with: {per_minute: 2, clients: 2}, at: 10m, for: 20m}
+faults: [{fault: store.outage, point: "store:store", with: {mode: hang}, at: 10m, for: 20m}]
 expect: [{outcome: absorbed}]
 """
 
@@ -30,9 +29,9 @@ pytestmark = [
 ]
 
 
-def test_answers_and_faults_land_in_the_journal_as_ever(engine: Any, tmp_path: Path) -> None:
-    (tmp_path / "surge.yaml").write_text(SCENARIO)
-    command = [sys.executable, "-m", "harness.cli", "run", str(tmp_path / "surge.yaml"), "--backend", "compose"]
+def test_answers_land_in_the_journal_as_ever(engine: Any, tmp_path: Path) -> None:
+    (tmp_path / "store-hangs.yaml").write_text(SCENARIO)
+    command = [sys.executable, "-m", "harness.cli", "run", str(tmp_path / "store-hangs.yaml"), "--backend", "compose"]
     done = subprocess.run(
         [*command, "--load", "locust", "--time-scale", "120", "--jobs", "3", "--results", str(tmp_path / "results")],
         cwd=ROOT,
@@ -48,6 +47,5 @@ def test_answers_and_faults_land_in_the_journal_as_ever(engine: Any, tmp_path: P
         requests = [line for line in journal if line["arm"] == arm and line["kind"] == "request"]
         assert len(requests) >= 20
         assert sum(request["status"] == 200 for request in requests) >= 0.98 * len(requests)
-    evidence = [line for line in journal if line["kind"] == "fault.evidence"]
-    assert evidence[-1]["touched"] > 10
+    assert any(line["touched"] > 0 for line in journal if line["kind"] == "fault.evidence")
     assert left_of(engine) == []
