@@ -34,7 +34,8 @@ def prune_command(results: Path, *, keep: int | None, older_s: float | None, rea
                 continue
         freed, runs = freed + share.size, runs + 1
         if number < _SHOWN:
-            console.print(Text(f"{plain(share.run)}  {size_text(share.size)} in {len(share.files)} files"))
+            files = f"{len(share.files)} file{'s' * (len(share.files) != 1)}"
+            console.print(Text(f"{plain(share.run)}  {size_text(share.size)} in {files}"))
     if len(plan.shares) > _SHOWN:
         console.print(f"... and {len(plan.shares) - _SHOWN} more")
     for run, why in plan.spared.items():
