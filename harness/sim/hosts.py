@@ -70,12 +70,6 @@ class Host:
             return "down"
         return "paused" if self.life.state == PAUSED else "running"
 
-    def read_skew(self) -> float:
-        """``skew_s``, for somebody who reads the clock."""
-        if self.skew_s and self.on_wrong_time is not None:
-            self.on_wrong_time()
-        return self.skew_s
-
 
 class HostClock:
     """Wall time as a host sees it: epoch of the replayed data + virtual time + the host's skew."""
@@ -95,7 +89,9 @@ class HostClock:
     def now(self) -> float:
         """Seconds since 1970, UTC."""
         host = self._host
-        return self._epoch + self._loop.now + (host.read_skew() if host.skew_s else 0.0)
+        if host.skew_s and host.on_wrong_time is not None:
+            host.on_wrong_time()
+        return self._epoch + self._loop.now + host.skew_s
 
     def monotonic(self) -> float:
         """Virtual seconds."""

@@ -23,6 +23,13 @@ class Chair:
     def wish(self, what: str, **fields: Any) -> None:
         self._web.post(f"/do/{what}", json=fields).raise_for_status()
 
+    def abort(self, run: Path) -> float:
+        """Aborts the round that goes on; after how many seconds a fault was taken back."""
+        self.wish("abort")
+        aborted = time.monotonic()
+        until(lambda: any("fault.reverted" in kinds(part) for part in run.glob("arms/*.jsonl")), 20)
+        return time.monotonic() - aborted
+
     def close(self) -> None:
         self._web.close()
 
@@ -40,8 +47,3 @@ def until(holds: Callable[[], Any], within_s: float) -> None:
 
 def kinds(path: Path) -> list[str]:
     return [line["kind"] for line in lines(path)] if path.is_file() else []
-
-
-def reverted(run: Path) -> bool:
-    """Whether the journal of an arm that runs says that a fault was taken back."""
-    return any("fault.reverted" in kinds(part) for part in run.glob("arms/*.jsonl"))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from gameday.chairs import Chair, kinds, lines, reverted, until
+from gameday.chairs import Chair, kinds, lines, until
 from gameday.consoles import gameday
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real-processes")]
@@ -65,10 +65,7 @@ def test_a_round_on_processes_with_an_abort(folder: Path) -> None:
         assert time.monotonic() - began < 10
         until(lambda: "inject" in kinds(run / "gameday.jsonl"), 20)  # ten minutes of the replay, 2.5 s of ours
         fay.wish("mark", mark="noticed", text="dashes", component="store")
-        fay.wish("abort")
-        aborted = time.monotonic()
-        until(lambda: reverted(run), 20)
-        reverted_within = time.monotonic() - aborted
+        reverted_within = fay.abort(run)
         until(lambda: "round.end" in kinds(run / "gameday.jsonl"), 20)
         (end,) = (line for line in lines(run / "gameday.jsonl") if line["kind"] == "round.end")
         fay.wish("conclude")
