@@ -50,6 +50,18 @@ def test_only_toxiproxy_has_a_way_out_and_only_to_loopback() -> None:
     }
 
 
+def test_the_volume_that_the_image_fills_is_filled_by_one_container_before_the_others_are_made() -> None:
+    """An engine that fills it for two at once fails now and then: "mkdir ...: file exists"."""
+    mounts = {
+        name: [mount for mount in container.get("volumes", ()) if mount.startswith("cache:")]
+        for name, container in CONTAINERS.items()
+    }
+    assert [name for name, found in mounts.items() if any(not m.endswith(":nocopy") for m in found)] == ["registry"]
+    for name in mounts:
+        if mounts[name] and name != "registry":
+            assert "registry" in CONTAINERS[name]["depends_on"], name
+
+
 def test_every_link_has_a_port_of_its_own() -> None:
     ports = [*LINK_PORTS.values(), *(port for port, _ in ENTRIES.values())]
     assert set(LINK_PORTS) == set(LINKS)
