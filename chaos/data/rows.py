@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chaos.data.memory import pooled
 from chaos.data.row_hash import (
     BLOCK,
     GAMMA,
@@ -115,7 +116,7 @@ def hashes_at(key: int, rows: RowIds, positions: I64) -> U64:
 
 def draws_at(key: int, rows: RowIds, positions: I64) -> U64:
     """64 good random bits for each of some rows, for what happens to them; independent of the selection."""
-    out = np.empty(len(positions), dtype=np.uint64)
+    out = pooled(len(positions), np.uint64)
     for offset in range(0, len(out), BLOCK):
         block = out[offset : offset + BLOCK]
         np.multiply(rows.at(positions[offset : offset + BLOCK]), GAMMA, out=block)
@@ -222,7 +223,7 @@ class _Growing:
 
     @classmethod
     def expecting(cls, mean: float) -> _Growing:
-        return cls(np.empty(int(mean + 6.0 * mean**0.5) + 64, dtype=np.int64))
+        return cls(pooled(int(mean + 6.0 * mean**0.5) + 64, np.int64))
 
     def add(self, hit: I64, offset: int) -> None:
         stop = self.count + len(hit)

@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chaos.data.columns import valid
+from chaos.data.memory import pooled
 from chaos.data.rows import I64
 
 Bytes = NDArray[np.uint8]
@@ -15,13 +16,14 @@ Bytes = NDArray[np.uint8]
 def raw(array: pa.Array) -> tuple[Bytes, I64]:
     """The UTF-8 bytes of a string or binary array in a row, and where each value begins and ends."""
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    offsets = np.frombuffer(array.buffers()[1], dtype=np.int64 if large else np.int32)
-    offsets = offsets[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    own = np.frombuffer(array.buffers()[1], dtype=np.int64 if large else np.int32)
+    own = own[array.offset : array.offset + len(array) + 1]
+    offsets = pooled(len(own), np.int64)
+    np.subtract(own, own[0], out=offsets)
     buffer = array.buffers()[2]
     if buffer is None:
-        return np.empty(0, dtype=np.uint8), offsets - offsets[0]
-    data = np.frombuffer(buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
-    return data, offsets - offsets[0]
+        return np.empty(0, dtype=np.uint8), offsets
+    return np.frombuffer(buffer, dtype=np.uint8)[own[0] : own[-1]], offsets
 
 
 def strings(like: pa.Array, offsets: I64, data: bytes | Bytes) -> pa.Array:

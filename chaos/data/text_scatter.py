@@ -1,12 +1,13 @@
 """`chaos.data.columns.scattered` for text: other texts at some rows, of the same length or not.
 
-Every chunk of a column in which a text changes is written anew, once, and the others are shared. What lies between two
-changed texts is copied as one piece.
+What lies between two changed texts is copied as one piece. Chunks that lie behind one another in memory are written so
+again, so that where texts keep their lengths, offsets are shared. A chunk without a changed text is shared altogether.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from chaos.data.columns import valid
+from chaos.data.memory import pooled
 from chaos.data.rows import I64
 
 Bytes = NDArray[np.uint8]
@@ -23,6 +25,8 @@ Offsets = NDArray[Any]
 
 #: Offsets moved at a time: what is made on the way stays in the L2 cache.
 _OFFSETS = 1 << 15
+#: The largest offset, by the bytes that it has.
+_LARGEST = {4: (1 << 31) - 1, 8: (1 << 63) - 1}
 #: Chunks of fewer rows than this on average are made one first.
 _SMALL = 1 << 12
 
@@ -39,22 +43,60 @@ def scattered_text(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> p
     filled = pc.fill_null(values, "") if values.null_count else values
     new, ends = _bytes(filled), _offsets(filled)
     ends = ends - ends[0]
-    out = []
+    out: list[pa.Array] = []
+    for run in _runs(list(_parts(chunks, rows, values))):
+        if len(run[0].rows):
+            out += _exchanged(run, new, ends[run[0].begin : run[-1].stop + 1])
+        else:
+            out.append(run[0].chunk)
+    return pa.chunked_array(out, chunks[0].type)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A chunk, the rows of it that change, and where these are among all that change."""
+
+    chunk: pa.Array
+    rows: I64
+    begin: int
+    stop: int
+    offsets: Offsets
+    validity: pa.Buffer | None
+
+
+def _parts(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> Iterator[_Part]:
     first = begin = 0
     for chunk in chunks:
         stop = int(np.searchsorted(rows, first + len(chunk)))
-        if stop > begin:
-            own = rows[begin:stop] - first
-            validity = _validity(chunk, own, values.slice(begin, stop - begin))
-            out.append(_exchanged(chunk, own, new, ends[begin : stop + 1], validity))
-        else:
-            out.append(chunk)
+        own = rows[begin:stop] - first
+        yield _Part(chunk, own, begin, stop, _offsets(chunk), _validity(chunk, own, values.slice(begin, stop - begin)))
         first, begin = first + len(chunk), stop
-    return pa.chunked_array(out, chunks[0].type)
+
+
+def _runs(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
+    """Those that change and lie behind one another in one buffer, together."""
+    run: list[_Part] = []
+    for part in parts:
+        if run and not _goes_on(run[-1], part):
+            yield run
+            run = []
+        run.append(part)
+    yield run
+
+
+def _goes_on(before: _Part, part: _Part) -> bool:
+    both_change = len(before.rows) and len(part.rows)
+    return bool(
+        both_change
+        and before.offsets[-1] == part.offsets[0]
+        and _buffer(before.chunk).address == _buffer(part.chunk).address
+    )
 
 
 def _offsets(array: pa.Array) -> Offsets:
     wide = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    if not len(array):  # which may lack the buffer
+        return np.zeros(1, dtype=wide)
     offsets: Offsets = np.frombuffer(array.buffers()[1], dtype=wide)[array.offset : array.offset + len(array) + 1]
     return offsets
 
@@ -75,27 +117,37 @@ def _validity(chunk: pa.Array, rows: I64, values: pa.Array) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(bits, bitorder="little"))
 
 
-def _exchanged(chunk: pa.Array, rows: I64, new: Bytes, ends: Offsets, validity: pa.Buffer | None) -> pa.Array:
-    """The chunk with the texts that lie between ``ends`` in ``new`` at these rows."""
-    old = _offsets(chunk)
-    begins, stops = old.take(rows), old.take(rows + 1)
-    growth = np.diff(ends)
+def _exchanged(run: Sequence[_Part], new: Bytes, ends: Offsets) -> list[pa.Array]:
+    """The chunks with the texts that lie between ``ends`` in ``new`` at the rows that change."""
+    count = len(ends) - 1
+    begins, stops, growth = (pooled(count, ends.dtype) for _ in range(3))
+    for part in run:
+        place = slice(part.begin - run[0].begin, part.stop - run[0].begin)
+        part.offsets.take(part.rows, out=begins[place], mode="clip")
+        part.offsets[1:].take(part.rows, out=stops[place], mode="clip")
+    first, last = run[0].offsets[0], run[-1].offsets[-1]
+    np.subtract(ends[1:], ends[:-1], out=growth)
     growth -= stops
     growth += begins
+    if len(run) > 1 and int(last) - int(first) + int(growth.sum()) > _LARGEST[begins.dtype.itemsize]:
+        at = run[0].begin
+        return [array for part in run for array in _exchanged([part], new, ends[part.begin - at : part.stop - at + 1])]
     # Pieces: what stays and what goes take turns, beginning and ending with what stays.
-    count = 2 * len(rows) + 1
-    bounds = _allocated(count + 1, old.dtype)
-    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = old[0], begins, stops, old[-1]
-    doubled = _allocated(count + 1, ends.dtype)
+    pieces = 2 * count + 1
+    bounds = pooled(pieces + 1, begins.dtype)
+    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = first, begins, stops, last
+    doubled = pooled(pieces + 1, ends.dtype)
     doubled[::2] = doubled[1::2] = ends
-    data = pc.if_else(_every_other(count), _pieces(doubled, new), _pieces(bounds, _buffer(chunk)))
-    offsets = _moved(old, rows, growth) if growth.any() or old[0] else old
-    return pa.Array.from_buffers(chunk.type, len(chunk), [validity, pa.py_buffer(offsets), data.buffers()[2]])
-
-
-def _allocated(count: int, dtype: np.dtype[Any]) -> Offsets:
-    """An array in memory from Arrow's pool, which keeps what was freed: fresh pages cost more than the work on them."""
-    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize), dtype=dtype)
+    data = pc.if_else(_every_other(pieces), _pieces(doubled, new), _pieces(bounds, _buffer(run[0].chunk))).buffers()[2]
+    out = []
+    moved = -first
+    for part in run:
+        grown = growth[part.begin - run[0].begin : part.stop - run[0].begin]
+        offsets = part.offsets if not moved and not grown.any() else _moved(part.offsets, part.rows, grown, moved)
+        moved = moved + grown.sum(dtype=grown.dtype)
+        buffers = [part.validity, pa.py_buffer(offsets), data]
+        out.append(pa.Array.from_buffers(part.chunk.type, len(part.chunk), buffers))
+    return out
 
 
 def _buffer(chunk: pa.Array) -> pa.Buffer:
@@ -113,13 +165,16 @@ def _every_other(count: int) -> pa.Array:
     return pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(bits)])
 
 
-def _moved(offsets: Offsets, rows: I64, growth: Offsets) -> Offsets:
-    """The offsets, from 0, moved as far as the texts at these rows, ascending, have grown."""
-    out = _allocated(len(offsets), offsets.dtype)
-    out[0], old, new = 0, offsets[1:], out[1:]
+def _moved(offsets: Offsets, rows: I64, growth: Offsets, by: Any) -> Offsets:
+    """The offsets, moved, and as far as the texts at these rows, ascending, have grown."""
+    out = pooled(len(offsets), offsets.dtype)
+    if not growth.any():
+        np.add(offsets, by, out=out)
+        return out
+    out[0], old, new = offsets[0] + by, offsets[1:], out[1:]
     shift = np.empty(min(_OFFSETS, len(old)), dtype=offsets.dtype)
     cuts = np.searchsorted(rows, np.arange(0, len(old) + _OFFSETS, _OFFSETS)).tolist()
-    total = -offsets[0]
+    total = by
     for place, first in enumerate(range(0, len(old), _OFFSETS)):
         block = shift[: min(_OFFSETS, len(old) - first)]
         block.fill(0)

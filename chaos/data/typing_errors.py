@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from chaos.data.memory import pooled
 from chaos.data.row_hash import U64
 from chaos.data.rows import I64
 from chaos.data.text import Bytes, raw, strings
@@ -82,7 +83,8 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
         sizes = np.diff(offsets)
     else:
         filled, sizes = None, lengths.copy()
-    new = data.copy()
+    new = pooled(len(data), np.uint8)
+    new[:] = data
     if data.max() >= 128:
         where = _begins(data, where)
     if chosen is None:
@@ -98,11 +100,14 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
 
 def _begins(data: Bytes, places: I64) -> I64:
     """Where the characters that some bytes belong to begin."""
+    within = np.flatnonzero((data.take(places) & 0xC0) == 0x80)
+    if len(within):
+        places = places.copy()
     for _ in range(3):  # a character has three more bytes than its first, at most
-        within = (data.take(places) & 0xC0) == 0x80
-        if not within.any():
+        if not len(within):
             break
-        places = places - within
+        places[within] -= 1
+        within = within[(data.take(places.take(within)) & 0xC0) == 0x80]
     return places
 
 
@@ -122,7 +127,7 @@ def _edited(new: Bytes, data: Bytes, starts: I64, lengths: I64, where: I64, chos
         chosen[_WIDTHS.take(data.take(starts)) >= lengths] = _NEIGHBOUR  # there is but one character
     exchange = np.flatnonzero(chosen == _EXCHANGE)
     first = where.take(exchange)
-    last = np.flatnonzero(first + wide.take(exchange) >= (starts + lengths).take(exchange))
+    last = np.flatnonzero(first + wide.take(exchange) >= starts.take(exchange) + lengths.take(exchange))
     first[last] = _begins(data, first.take(last) - 1)
     same = _exchange(new, data, first)
     chosen[exchange[same]] = _NEIGHBOUR

@@ -116,14 +116,21 @@ _TEXTS = st.one_of(st.none(), st.text(max_size=6), st.sampled_from(["Zürich", "
     parts=st.lists(st.lists(_TEXTS, max_size=6), min_size=1, max_size=5),
     large=st.booleans(),
     keep=st.booleans(),
+    one_buffer=st.booleans(),
+    narrow=st.booleans(),
     data=st.data(),
 )
 def test_texts_are_written_over_any_chunks(
-    parts: list[list[str | None]], large: bool, keep: bool, data: st.DataObject
+    parts: list[list[str | None]], large: bool, keep: bool, one_buffer: bool, narrow: bool, data: st.DataObject
 ) -> None:
     kind = pa.large_string() if large else pa.string()
     # Each chunk is a slice that does not begin at the beginning of its buffers.
     chunks = [pa.array(["before", *part, "behind"], kind).slice(1, len(part)) for part in parts]
+    if one_buffer:
+        front = data.draw(st.lists(_TEXTS, max_size=2))
+        together = pa.array([*front, *(value for part in parts for value in part)], kind)
+        ends = np.cumsum([len(front), *map(len, parts)])
+        chunks = [together.slice(end - len(part), len(part)) for end, part in zip(ends[1:], parts, strict=True)]
     before = [value for part in parts for value in part]
     rows = sorted(data.draw(st.sets(st.integers(0, len(before) - 1), max_size=len(before))) if before else set())
     new = data.draw(st.lists(_TEXTS, min_size=len(rows), max_size=len(rows)))
@@ -133,6 +140,8 @@ def test_texts_are_written_over_any_chunks(
     with pytest.MonkeyPatch.context() as patch:
         if keep:
             patch.setattr(text_scatter, "_SMALL", 0)
+        if narrow:  # as if the offsets did not reach beyond this
+            patch.setattr(text_scatter, "_LARGEST", {4: 20, 8: 20})
         result = text_scatter.scattered_text(chunks, np.array(rows, dtype=np.int64), pa.array(new, kind))
     result.validate(full=True)
     assert result.type == kind
@@ -149,3 +158,16 @@ def test_chunks_without_a_changed_text_are_shared(monkeypatch: pytest.MonkeyPatc
     assert addresses[0] == chunks[0].buffers()[2].address
     assert addresses[1] != chunks[1].buffers()[2].address
     assert addresses[2] == chunks[2].buffers()[2].address
+
+
+def test_texts_of_the_same_lengths_share_their_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_scatter, "_SMALL", 0)
+    together = pa.array(["a", "b", "c", "d", "e", "f"])
+    chunks = [together.slice(0, 2), together.slice(2, 2), together.slice(4, 2)]
+    result = text_scatter.scattered_text(chunks, np.array([1, 3]), pa.array(["x", "y"]))
+    assert result.to_pylist() == ["a", "x", "c", "y", "e", "f"]
+    begins = [chunk.buffers()[1].address + 4 * chunk.offset for chunk in result.chunks]
+    assert begins == [together.buffers()[1].address + 4 * offset for offset in (0, 2, 4)]
+    data = [chunk.buffers()[2].address for chunk in result.chunks]
+    assert data[0] == data[1] != data[2] == together.buffers()[2].address
+    assert together.to_pylist() == ["a", "b", "c", "d", "e", "f"]
