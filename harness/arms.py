@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,9 +38,15 @@ def run_trunk(target: Target, growth: Growth, fork: Callable[[Arm], bool], inter
         tape = Tape(stack.enter_context(JournalWriter(journal)), control, theatre.now)
 
         def branch_off(arm: Arm) -> bool:
+            copied, is_copied = os.pipe()
             if not fork(arm):
+                os.close(is_copied)
+                os.read(copied, 1)  # the trunk's folder must stay as it is until the branch has its own, or has died
+                os.close(copied)
                 return False
+            os.close(copied)
             theatre.branched(journals[arm.arm_id].with_suffix(".log"))
+            os.close(is_copied)
             tape.become(arm, stack.enter_context(JournalWriter(journals[arm.arm_id])))
             return True
 

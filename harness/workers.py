@@ -1,7 +1,7 @@
 """Runs trunks, each with its branches, or single arms, in several processes at once.
 
-A *token* is the right to compute; there are as many as the user allows. A trunk holds one. For a branch it takes
-another if there is one, and otherwise lends its own and waits.
+A *token* is the right to compute; there are as many as the user allows. A trunk holds one. A branch gets another if
+there is one, and otherwise the trunk's, which then waits for any that becomes free.
 """
 
 from __future__ import annotations
@@ -207,15 +207,16 @@ def _grow(growth: Growth) -> str | None:
             _signal(pid)
 
     run = RunFolder(next(iter(growth.journals.values())).parent.parent)
-    with run.conducting(), _worker.tokens, on_signals(stop):
-        _leave_without_main()
-        error = None
-        try:
-            reason = run_trunk(load_target(), growth, brancher.fork, interrupt)
-        except Exception as failure:  # an arm that crashes is an event of the run, never its end
-            reason, error = "error", f"{type(failure).__name__}: {failure}"
-        if brancher.branch is not None:
-            brancher.leave(Done(brancher.branch.arm_id, reason, error, *brancher.meter.read()))
+    with run.conducting(), on_signals(stop):
+        with _worker.tokens:
+            _leave_without_main()
+            error = None
+            try:
+                reason = run_trunk(load_target(), growth, brancher.fork, interrupt)
+            except Exception as failure:  # an arm that crashes is an event of the run, never its end
+                reason, error = "error", f"{type(failure).__name__}: {failure}"
+            if brancher.branch is not None:
+                brancher.leave(Done(brancher.branch.arm_id, reason, error, *brancher.meter.read()))
         if error is None and growth.to_end:
             _worker.ended.put(Done(growth.control.arm_id, reason, None, *brancher.meter.read()))
         brancher.join()
@@ -255,30 +256,29 @@ class _Brancher:
 
     worker: _Worker
     meter: _Meter
-    children: dict[int, tuple[Arm, bool]] = field(default_factory=dict)
+    children: dict[int, Arm] = field(default_factory=dict)
     branch: Arm | None = None
-    _own_token: bool = False
 
     def fork(self, arm: Arm) -> bool:
-        """True in the new process. The old one waits for it if it has to lend it its token."""
+        """True in the new process. The old one waits for a token if it had to give its own away."""
         self._reap(os.WNOHANG)
-        own_token = self.worker.tokens.acquire(block=False)
+        another = self.worker.tokens.acquire(block=False)
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
-            self.branch, self._own_token, self.children, self.meter = arm, own_token, {}, _Meter()
+            self.branch, self.children, self.meter = arm, {}, _Meter()
             _die_with_parent()
             return True
-        self.children[pid] = (arm, own_token)
-        if not own_token:
-            self._wait(pid, 0)
+        self.children[pid] = arm
+        while not another:
+            another = self.worker.tokens.acquire(timeout=_POLL_S)
+            self._reap(os.WNOHANG)  # one that died gives its token back here
         return False
 
     def leave(self, done: Done) -> None:
         """Ends a branch's process: nothing of the trunk's clean-up is its business."""
         self.worker.ended.put(done)
-        if self._own_token:
-            self.worker.tokens.release()
+        self.worker.tokens.release()
         os._exit(0)
 
     def join(self) -> None:
@@ -287,17 +287,13 @@ class _Brancher:
 
     def _reap(self, options: int) -> None:
         for pid in list(self.children):
-            self._wait(pid, options)
-
-    def _wait(self, pid: int, options: int) -> None:
-        ended, status = os.waitpid(pid, options)
-        if ended == 0:
-            return
-        arm, own_token = self.children.pop(pid)
-        if status != 0:  # it did not come to `leave`
-            if own_token:
+            ended, status = os.waitpid(pid, options)
+            if ended == 0:
+                continue
+            arm = self.children.pop(pid)
+            if status != 0:  # it did not come to `leave`
                 self.worker.tokens.release()
-            self.worker.ended.put(Done(arm.arm_id, "error", "its process died (killed, or out of memory)"))
+                self.worker.ended.put(Done(arm.arm_id, "error", "its process died (killed, or out of memory)"))
 
 
 def _die_without_main() -> None:

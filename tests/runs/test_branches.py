@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,45 @@ def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> 
         run_arm(target, arm, alone, Interrupt())
         assert alone.read_bytes() == (tmp_path / names[arm.arm_id]).read_bytes(), arm.arm_id
     assert os.getcwd() == before
+
+
+_SLOW_COPY = """
+import os, sys, time
+from pathlib import Path
+from harness.arms import run_trunk
+from harness.experiment import grow, plan_arms
+from harness.scenario import parse_scenario
+from harness.targets import load_target
+from harness.targets.base import Interrupt
+from harness.targets.reference.scratch import Scratch
+
+branch = Scratch.branch
+Scratch.branch = lambda scratch: (time.sleep(1.0), branch(scratch))[1]
+target = load_target()
+arms = plan_arms([parse_scenario(sys.argv[1])], ["ad_hoc"], backend="sim", default_start=target.default_start())
+growth, *_ = [g for g in grow(arms, lambda arm_id: Path(arm_id.replace("/", "_") + ".jsonl")) if g.branches]
+forked = []
+
+def fork(arm):
+    pid = os.fork()
+    forked.append(pid)
+    return pid == 0
+
+reason = run_trunk(target, growth, fork, Interrupt())
+if forked[-1] == 0:
+    os._exit(0 if reason == "horizon" else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(forked[-1], 0)[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_trunk_waits_until_a_branch_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    text = (
+        "name: killed\nwarmup: 10m\nhorizon: 2h\nfaults: [{fault: process.kill, point: 'service:features', "
+        "at: 10m, for: 5m}]\nexpect: [{detect_within: 1h}]\n"
+    )
+    load_target().prepare(lambda _: None)
+    done = subprocess.run(
+        [sys.executable, "-c", _SLOW_COPY, text], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
