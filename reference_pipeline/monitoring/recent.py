@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference_pipeline.features.definitions import LIVE_VIEWS
+from reference_pipeline.features.definitions import FEATURES, LIVE_VIEWS
 from reference_pipeline.monitoring.charts import EMPTY, LABEL_LAG_S, WINDOW_S, Window, window_rows
 from reference_pipeline.monitoring.days import day_rows
 from reference_pipeline.monitoring.earlier import Asked
 
 _LABELS_KEPT = 20_000
+_ROWS_AT_FIRST = 256
 
 
 class RecentPredictions:
@@ -34,8 +35,8 @@ class RecentPredictions:
         self._origins: list[str] = []
         self._carriers: list[str] = []
         self._p: list[float] = []
-        self._features: list[NDArray[np.float64]] = []
-        self._ages_s: list[NDArray[np.float64]] = []
+        self._features = _Rows(len(FEATURES))
+        self._ages_s = _Rows(len(LIVE_VIEWS))
         self._labels: dict[str, int] = {}
 
     @property
@@ -75,17 +76,18 @@ class RecentPredictions:
         self._origins.append(origin)
         self._carriers.append(carrier)
         self._p.append(p)
-        self._features.append(np.array(features, dtype=float))
-        self._ages_s.append(np.array([ages_s.get(kind, math.nan) for kind in LIVE_VIEWS]))
+        self._features.append(features)
+        self._ages_s.append([ages_s.get(kind, math.nan) for kind in LIVE_VIEWS])
 
     def _forget(self) -> None:
         while len(self._labels) > _LABELS_KEPT:
             del self._labels[next(iter(self._labels))]
         gone = bisect_left(self._at, self._at[-1] - self._kept_s) if self._at else 0
         if gone:
-            columns = (self._at, self._flights, self._origins, self._carriers, self._p, self._features, self._ages_s)
-            for column in columns:
+            for column in (self._at, self._flights, self._origins, self._carriers, self._p):
                 del column[:gone]
+            self._features.forget(gone)
+            self._ages_s.forget(gone)
 
     def window(self, until: float, size: int) -> Window:
         """At most ``size`` predictions of the window that ends then, in epoch seconds."""
@@ -99,10 +101,36 @@ class RecentPredictions:
         if rows.start == rows.stop:
             return EMPTY
         return Window(
-            features=np.stack(self._features[rows]),
-            ages_s=np.stack(self._ages_s[rows]),
+            features=self._features.cut(rows),
+            ages_s=self._ages_s.cut(rows),
             p=np.array(self._p[rows]),
             late=np.array([self._labels.get(flight_id, math.nan) for flight_id in self._flights[rows]]),
             origin=np.array(self._origins[rows]),
             carrier=np.array(self._carriers[rows]),
         )
+
+
+class _Rows:
+    """Rows of numbers that come at the end and go at the beginning, one behind the other in one array."""
+
+    def __init__(self, width: int) -> None:
+        self._held = np.empty((_ROWS_AT_FIRST, width))
+        self._first = self._end = 0
+
+    def append(self, row: Sequence[float | None]) -> None:
+        """Adds a row; None is NaN. Raises ``ValueError`` for one of another width."""
+        if self._end == len(self._held):
+            kept = self.cut(slice(0, self._end - self._first))
+            self._held = np.empty((max(_ROWS_AT_FIRST, 2 * len(kept)), self._held.shape[1]))
+            self._held[: len(kept)] = kept
+            self._first, self._end = 0, len(kept)
+        self._held[self._end] = np.array(row, dtype=float).reshape(self._held.shape[1])
+        self._end += 1
+
+    def forget(self, rows: int) -> None:
+        """Lets go of the oldest rows."""
+        self._first += rows
+
+    def cut(self, rows: slice) -> NDArray[np.float64]:
+        """A copy of some rows, counted from the oldest that is kept."""
+        return self._held[self._first + rows.start : self._first + rows.stop].copy()

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reference_pipeline.features.definitions import FEATURES, LIVE_VIEWS
 from reference_pipeline.monitoring.alerts import AlertBook
@@ -141,3 +143,29 @@ def test_recent_predictions_meet_their_labels() -> None:
     assert np.isnan(seen.ages_s[:, LIVE_VIEWS.index("origin")]).all()
     assert (recent.prediction_number, recent.label_number) == (79, 1)
     assert recent.window(AT - 1, 60) is EMPTY
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=12), st.integers(60, 900))
+@settings(deadline=None, max_examples=30)
+def test_a_window_has_the_rows_of_its_time_whatever_came_and_went_before(batches: list[int], kept_s: int) -> None:
+    recent, everything = RecentPredictions(kept_s), list[float]()
+    for size in batches:
+        moments = [AT + len(everything) + n for n in range(size)]
+        recent.extend(
+            [
+                [n, at, f"f{at}", "JFK", "AA", "m", "model", 0.5, [at, *[None] * (len(FEATURES) - 1)], {"weather": at}]
+                for n, at in enumerate(moments)
+            ],
+            [],
+        )
+        everything.extend(moments)
+        seen = recent.window(everything[-1] + 0.5, 50)
+        expected = [at for at in everything if at >= everything[-1] - kept_s][-50:]
+        assert seen.features[:, 0].tolist() == expected
+        assert seen.ages_s[:, LIVE_VIEWS.index("weather")].tolist() == expected
+        assert np.isnan(seen.features[:, 1:]).all()
+
+
+def test_a_prediction_of_other_features_is_refused() -> None:
+    with pytest.raises(ValueError, match="reshape"):
+        RecentPredictions().extend([[1, AT, "f", "JFK", "AA", "m", "model", 0.5, [1.0], {}]], [])
