@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS
 from reference_pipeline.features.windows import Updates, entity_name
+from reference_pipeline.files_once import FilesOnce
 
 _SLOTS = max(len(view.features) for view in VIEWS.values())
 _SCHEMA = pa.schema(
@@ -55,6 +57,7 @@ class OfflineLog:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._read = FilesOnce(_read)
         folder.mkdir(parents=True, exist_ok=True)
 
     def append(self, feed: str, partition: str, updates: Updates, at: float, through: float) -> None:
@@ -80,12 +83,15 @@ class OfflineLog:
 
     def read(self) -> pa.Table:
         """The whole log, by feed and partition."""
-        files = sorted(self._folder.glob("*/*.parquet"))
-        tables = [pq.ParquetFile(file).read(use_threads=False).replace_schema_metadata() for file in files]
-        return pa.concat_tables(tables) if tables else _SCHEMA.empty_table()
+        tables = self._read.all(sorted(self._folder.glob("*/*.parquet")))
+        return pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks()
 
     def _file(self, feed: str, partition: str) -> Path:
         return self._folder / feed / f"{partition}.parquet"
+
+
+def _read(file: Path) -> pa.Table:
+    return pq.ParquetFile(file).read(use_threads=False).replace_schema_metadata()
 
 
 def as_of(
@@ -99,9 +105,8 @@ def as_of(
     """
     features: dict[str, NDArray[np.float64]] = {}
     ages: dict[str, NDArray[np.float64]] = {}
-    kinds = np.asarray(log["kind"].to_pylist(), dtype=object)
     for kind, view in VIEWS.items():
-        part = log.filter(pa.array(kinds == kind)) if len(kinds) else log
+        part = log.filter(pc.equal(log["kind"], kind))
         rows = _latest(part, keys[kind], moments, math.inf if view.ttl_s is None else view.ttl_s)
         found = rows >= 0
         for i, name in enumerate(view.features):
@@ -121,18 +126,18 @@ def _latest(part: pa.Table, entities: Sequence[str], moments: NDArray[np.float64
     """For each (entity, moment) the row of the newest value at or before it; -1 for none or expired."""
     if part.num_rows == 0:
         return np.full(len(moments), -1, dtype=np.int64)
-    vocabulary, codes = np.unique(np.asarray(part["entity"].to_pylist(), dtype=str), return_inverse=True)
+    names = part["entity"].combine_chunks().dictionary_encode()
+    codes = names.indices.to_numpy().astype(np.int64)
     at = part["at"].to_numpy()
     # Ranks instead of times, so that (entity, time) sorts as one whole number and nothing is rounded.
     instants = np.unique(at)
-    composite = codes.astype(np.int64) * len(instants) + np.searchsorted(instants, at)
+    composite = codes * len(instants) + np.searchsorted(instants, at)
     order = np.argsort(composite, kind="stable")
-    wanted = np.asarray(entities, dtype=str)
-    slots = np.minimum(np.searchsorted(vocabulary, wanted), len(vocabulary) - 1)
+    slots = pc.fill_null(pc.index_in(pa.array(entities, pa.string()), names.dictionary), -1).to_numpy().astype(np.int64)
     ranks = np.searchsorted(instants, moments, side="right") - 1  # the newest instant at or before
     position = np.searchsorted(composite[order], slots * len(instants) + ranks, side="right") - 1
     rows = order[np.maximum(position, 0)]
-    known = (vocabulary[slots] == wanted) & (position >= 0) & (codes[rows] == slots)
+    known = (slots >= 0) & (position >= 0) & (codes[rows] == slots)
     age_s = moments - at[rows]
     return np.where(known & (age_s >= 0) & (age_s < ttl_s), rows, -1)
 

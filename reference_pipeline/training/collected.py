@@ -3,61 +3,92 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reference_pipeline.features.definitions import LEAD_S, as_number
 from reference_pipeline.features.labels import label
 from reference_pipeline.features.offline import OfflineLog
+from reference_pipeline.files_once import FilesOnce
 from reference_pipeline.ingestion.lake import newest_revisions
 from reference_pipeline.training.examples import RAW, build_examples
 
+_TEXTS = ("flight_id", "carrier", "origin", "dest", "tailnum")
 _SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in ("flight_id", "carrier", "origin", "dest", "tailnum")),
+        *((name, pa.string()) for name in _TEXTS),
         ("sched_dep", pa.int64()),
         ("distance", pa.float64()),
         ("known_at", pa.int64()),
         ("late", pa.int64()),
     ]
 )
+#: What a partition says of flights that have ended: as above, with times as they are.
+_ENDED = pa.schema(
+    [
+        *((name, pa.string()) for name in _TEXTS),
+        *((name, pa.float64()) for name in ("sched_dep", "distance", "known_at")),
+        ("late", pa.int64()),
+    ]
+)
 _READ = (*RAW, "event", "event_time", "arr_delay")
 
 
-def collected(lake: Path, log: OfflineLog, *, since: float, now: float) -> pa.Table:
-    """Examples of the flights whose prediction was due in ``[since, now]`` (epoch seconds) and that have ended.
+class Collected:
+    """The flights of a lake with the features that a log of the offline store has of them.
 
-    Rows that can't be read as such a flight are left out, and partitions that lack a column; of a flight that occurs
-    more than once, the last row counts.
+    Partitions are immutable: each is read once.
     """
-    ended: dict[str, dict[str, Any]] = {}
-    files = {file.stem: file for file in (lake / "flights").rglob("*.parquet")}
-    for file in (files[partition] for partition in newest_revisions(files)):
-        for flight in _ended(file, since, now):
-            ended[flight["flight_id"]] = flight
-    rows = sorted(ended.values(), key=lambda flight: (flight["known_at"], flight["flight_id"]))
-    return build_examples(pa.Table.from_pylist(rows, schema=_SCHEMA), log.read())
+
+    def __init__(self, lake: Path, log: OfflineLog) -> None:
+        self._lake = lake
+        self._log = log
+        self._partitions = FilesOnce(_ended)
+
+    def examples(self, *, since: float, now: float) -> pa.Table:
+        """Examples of the flights whose prediction was due in ``[since, now]`` (epoch seconds) and that have ended.
+
+        Rows that can't be read as such a flight are left out, and partitions that lack a column; of a flight that
+        occurs more than once, the last row counts.
+        """
+        files = {file.stem: file for file in (self._lake / "flights").rglob("*.parquet")}
+        parts = self._partitions.all(files[partition] for partition in newest_revisions(files))
+        ended = pa.concat_tables([_ENDED.empty_table(), *parts])
+        due = ended["sched_dep"].to_numpy() - LEAD_S
+        ended = _last_of_each(ended.filter(pa.array((since <= due) & (due <= now))))
+        known_at = np.clip(ended["known_at"].to_numpy(), 0, now).astype(np.int64)
+        columns = {name: ended[name] for name in _SCHEMA.names} | {
+            "known_at": pa.array(known_at),
+            "sched_dep": pa.array(ended["sched_dep"].to_numpy().astype(np.int64)),
+        }
+        flights = pa.table(columns, schema=_SCHEMA).sort_by([("known_at", "ascending"), ("flight_id", "ascending")])
+        return build_examples(flights, self._log.read())
 
 
-def _ended(file: Path, since: float, now: float) -> Iterator[dict[str, Any]]:
+def _last_of_each(ended: pa.Table) -> pa.Table:
+    flights = ended["flight_id"].combine_chunks().dictionary_encode()
+    last = np.zeros(len(flights.dictionary), dtype=np.int64)
+    np.maximum.at(last, flights.indices.to_numpy(), np.arange(len(flights)))
+    return ended.take(pa.array(last))
+
+
+def _ended(file: Path) -> pa.Table:
+    """The flights of a partition that have ended."""
     partition = pq.ParquetFile(file)
     if not set(_READ) <= set(partition.schema_arrow.names):
-        return
+        return _ENDED.empty_table()
     columns = partition.read(columns=list(_READ), use_threads=False).to_pydict()
+    rows = []
     for values in zip(*(columns[name] for name in _READ), strict=True):
         row = dict(zip(_READ, values, strict=True))
         late = label(row["event"], row["arr_delay"])
         named = all(row[name] is not None for name in ("flight_id", "carrier", "origin", "dest"))
         departs, distance, known_at = (as_number(row[name]) for name in ("sched_dep", "distance", "event_time"))
-        if late is None or not named or math.isnan(distance) or math.isnan(known_at):
+        if late is None or not named or any(map(math.isnan, (departs, distance, known_at))):
             continue
-        if since <= departs - LEAD_S <= now:  # false for NaN
-            texts = {
-                name: row[name] and str(row[name]) for name in ("flight_id", "carrier", "origin", "dest", "tailnum")
-            }
-            numbers = {"sched_dep": int(departs), "distance": distance, "known_at": int(min(known_at, now))}
-            yield {**texts, **numbers, "late": late}
+        texts = {name: row[name] and str(row[name]) for name in _TEXTS}
+        rows.append({**texts, "sched_dep": departs, "distance": distance, "known_at": known_at, "late": late})
+    return pa.Table.from_pylist(rows, schema=_ENDED)

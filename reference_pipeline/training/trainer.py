@@ -18,7 +18,7 @@ from reference_pipeline.http import UNREACHABLE, Client, ServiceError
 from reference_pipeline.registry.signing import BadSignature, sign, verify
 from reference_pipeline.settings import Settings
 from reference_pipeline.training.candidate import WINDOW_DAYS, train_candidate
-from reference_pipeline.training.collected import collected
+from reference_pipeline.training.collected import Collected
 from reference_pipeline.training.model import Model, ModelError, calibrated, dump, load
 
 #: With fewer examples, a tenth of them says nothing about a model.
@@ -67,8 +67,7 @@ class Trainer:
     ) -> None:
         self._config = config
         self._history = history
-        self._lake = lake
-        self._log = log
+        self._collected = Collected(lake, log)
         self._registry = registry
         self._clock = clock
         self._experiments = experiments
@@ -155,7 +154,7 @@ class Trainer:
         """
         begin = now - WINDOW_DAYS * 86400
         past = self._history(begin, min(now, self._started_at))
-        recent = collected(self._lake, self._log, since=max(begin, self._started_at), now=now)
+        recent = self._collected.examples(since=max(begin, self._started_at), now=now)
         examples = pa.concat_tables([past, recent.select(past.column_names).cast(past.schema)]).combine_chunks()
         if examples.num_rows < ROWS_AT_LEAST:
             raise TrainingFailed(f"data: {examples.num_rows} examples, at least {ROWS_AT_LEAST} are needed")

@@ -11,6 +11,7 @@ from typing import Any, cast
 import aiohttp
 import lightgbm
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -31,7 +32,7 @@ from reference_pipeline.registry.storage import ModelStorage
 from reference_pipeline.store.online import OnlineStore
 from reference_pipeline.training import gate
 from reference_pipeline.training.app import Trainer, TrainingConfig, create_training
-from reference_pipeline.training.collected import collected
+from reference_pipeline.training.collected import Collected
 from reference_pipeline.training.examples import matrix
 from reference_pipeline.training.model import Model, load
 
@@ -144,7 +145,7 @@ def test_collected_examples_are_the_flights_that_ended(prepared: Prepared, lake:
     for hour in range(8):
         real_partition(prepared, lake, "flights", START + 12 * 3600 + hour * 900)
     now = START + 14 * 3600 + 10
-    found = collected(lake, OfflineLog(tmp_path / "log"), since=START, now=now)
+    found = Collected(lake, OfflineLog(tmp_path / "log")).examples(since=START, now=now)
     ended = [
         row
         for row in prepared.events(START + 12 * 3600, START + 14 * 3600).to_pylist()
@@ -155,6 +156,25 @@ def test_collected_examples_are_the_flights_that_ended(prepared: Prepared, lake:
     assert np.isnan(found["weather.temp"].to_numpy()).all()  # the log is empty
 
 
+def test_one_that_has_read_partitions_before_sees_what_a_new_one_sees(
+    prepared: Prepared, lake: Path, tmp_path: Path
+) -> None:
+    log = OfflineLog(tmp_path / "log")
+    before = Collected(lake, log)
+    for hour in range(6):
+        path = real_partition(prepared, lake, "flights", START + 12 * 3600 + hour * 900)
+        if hour == 3:  # nobody should, and then it is seen
+            pq.write_table(pq.read_table(path).slice(3), path)
+        if hour == 4:
+            (lake / path).unlink()
+        now = START + 14 * 3600 + hour
+        found = before.examples(since=START, now=now)
+        pd.testing.assert_frame_equal(
+            found.to_pandas(), Collected(lake, log).examples(since=START, now=now).to_pandas()
+        )
+    assert found.num_rows > 0
+
+
 def test_no_example_looks_beyond_now(lake: Path, tmp_path: Path) -> None:
     """A flight cancelled long ahead: its prediction isn't due yet, what the store will say then is unknown."""
     cancelled = flight_row(
@@ -163,7 +183,7 @@ def test_no_example_looks_beyond_now(lake: Path, tmp_path: Path) -> None:
     due = [START + LEAD_S, START + LEAD_S + 3600, START + LEAD_S + 3601, START + LEAD_S - 1]
     rows = [cancelled | {"flight_id": str(i), "sched_dep": departs} for i, departs in enumerate(due)]
     write(lake, "flights", START, table(rows))
-    found = collected(lake, OfflineLog(tmp_path / "log"), since=START, now=START + 3600)
+    found = Collected(lake, OfflineLog(tmp_path / "log")).examples(since=START, now=START + 3600)
     assert found["flight_id"].to_pylist() == ["0", "1"]
 
 
@@ -187,7 +207,7 @@ def test_rows_that_are_no_flight_are_left_out(data: st.DataObject, tmp_path_fact
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             columns[name] = pa.array([None if value is None else str(value) for value in values])
     write(lake, "flights", START + 900, pa.table(columns))
-    found = collected(lake, OfflineLog(lake / "log"), since=START, now=START + 3600)
+    found = Collected(lake, OfflineLog(lake / "log")).examples(since=START, now=START + 3600)
     assert "a" in found["flight_id"].to_pylist()
 
 
