@@ -10,11 +10,18 @@ from types import ModuleType
 
 
 class Libraries:
-    """``overlays`` maps a service to its overlays: {overlay id: {relative path: text}}; files live under ``folder``."""
+    """What an overlay has put in front of a service's libraries lies under ``folder``.
 
-    def __init__(self, folder: Path, on_load: Callable[[str], None]) -> None:
+    ``on_load`` is told of each overlay that a service loads. ``installed`` has what is there without any, by name;
+    other libraries are imported.
+    """
+
+    def __init__(
+        self, folder: Path, on_load: Callable[[str], None], installed: Mapping[str, ModuleType] | None = None
+    ) -> None:
         self._folder = folder
         self._on_load = on_load
+        self._installed = installed or {}
         self._overlays: dict[str, dict[str, Path]] = {}
         self._pinned: dict[str, set[str]] = {}
 
@@ -50,7 +57,7 @@ class Libraries:
             if init.exists() and overlay_id not in self._pinned.get(service, ()):
                 self._on_load(overlay_id)
                 return _execute(name, init)
-        return importlib.import_module(name)
+        return self._installed.get(name) or importlib.import_module(name)
 
 
 def _execute(name: str, init: Path) -> ModuleType:

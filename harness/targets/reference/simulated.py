@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import lightgbm
 from redis.asyncio import Redis
 
 from chaos.gateway.app import create_control, create_gateway
@@ -21,6 +22,7 @@ from harness.targets.base import Arm, Recorder
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import CROWD, Crowd
 from harness.targets.reference.driver import SimDriver
+from harness.targets.reference.kept_fits import KeptFits
 from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.receiver import PORT as ALERTS_PORT
@@ -31,6 +33,7 @@ from harness.targets.reference.variants import profile_of
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
+from reference_pipeline.data.cache import default_cache_dir
 from reference_pipeline.data.prepared import TimeTable
 from reference_pipeline.sources import FEEDS
 
@@ -54,7 +57,11 @@ class SimulatedStage:
         self._world = world
         self._touches = Touches()
         profile = assembly.paced(profile_of(arm.profile), arm.density.grain_s)
-        self._libraries = Libraries(folder / "overlays", lambda overlay_id: self._touches.note(overlay_id, "loads"))
+        self._libraries = Libraries(
+            folder / "overlays",
+            lambda overlay_id: self._touches.note(overlay_id, "loads"),
+            {"lightgbm": KeptFits(lightgbm, default_cache_dir() / "fits")},
+        )
         self._supervisor = _Supervisor(world, self._libraries)
         addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, CONSUMER, "gateway")}
         self._deployment = assembly.Deployment(
