@@ -99,7 +99,7 @@ class JournalWriter:
             raise ValueError(f"a journal record needs {error.args[0]!r}: {dict(record)!r:.120}") from None
         if t < self._last_t.get(arm, -math.inf):
             raise ValueError(f"time runs backwards in arm {arm!r}: {t!r} after {self._last_t[arm]!r}")
-        line = memoryview(f"{encode(record)}\n".encode("ascii"))
+        line = memoryview(_line(record))
         self._last_t[arm] = t
         try:
             while line:
@@ -149,19 +149,25 @@ def read_journal(path: str | Path) -> Iterator[Record]:
     A last line that a crash cut short comes as ``{"kind": "journal.torn", "line": ..., "bytes": ...}`` with
     the arm and time of the record before it. Raises `JournalError` with the line for any other damage.
     """
+    return (record for _, record in _read(path))
+
+
+def _read(path: str | Path) -> Iterator[tuple[bytes, Record]]:
+    """Each line as it is, or as it should be if it is torn, and what it says."""
     last: Record = {"arm": "", "t": 0.0}
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
                 record = _decode(line)
-                if record is None and not line.endswith(b"\n"):
-                    record = _torn(last, number, len(line))
+                if not line.endswith(b"\n"):
+                    record = record or _torn(last, number, len(line))
+                    line = _line(record)
                 if record is None:
                     shown = line[:60].decode("utf-8", "backslashreplace").rstrip("\n")
                     message = f"not a journal record: {shown!r}. Restore the file from a copy, or run again."
                     raise JournalError(f"{path}:{number}: {message}")
                 last = record
-                yield record
+                yield line, record
     except OSError as error:
         reason = error.strerror or str(error)
         raise JournalError(f"{path}: the journal can't be read ({reason}). Check the path of the run.") from None
@@ -177,7 +183,7 @@ def merge_journals(parts: Sequence[str | Path], into: str | Path) -> None:
     try:
         with partial.open("wb") as file:
             for part in parts:
-                file.writelines(f"{encode(record)}\n".encode("ascii") for record in read_journal(part))
+                file.writelines(line for line, _ in _read(part))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
@@ -189,13 +195,17 @@ def merge_journals(parts: Sequence[str | Path], into: str | Path) -> None:
 
 def _decode(line: bytes) -> Record | None:
     try:
-        record = json.loads(line)
+        record = json.loads(line.decode("utf-8"))  # of bytes, json would guess the encoding of each line
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or not {"arm", "t", "kind"} <= record.keys():
         return None
     known = isinstance(record["arm"], str) and isinstance(record["kind"], str) and isinstance(record["t"], int | float)
     return record if known else None
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return f"{encode(record)}\n".encode("ascii")
 
 
 def _torn(last: Record, number: int, size: int) -> Record:
@@ -212,7 +222,7 @@ def _mend(path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(whole)
         file.seek(whole)
-        file.write(f"{encode(records[-1])}\n".encode("ascii"))
+        file.write(_line(records[-1]))
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:

@@ -47,6 +47,8 @@ def plain(text: str) -> str:
 
 def harmless(text: str) -> str:
     """The same, keeping every space where it is."""
+    if text.isascii() and text.isprintable():
+        return text
     spaced = "".join(" " if c.isspace() else c for c in text)
     return "".join("�" if unicodedata.category(c) in _UNSEEN or c in _NO_CHARACTERS else c for c in spaced)
 
