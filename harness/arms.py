@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,12 +40,14 @@ def run_trunk(target: Target, growth: Growth, fork: Callable[[Arm], bool], inter
 
         def branch_off(arm: Arm) -> bool:
             copied, is_copied = os.pipe()
+            draws = random.getstate()
             if not fork(arm):
                 os.close(is_copied)
                 os.read(copied, 1)  # the trunk's folder must stay as it is until the branch has its own, or has died
                 os.close(copied)
                 return False
             os.close(copied)
+            random.setstate(draws)  # Python seeds it anew in a forked process
             theatre.branched(journals[arm.arm_id].with_suffix(".log"))
             os.close(is_copied)
             tape.become(arm, stack.enter_context(JournalWriter(journals[arm.arm_id])))

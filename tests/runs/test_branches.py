@@ -21,17 +21,21 @@ SCENARIOS = [
     "with: {column: dep_delay, rate: 0.5}, at: 30m, for: 1h}]\nexpect: [{detect_within: 1h}]\n",
     "name: killed\nwarmup: 3h\nhorizon: 3h\nfaults: [{fault: process.kill, point: 'service:features', "
     "at: 1h, for: 30m}]\nexpect: [{detect_within: 1h}]\n",
+    # redis-py waits between its attempts for times that it draws
+    "name: refused\nwarmup: 3h\nhorizon: 6h\nfaults: [{fault: store.outage, point: 'store:store', "
+    "at: 10m, for: 4h}]\nexpect: [{detect_within: 1h}]\n",
     "name: unsteady\nwarmup: 3h\nhorizon: 3h\nsteady_state: [{probe: quality, at_least: 0.999}]\n"
     "faults: [{fault: process.kill, point: 'service:features', at: 1h}]\nexpect: [{detect_within: 1h}]\n",
 ]
 
 
 @pytest.mark.slow
-def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["ad_hoc", "mature"])
+def test_branched_and_unbranched_arms_have_the_same_journals(profile: str, tmp_path: Path) -> None:
     target = load_target()
     target.prepare(lambda _: None)
     scenarios = [parse_scenario(text) for text in SCENARIOS]
-    arms = plan_arms(scenarios, ["mature"], backend="sim", default_start=target.default_start())
+    arms = plan_arms(scenarios, [profile], backend="sim", default_start=target.default_start())
     names = {arm.arm_id: f"{number}.jsonl" for number, arm in enumerate(arms)}
     done: list[Done] = []
     run_trunks(grow(arms, lambda arm_id: tmp_path / names[arm_id]), 2, done.append, Interrupt(), lambda: None)
@@ -40,6 +44,7 @@ def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> 
         "control": ("horizon", None),
         "nulls": ("horizon", None),
         "killed": ("horizon", None),
+        "refused": ("horizon", None),
         "unsteady": ("unsteady", None),
     }
     before = os.getcwd()
@@ -53,7 +58,7 @@ def test_branched_and_unbranched_arms_have_the_same_journals(tmp_path: Path) -> 
 
 
 _SLOW_COPY = """
-import os, sys, time
+import os, random, sys, time
 from pathlib import Path
 from harness.arms import run_trunk
 from harness.experiment import grow, plan_arms
@@ -63,13 +68,21 @@ from harness.targets.base import Interrupt
 from harness.targets.reference.scratch import Scratch
 
 branch = Scratch.branch
-Scratch.branch = lambda scratch: (time.sleep(1.0), branch(scratch))[1]
+
+def slow_branch(scratch):
+    assert random.getstate() == state
+    time.sleep(1.0)
+    branch(scratch)
+
+Scratch.branch = slow_branch
 target = load_target()
 arms = plan_arms([parse_scenario(sys.argv[1])], ["ad_hoc"], backend="sim", default_start=target.default_start())
 growth, *_ = [g for g in grow(arms, lambda arm_id: Path(arm_id.replace("/", "_") + ".jsonl")) if g.branches]
 forked = []
 
 def fork(arm):
+    global state
+    state = random.getstate()
     pid = os.fork()
     forked.append(pid)
     return pid == 0
@@ -82,7 +95,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(forked[-1], 0)[1]))
 
 
 @pytest.mark.slow
-def test_a_trunk_waits_until_a_branch_has_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_a_branch_goes_on_with_the_trunk_s_draws_and_has_its_folder_before_the_trunk_goes_on(tmp_path: Path) -> None:
     text = (
         "name: killed\nwarmup: 10m\nhorizon: 2h\nfaults: [{fault: process.kill, point: 'service:features', "
         "at: 10m, for: 5m}]\nexpect: [{detect_within: 1h}]\n"
