@@ -164,11 +164,9 @@ class World:
     def forked(self) -> None:
         """To be called in a process that was forked within a run, so that the run goes on there too.
 
-        asyncio takes a loop that runs in another process for none. What came with the fork is not looked through for
-        garbage any more: that would copy nearly every page of it.
+        asyncio takes a loop that runs in another process for none.
         """
         asyncio._set_running_loop(self.loop)
-        gc.freeze()
 
     def interrupt(self, reason: str) -> None:
         """Ends the run early; safe to call from a signal handler.
