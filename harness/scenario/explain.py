@@ -126,9 +126,18 @@ def _empty(value: object, place: Place) -> Iterator[Finding]:
 
 def explain_params(error: ValidationError, fault: type[BaseModel], name: str) -> list[Finding]:
     """The findings of a fault's own parameters, with places that begin at the parameters."""
-    more = f" `pipequake faults {name}` shows the parameters."
+    more = f"`pipequake faults {name}` shows the parameters."
     findings = _explain(error, lambda place: fault if not place else None)
-    return [Finding(found.place, found.message + more, found.at_key) for found in findings]
+    return [Finding(found.place, f"{_sentence(found.message)} {more}", found.at_key) for found in findings]
+
+
+def _sentence(text: str) -> str:
+    """The text with its full stop, which the words of a fault's own validator may lack.
+
+    >>> _sentence("leave out one of them"), _sentence("Did you mean 'column'?")
+    ('leave out one of them.', "Did you mean 'column'?")
+    """
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _model_at(place: Place) -> type[BaseModel] | None:
