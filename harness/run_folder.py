@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any
 from harness.errors import NO_ROOM, DiskFull, UsageError
 from harness.file_lock import lock_within
 from harness.journal import merge_journals, read_journal
+from harness.targets.base import SHARED
 
 __all__ = ["RunFolder"]
 
@@ -154,13 +156,14 @@ class RunFolder:
         self._clear(parts)
 
     def _clear(self, parts: Sequence[Path]) -> None:
-        """Removes journals that were taken over; what the arms logged moves to ``logs/``."""
+        """Removes journals that were taken over, and what arms shared; what they logged moves to ``logs/``."""
         for part in parts:
             part.unlink()
         for log in sorted((self.path / "arms").glob("*.log*")):
             (self.path / "logs").mkdir(exist_ok=True)
             log.replace(self.path / "logs" / log.name)
         arms = self.path / "arms"
+        shutil.rmtree(arms / SHARED, ignore_errors=True)
         if arms.is_dir() and not any(arms.iterdir()):  # somebody who took over before may have removed it
             arms.rmdir()
 

@@ -8,7 +8,6 @@ import lightgbm
 import numpy as np
 import pytest
 
-from harness.targets.reference import kept_fits
 from harness.targets.reference.kept_fits import KeptFits
 from reference_pipeline.features.definitions import FEATURES
 from reference_pipeline.lockfile import checked
@@ -86,18 +85,6 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> Non
     values, late = rows()
     kept = fit(KeptFits(lightgbm, tmp_path / "file" / "fits"), values, late, CODES)
     assert dump(kept) == dump(fit(lightgbm, values, late, CODES))
-
-
-def test_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_fits, "_KEPT", 4)
-    counting = Counting()
-    for seed in range(6):
-        values, late = rows(seed)
-        fit(KeptFits(counting, tmp_path), values, late, CODES)
-        assert len(list(tmp_path.iterdir())) <= 4
-    assert counting.trained == 12
-    fit(KeptFits(counting, tmp_path), values, late, CODES)
-    assert counting.trained == 12
 
 
 def test_it_is_the_locked_library(tmp_path: Path) -> None:

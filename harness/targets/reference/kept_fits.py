@@ -1,7 +1,7 @@
 """LightGBM that remembers: the same rows, labels and parameters give the same trees, so they are grown once.
 
 Most nights of a treatment train on what its control trained on, and the same nights come in several scenarios and
-profiles. Only the simulator uses this; real processes train.
+profiles. Only the simulator uses this, within one run; real processes train.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from typing import Any
 import numpy as np
 
 __all__ = ["KeptFits"]
-
-#: So many models are kept, of 40 to 90 KB each.
-_KEPT = 2000
 
 
 class KeptFits(ModuleType):
@@ -48,7 +45,6 @@ class KeptFits(ModuleType):
         grown = self._library.train(parameters, self._library.Dataset(*data.arguments, **data.options), rounds)
         with suppress(OSError):
             _write(path, grown.model_to_string())
-            _forget_oldest(self._folder)
         return grown
 
 
@@ -70,7 +66,6 @@ def _read(path: Path) -> str | None:
     """The text, if all of it is there: over a damaged one the library would abort the process."""
     try:
         check, _, text = path.read_text().partition("\n")
-        os.utime(path)
     except (OSError, ValueError):
         return None
     return text if check == _check(text) else None
@@ -85,11 +80,3 @@ def _write(path: Path, text: str) -> None:
 
 def _check(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _forget_oldest(folder: Path) -> None:
-    """Removes those that were not used for longest, and what killed processes left."""
-    files = list(os.scandir(folder))
-    if len(files) > 1.1 * _KEPT:
-        for file in sorted(files, key=lambda file: file.stat().st_mtime)[: len(files) - _KEPT]:
-            Path(file).unlink(missing_ok=True)

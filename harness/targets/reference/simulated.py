@@ -33,7 +33,6 @@ from harness.targets.reference.variants import profile_of
 from harness.targets.reference.workload import Users, plan_asks
 from reference_pipeline import assembly
 from reference_pipeline.data import Prepared
-from reference_pipeline.data.cache import default_cache_dir
 from reference_pipeline.data.prepared import TimeTable
 from reference_pipeline.sources import FEEDS
 
@@ -48,10 +47,20 @@ _OPERATOR = "operator"
 
 
 class SimulatedStage:
-    """One deployment in one world, about to run; `harness.targets.base.Stage`."""
+    """One deployment in one world, about to run; `harness.targets.base.Stage`.
+
+    Its volumes lie under ``folder``; ``shared`` is for what several arms of a run would compute alike.
+    """
 
     def __init__(
-        self, arm: Arm, world: World, recorder: Recorder, prepared: Prepared, examples: TimeTable, folder: Path
+        self,
+        arm: Arm,
+        world: World,
+        recorder: Recorder,
+        prepared: Prepared,
+        examples: TimeTable,
+        folder: Path,
+        shared: Path,
     ) -> None:
         self._arm = arm
         self._world = world
@@ -60,7 +69,7 @@ class SimulatedStage:
         self._libraries = Libraries(
             folder / "overlays",
             lambda overlay_id: self._touches.note(overlay_id, "loads"),
-            {"lightgbm": KeptFits(lightgbm, default_cache_dir() / "fits")},
+            {"lightgbm": KeptFits(lightgbm, shared)},
         )
         self._supervisor = _Supervisor(world, self._libraries)
         addresses = {name: f"http://{name}:8000" for name in (*SERVICES, MIRROR, CONSUMER, "gateway")}

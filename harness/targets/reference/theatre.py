@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from harness.sim import World
-from harness.targets.base import Arm, Pace, Recorder
+from harness.targets.base import SHARED, Arm, Pace, Recorder
 from harness.targets.reference.pipeline_log import PipelineLog
 from harness.targets.reference.scratch import Scratch
 from harness.targets.reference.simulated import SimulatedStage
@@ -28,6 +28,7 @@ class SimulatedTheatre:
         self._world = World(epoch=arm.start.timestamp(), seed=arm.seed)
         self._scratch = Scratch()
         self._log = PipelineLog(log.resolve())
+        self._shared = log.resolve().with_name(SHARED)
 
     def __enter__(self) -> Self:
         self._scratch.__enter__()
@@ -47,7 +48,8 @@ class SimulatedTheatre:
     def stage(self, recorder: Recorder) -> SimulatedStage:
         """The deployment, whose volumes lie in the current directory."""
         prepared = prepare()
-        return SimulatedStage(self._arm, self._world, recorder, prepared, prepare_examples(prepared), Path())
+        examples = prepare_examples(prepared)
+        return SimulatedStage(self._arm, self._world, recorder, prepared, examples, Path(), self._shared)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in virtual time."""
