@@ -16,9 +16,11 @@ from typing import Any
 from harness.errors import NO_ROOM, DiskFull, UsageError
 from harness.file_lock import lock_within
 from harness.journal import merge_journals, read_journal
-from harness.targets.base import SHARED
 
-__all__ = ["RunFolder"]
+__all__ = ["SHARED", "RunFolder"]
+
+#: The folder beside the journals of arms, while these run, for what several of them would compute alike.
+SHARED = "shared"
 
 #: How long those that conduct arms may take to notice that their harness is dead: they look every second.
 _CONDUCTORS_S = 4.0

@@ -54,14 +54,14 @@ def scattered_text(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> p
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A chunk, the rows of it that change, and where these are among all that change."""
+    """A chunk, the rows of it that change, where these are among all that change, and what they become."""
 
     chunk: pa.Array
     rows: I64
     begin: int
     stop: int
+    values: pa.Array
     offsets: Offsets
-    validity: pa.Buffer | None
 
 
 def _parts(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> Iterator[_Part]:
@@ -69,7 +69,7 @@ def _parts(chunks: Sequence[pa.Array], rows: I64, values: pa.Array) -> Iterator[
     for chunk in chunks:
         stop = int(np.searchsorted(rows, first + len(chunk)))
         own = rows[begin:stop] - first
-        yield _Part(chunk, own, begin, stop, _offsets(chunk), _validity(chunk, own, values.slice(begin, stop - begin)))
+        yield _Part(chunk, own, begin, stop, values.slice(begin, stop - begin), _offsets(chunk))
         first, begin = first + len(chunk), stop
 
 
@@ -121,7 +121,7 @@ def _exchanged(run: Sequence[_Part], new: Bytes, ends: Offsets) -> list[pa.Array
     """The chunks with the texts that lie between ``ends`` in ``new`` at the rows that change."""
     count = len(ends) - 1
     begins, stops, growth = (pooled(count, ends.dtype) for _ in range(3))
-    for part in run:
+    for part in run:  # with "clip" numpy needs no buffer between; no row is outside
         place = slice(part.begin - run[0].begin, part.stop - run[0].begin)
         part.offsets.take(part.rows, out=begins[place], mode="clip")
         part.offsets[1:].take(part.rows, out=stops[place], mode="clip")
@@ -143,9 +143,9 @@ def _exchanged(run: Sequence[_Part], new: Bytes, ends: Offsets) -> list[pa.Array
     moved = -first
     for part in run:
         grown = growth[part.begin - run[0].begin : part.stop - run[0].begin]
-        offsets = part.offsets if not moved and not grown.any() else _moved(part.offsets, part.rows, grown, moved)
+        offsets = _moved(part.offsets, part.rows, grown, moved)
         moved = moved + grown.sum(dtype=grown.dtype)
-        buffers = [part.validity, pa.py_buffer(offsets), data]
+        buffers = [_validity(part.chunk, part.rows, part.values), pa.py_buffer(offsets), data]
         out.append(pa.Array.from_buffers(part.chunk.type, len(part.chunk), buffers))
     return out
 
@@ -166,9 +166,12 @@ def _every_other(count: int) -> pa.Array:
 
 
 def _moved(offsets: Offsets, rows: I64, growth: Offsets, by: Any) -> Offsets:
-    """The offsets, moved, and as far as the texts at these rows, ascending, have grown."""
+    """The offsets, moved, and as far as the texts at these rows, ascending, have grown; shared if they stay."""
+    grown = growth.any()
+    if not grown and not by:
+        return offsets
     out = pooled(len(offsets), offsets.dtype)
-    if not growth.any():
+    if not grown:
         np.add(offsets, by, out=out)
         return out
     out[0], old, new = offsets[0] + by, offsets[1:], out[1:]

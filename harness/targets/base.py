@@ -16,8 +16,6 @@ T = TypeVar("T")
 
 #: How the file is called that describes a real deployment beside the journal of its arm, while it exists.
 DESCRIPTION = ".live.json"
-#: The folder beside the journals of arms for what several of them would compute alike.
-SHARED = "shared"
 #: The backend in virtual time. In every other one a replayed second takes a part of a real one.
 SIMULATOR = "sim"
 #: Who can send the users' requests: the harness itself, or a process of Locust (not in the simulator).
@@ -272,6 +270,6 @@ class Target(Protocol):
     def theatre(self, arm: Arm, log: Path) -> AbstractContextManager[Theatre]:
         """Where an arm can be run; ``log`` is the file for what the target itself logs.
 
-        What several arms of a run would compute alike may lie in a folder beside it, called `SHARED`.
+        What several arms of a run would compute alike may lie beside it, in a folder `harness.run_folder.SHARED`.
         """
         ...

@@ -57,7 +57,7 @@ class OfflineLog:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read = FilesOnce(_read)
+        self._tables = FilesOnce(_table)
         folder.mkdir(parents=True, exist_ok=True)
 
     def append(self, feed: str, partition: str, updates: Updates, at: float, through: float) -> None:
@@ -83,14 +83,14 @@ class OfflineLog:
 
     def read(self) -> pa.Table:
         """The whole log, by feed and partition."""
-        tables = self._read.all(sorted(self._folder.glob("*/*.parquet")))
+        tables = self._tables.all(sorted(self._folder.glob("*/*.parquet")))
         return pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks()
 
     def _file(self, feed: str, partition: str) -> Path:
         return self._folder / feed / f"{partition}.parquet"
 
 
-def _read(file: Path) -> pa.Table:
+def _table(file: Path) -> pa.Table:
     return pq.ParquetFile(file).read(use_threads=False).replace_schema_metadata()
 
 

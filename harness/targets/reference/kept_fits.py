@@ -7,13 +7,14 @@ profiles. Only the simulator uses this, within one run; real processes train.
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from reference_pipeline.training.history import write_atomically
 
 __all__ = ["KeptFits"]
 
@@ -44,7 +45,9 @@ class KeptFits(ModuleType):
             return self._library.Booster(model_str=text)
         grown = self._library.train(parameters, self._library.Dataset(*data.arguments, **data.options), rounds)
         with suppress(OSError):
-            _write(path, grown.model_to_string())
+            self._folder.mkdir(parents=True, exist_ok=True)
+            text = grown.model_to_string()
+            write_atomically(path, f"{_check(text)}\n{text}")
         return grown
 
 
@@ -58,7 +61,8 @@ class _Data:
         digest = hashlib.blake2b(repr((library.__version__, sorted(parameters.items()), rounds, options)).encode())
         for argument in self.arguments:
             array = np.asarray(argument)
-            digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ravel(array).data)
         return digest.hexdigest()[:40]
 
 
@@ -69,13 +73,6 @@ def _read(path: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return text if check == _check(text) else None
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(f"{_check(text)}\n{text}")
-    draft.replace(path)
 
 
 def _check(text: str) -> str:

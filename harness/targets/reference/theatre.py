@@ -7,8 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from harness.run_folder import SHARED
 from harness.sim import World
-from harness.targets.base import SHARED, Arm, Pace, Recorder
+from harness.targets.base import Arm, Pace, Recorder
 from harness.targets.reference.pipeline_log import PipelineLog
 from harness.targets.reference.scratch import Scratch
 from harness.targets.reference.simulated import SimulatedStage
