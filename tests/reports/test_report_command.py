@@ -163,3 +163,14 @@ def test_the_configuration_names_forms(tmp_path: Path) -> None:
     file.write_text('reports = ["pdf"]\n')
     with pytest.raises(SettingsError, match=r"unknown form 'pdf'. Forms: html, markdown, junit, openmetrics; json is"):
         read_settings(file)
+
+
+def test_an_absurd_label_and_an_absurd_prediction_cost_no_more_than_no_answer(run: Path) -> None:
+    whole = (run / "journal.jsonl").read_bytes()
+    number = next(n for n, line in enumerate(whole.splitlines()) if json.loads(line)["kind"] == "request")
+    for field in ("y", "p"):
+        changed(number, **{field: 1e300})(run)
+        for experiment in reported(RunFolder.open(run)).scorecard.experiments:
+            for signal in experiment.signals:
+                assert signal.requests is None or abs(signal.requests) < 1e6, (field, signal.signal)
+        (run / "journal.jsonl").write_bytes(whole)
