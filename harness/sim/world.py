@@ -49,6 +49,7 @@ class World:
         self.interrupted: str | None = None
         self._boots: dict[str, Boot] = {}
         self._main: asyncio.Task[Any] | None = None
+        self._forked = False
 
     def clock(self, name: str) -> HostClock:
         """The wall clock of a host."""
@@ -159,14 +160,17 @@ class World:
                 self._main = task
                 return self._drive(task)
             finally:
-                self._discard()
+                if not self._forked:
+                    self._discard()
 
     def forked(self) -> None:
         """To be called in a process that was forked within a run, so that the run goes on there too.
 
-        asyncio takes a loop that runs in another process for none.
+        asyncio takes a loop that runs in another process for none. The process is expected to end with the run: what
+        is pending then is left alone.
         """
         asyncio._set_running_loop(self.loop)
+        self._forked = True
 
     def interrupt(self, reason: str) -> None:
         """Ends the run early; safe to call from a signal handler.

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,6 +22,7 @@ from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.features.windows import ARRIVAL_WINDOW_S, Columns, FeatureEngine, Updates
 from reference_pipeline.http import service_routes
 from reference_pipeline.ingestion.lake import batch_and_revision, lineage_of, newest_revisions
+from reference_pipeline.parquet import open_whole
 from reference_pipeline.store.online import FeatureStore
 from reference_pipeline.tail import TailLog, asked_after
 
@@ -133,7 +133,7 @@ class BadRequest(Exception):
 
 def read_partition(file: Path) -> tuple[Columns, float]:
     """A partition's columns by name, and the end of what it covers (epoch seconds), from its lineage."""
-    table = pq.ParquetFile(file).read(use_threads=False)
+    table = open_whole(file).read(use_threads=False)
     return table.to_pydict(), float(lineage_of(table.schema)["window_end"])
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS
 from reference_pipeline.features.windows import Updates, entity_name
 from reference_pipeline.files_once import FilesOnce
+from reference_pipeline.parquet import open_whole
 
 _SLOTS = max(len(view.features) for view in VIEWS.values())
 _SCHEMA = pa.schema(
@@ -91,7 +92,7 @@ class OfflineLog:
 
 
 def _table(file: Path) -> pa.Table:
-    return pq.ParquetFile(file).read(use_threads=False).replace_schema_metadata()
+    return open_whole(file).read(use_threads=False).replace_schema_metadata()
 
 
 def as_of(

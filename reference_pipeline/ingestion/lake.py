@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reference_pipeline.ingestion.manifest import Manifest
+from reference_pipeline.parquet import open_whole
 
 LINEAGE_KEY = b"pipequake.lineage"
 
@@ -85,4 +86,4 @@ def lineage_of(schema: pa.Schema) -> dict[str, Any]:
 
 def read_partition(path: Path) -> pa.Table:
     """The rows of a partition."""
-    return pq.ParquetFile(path).read(use_threads=False)
+    return open_whole(path).read(use_threads=False)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import FastAPI
 from pydantic import ValidationError
 from redis.exceptions import RedisError
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,14 +28,12 @@ def create_serving(
     shelf: ModelShelf,
     ping: Callable[[], Awaitable[Any]],
     limit: RateLimit | None = None,
-) -> FastAPI:
+) -> Starlette:
     """The service. ``ping`` raises when the store doesn't answer; ``/ready`` reports it.
 
     ``limit`` counts requests by the client's address.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
-    @app.post("/predict", response_model=None)
     async def predict(request: Request) -> Response:
         if limit is not None and not limit.allows(request.client.host if request.client else ""):
             predictor.refuse("limited")
@@ -51,8 +49,8 @@ def create_serving(
             return JSONResponse({"detail": str(error)}, status_code=503)
         return Response(prediction.model_dump_json(), media_type="application/json")
 
-    app.router.routes.extend([*_operations(predictor, shelf, ping), *service_routes("serving", predictor.status)])
-    return app
+    routes = [Route("/predict", predict, methods=["POST"]), *_operations(predictor, shelf, ping)]
+    return Starlette(routes=[*routes, *service_routes("serving", predictor.status)])
 
 
 def _complaints(error: ValidationError) -> list[dict[str, str]]:

