@@ -42,6 +42,14 @@ class Requests:
         """Whether a usable answer came: a 2xx status with a probability."""
         return (self.status >= 200) & (self.status < 300) & np.isfinite(self.p)
 
+    @property
+    def brier(self) -> Floats:
+        """``(p - y)^2`` of each answer whose label is known, else NaN.
+
+        At most 1: a number outside of [0, 1] is no probability, and no worse than the worst one.
+        """
+        return np.where(self.answered, np.minimum(np.abs(self.p - self.y), 1.0) ** 2, np.nan)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -223,6 +231,15 @@ def _moments(values: list[Any]) -> Floats:
     return moments
 
 
+def _labels(values: list[Any]) -> Floats:
+    """0 or 1 where the truth is known. Raises `ValueError` for anything else."""
+    labels = _column(values)
+    wrong = ~(np.isnan(labels) | (labels == 0) | (labels == 1))
+    if wrong.any():
+        raise ValueError(f"the label of a request is {labels[wrong][0]:g}, and 0 or 1 is expected")
+    return labels
+
+
 def _words(values: list[Any]) -> npt.NDArray[np.str_]:
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
@@ -238,7 +255,7 @@ def _requests(columns: dict[str, list[Any]]) -> Requests:
         latency_ms=_column(picked["latency_ms"]),
         status=np.array(picked["status"], dtype=np.int64),
         p=_column(picked["p"]),
-        y=_column(picked["y"]),
+        y=_labels(picked["y"]),
         source=_words(picked["source"]),
         feature_age_s=_column(picked["feature_age_s"]),
         model=_words(picked["model"]),

@@ -136,6 +136,58 @@ def test_a_toxic_and_none(stack: Stack) -> None:
     assert not is_slow()
 
 
+FLIGHT = {
+    "flight_id": "2013-06-10-UA-1545-EWR",
+    "carrier": "UA",
+    "origin": "EWR",
+    "dest": "IAH",
+    "tailnum": "N14228",
+    "sched_dep": 1370872800,
+    "distance": 1400.0,
+}
+
+
+def predict(stack: Stack) -> float:
+    """Asks for a prediction, for which serving asks the store over a connection that it keeps; how long it took."""
+    began = time.monotonic()
+    answer = httpx.post(f"{stack.description.urls['serving']}/predict", json=FLIGHT, timeout=10.0, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return time.monotonic() - began
+
+
+SLOW_STORE = {"name": "f1.latency", "type": "latency", "stream": "downstream", "attributes": {"latency": 400.0}}
+
+
+def test_a_toxic_on_a_connection_that_stays_open(stack: Stack) -> None:
+    predict(stack)
+    do, undo = Action("add_toxic", {"toxic": SLOW_STORE}), Action("remove_toxic", {"name": "f1.latency"})
+    touched, what = carry_out(stack, "link:serving->store", do, undo, lambda: predict(stack) >= 0.4)
+    assert touched > 0
+    assert what == "bytes"
+    assert predict(stack) < 0.4
+
+
+def test_what_passed_before_a_toxic_is_no_evidence_of_it(stack: Stack) -> None:
+    predict(stack)
+
+    async def main() -> list[object]:
+        store = store_client(stack.description.urls["store"])
+        driver = ComposeDriver(stack, store, None)
+        link = Point.parse("link:serving->store")
+        await driver.perform("f1", link, Action("add_toxic", {"toxic": SLOW_STORE}))
+        seen = [await driver.evidence("f1")]
+        await asyncio.to_thread(stack.container("serving").kill)  # the connection ends, and no byte has passed
+        await asyncio.sleep(1.0)
+        seen.append(await driver.evidence("f1"))
+        await driver.perform("f1", link, Action("remove_toxic", {"name": "f1.latency"}))
+        await store.aclose()
+        return seen
+
+    assert asyncio.run(main()) == [None, None]
+    stack.container("serving").start()
+    assert comes_back(stack)
+
+
 def test_answer_and_unanswer(stack: Stack) -> None:
     do, undo = Action("answer", {**BY, "status": 503}), Action("unanswer", BY)
     assert carry_out(stack, "service:serving", do, undo, lambda: answers(stack) == 503) == (1, "requests")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from harness.cli import cli
 from harness.commands.report import report_command
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, JournalError, UsageError
 from harness.publish import publish, reported
 from harness.report_files import FILES
 from harness.run_description import RunDescription, describe
@@ -165,12 +166,20 @@ def test_the_configuration_names_forms(tmp_path: Path) -> None:
         read_settings(file)
 
 
-def test_an_absurd_label_and_an_absurd_prediction_cost_no_more_than_no_answer(run: Path) -> None:
-    whole = (run / "journal.jsonl").read_bytes()
-    number = next(n for n, line in enumerate(whole.splitlines()) if json.loads(line)["kind"] == "request")
-    for field in ("y", "p"):
-        changed(number, **{field: 1e300})(run)
-        for experiment in reported(RunFolder.open(run)).scorecard.experiments:
-            for signal in experiment.signals:
-                assert signal.requests is None or abs(signal.requests) < 1e6, (field, signal.signal)
-        (run / "journal.jsonl").write_bytes(whole)
+def first_request(run: Path) -> int:
+    lines = (run / "journal.jsonl").read_bytes().splitlines()
+    return next(number for number, line in enumerate(lines) if json.loads(line)["kind"] == "request")
+
+
+def test_an_absurd_prediction_costs_no_more_than_no_answer(run: Path) -> None:
+    changed(first_request(run), p=1e300)(run)
+    for experiment in reported(RunFolder.open(run)).scorecard.experiments:
+        for signal in experiment.signals:
+            assert signal.requests is None or abs(signal.requests) < 1e6, signal.signal
+
+
+@pytest.mark.parametrize("label", [1e300, 0.5, -1])
+def test_a_label_that_is_none_is_told(run: Path, label: float) -> None:
+    changed(first_request(run), y=label)(run)
+    with pytest.raises(JournalError, match=rf"the label of a request is {re.escape(f'{label:g}')}, and 0 or 1 is"):
+        reported(RunFolder.open(run))

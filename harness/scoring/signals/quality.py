@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from harness.scoring.evidence import Floats, Requests
 from harness.scoring.policy import Policy
 from harness.scoring.signals._signal import Signal
 
 
 def _loss(requests: Requests, policy: Policy) -> Floats:
-    """(p - y)^2 where an answer and a label exist, at most 1: a number outside of [0, 1] is no probability, and no
-    worse than none. A request without an answer is availability's."""
-    return np.where(requests.answered, np.minimum(np.abs(requests.p - requests.y), 1.0) ** 2, np.nan)
+    """The Brier loss where an answer and a label exist. A request without an answer is availability's."""
+    return requests.brier
 
 
 # The reference model's Brier score is 0.145 and that of a constant 0.182: 0.005 is an eighth of all its

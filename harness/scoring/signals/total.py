@@ -11,7 +11,7 @@ from harness.scoring.signals._signal import Signal
 
 def _loss(requests: Requests, policy: Policy) -> Floats:
     """The Brier loss of an answer; a request without one counts as the worst prediction there is, 1."""
-    return np.where(requests.answered, np.minimum(np.abs(requests.p - requests.y), 1.0) ** 2, 1.0)
+    return np.where(requests.answered, requests.brier, 1.0)
 
 
 SIGNAL = Signal(

@@ -19,7 +19,8 @@ from harness.errors import TargetError
 from harness.targets.reference.compose.engine import PROJECT_LABEL, engine_errors
 from harness.targets.reference.compose.events import EngineEvents
 from harness.targets.reference.compose.limits import cpu_limit, memory_limit, set_cpu_limit, set_memory_limit, stats
-from harness.targets.reference.compose.outside import Caller, passed_bytes
+from harness.targets.reference.compose.link_bytes import LinkBytes
+from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.wiring import LINK_PORTS, upstream
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
@@ -37,6 +38,8 @@ Trace = Callable[[], Awaitable[tuple[int, str]]]
 #: How long a container may take to end before the engine kills it, in seconds.
 _GRACE_S = 2
 _PING_S, _PINGS = 0.1, 100
+#: Toxics for whose sake connections that are open are closed: Toxiproxy resets only those that come after it.
+_CLOSING = ("reset_peer",)
 
 
 class ComposeDriver:
@@ -57,6 +60,7 @@ class ComposeDriver:
         self._agent = StoreAgent(store, self._overwritten, every_s=hold_every_s)
         self._held_keys: dict[str, int] = {}
         self._traces: dict[str, dict[str, Trace]] = {}
+        self._passing: dict[str, list[LinkBytes]] = {}
         self._known: dict[str, Evidence] = {}
 
     # -- what the engine of faults asks
@@ -124,18 +128,23 @@ class ComposeDriver:
     async def _add_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         toxic = _in_whole_numbers(ToxicSpec.from_json(args["toxic"]))
         links = _links(point)
-        before = await self._passed()
+        streams = [(link, toxic.stream) for link in links]
+        passing = LinkBytes(self._stack, self._toxiproxy, streams, closing=toxic.type in _CLOSING)
+        traced = toxic.toxicity > 0 and toxic.name not in self._traces.get(fault_id, {})
+        if traced:
+            await passing.begin()
         await self._on_links(links, lambda client, link: _add(client, link, toxic))
-        keys = [(link, toxic.stream) for link in links]
 
         async def trace() -> tuple[int, str]:
-            passed = await self._passed()
-            return int(sum(passed.get(key, 0) - before.get(key, 0) for key in keys)), "bytes"
+            return await passing.passed(), "bytes"
 
-        if toxic.toxicity > 0:
+        if traced:
+            self._passing.setdefault(fault_id, []).append(passing)
             self._trace(fault_id, toxic.name, trace)
 
     async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        for passing in self._passing.pop(fault_id, []):
+            passing.ask_again()
         await self._settle(fault_id)
         await self._on_links(_links(point), lambda client, link: client.remove_toxic(link, args["name"]))
 
@@ -153,9 +162,6 @@ class ComposeDriver:
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
         await self._on_links(_links(point), lambda client, link: client.update(link, upstream=upstream(point.name)))
-
-    async def _passed(self) -> Mapping[tuple[str, str], float]:
-        return passed_bytes(await self._toxiproxy.text("GET", "/metrics") or "")
 
     # -- containers
 
@@ -374,10 +380,10 @@ def _in_whole_numbers(toxic: ToxicSpec) -> ToxicSpec:
 
 
 def _add(client: ProxyClient, link: str, toxic: ToxicSpec) -> None:
-    """Adds a toxic once. Toxiproxy resets only connections that are opened after it: close those that are open."""
+    """Adds a toxic once, and closes connections that are open if it is one of `_CLOSING`."""
     if any(known["name"] == toxic.name for known in client.toxics(link)):
         return
     client.add_toxic(link, toxic)
-    if toxic.type == "reset_peer":
+    if toxic.type in _CLOSING:
         client.update(link, enabled=False)
         client.update(link, enabled=True)
