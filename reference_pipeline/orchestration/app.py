@@ -88,9 +88,9 @@ class Orchestrator:
     async def _nightly(self) -> None:
         while True:
             now = self._clock.now()
-            wait = (self._config.retrain_at_s - now) % 86400
-            await self._clock.sleep(wait or 86400)
-            await self.retrain()
+            wait = (self._config.retrain_at_s - now) % 86400 or 86400
+            await self._clock.sleep(wait)
+            await self.retrain(now + wait)
 
     def start_retrain(self) -> None:
         """Starts a retrain beside whatever else goes on."""
@@ -98,18 +98,22 @@ class Orchestrator:
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
 
-    async def retrain(self) -> None:
-        """Trains with retries and back-off, then releases what came out; nothing if a retrain is under way."""
+    async def retrain(self, as_of: float | None = None) -> None:
+        """Trains with retries and back-off, then releases what came out; nothing if a retrain is under way.
+
+        All attempts train on the examples of one moment, ``as_of`` (epoch seconds) or now: a night whose training
+        comes late gets the model that it would have had.
+        """
         if self._retraining.locked():
             return
         async with self._retraining:
-            await self._train_and_release()
+            await self._train_and_release(self._clock.now() if as_of is None else as_of)
 
-    async def _train_and_release(self) -> None:
+    async def _train_and_release(self, as_of: float) -> None:
         for attempt in range(self._config.job_retries + 1):
             self._counts["jobs"] += 1
             try:
-                version = str((await self._services["training"].post("/train"))["version"])
+                version = str((await self._services["training"].post("/train", {"as_of": as_of}))["version"])
                 break
             except (*_FAILED, KeyError, TypeError):
                 self._counts["job_failures"] += 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,12 +17,30 @@ __all__ = ["Trainer", "TrainingConfig", "create_training"]
 
 
 def create_training(trainer: Trainer) -> Starlette:
-    """``POST /train`` trains and answers with the manifest, or 500 with the reason."""
+    """``POST /train`` trains and answers with the manifest, or 500 with the reason.
 
-    async def train(_: Request) -> Response:
+    A body ``{"as_of": <epoch seconds>}`` says of which moment the examples are to be.
+    """
+
+    async def train(request: Request) -> Response:
         try:
-            return JSONResponse(await trainer.train())
+            as_of = _as_of(await request.body())
+        except (ValueError, TypeError, KeyError):
+            return JSONResponse({"detail": 'expected nothing, or {"as_of": <epoch seconds>}'}, status_code=400)
+        try:
+            return JSONResponse(await trainer.train(as_of))
         except TrainingFailed as error:
             return JSONResponse({"detail": str(error)}, status_code=500)
 
     return Starlette(routes=[Route("/train", train, methods=["POST"]), *service_routes("training", trainer.status)])
+
+
+def _as_of(body: bytes) -> float | None:
+    """What a request asks for; None for now."""
+    asked = json.loads(body) if body else None
+    if asked is None:
+        return None
+    moment = float(asked["as_of"])
+    if not math.isfinite(moment):
+        raise ValueError(moment)
+    return moment

@@ -91,11 +91,15 @@ class Trainer:
             "untracked": self._untracked,
         }
 
-    async def train(self) -> dict[str, Any]:
-        """Trains and publishes; the signed manifest. Raises `TrainingFailed`."""
+    async def train(self, as_of: float | None = None) -> dict[str, Any]:
+        """Trains and publishes; the signed manifest. Raises `TrainingFailed`.
+
+        ``as_of`` (epoch seconds, by default now) is the moment whose examples it trains on: each attempt of a job gets
+        the same model.
+        """
         self._counts["attempts"] += 1
         try:
-            manifest = await self._train()
+            manifest = await self._train(as_of)
         except TrainingFailed as error:
             self._counts["failures"] += 1
             self._last_error = str(error)
@@ -105,7 +109,7 @@ class Trainer:
         self._last_error = None
         return manifest
 
-    async def _train(self) -> dict[str, Any]:
+    async def _train(self, as_of: float | None) -> dict[str, Any]:
         now = self._clock.now()
         gated = self._config.gate_segments is not None
         try:
@@ -113,7 +117,7 @@ class Trainer:
             before, uncompared = await self._production(library) if gated else (None, None)
             model, record = train_candidate(
                 library,
-                self.examples(now),
+                self.examples(now, as_of),
                 before,
                 trained_at=now,
                 view_dropout=self._config.view_dropout,
@@ -146,15 +150,16 @@ class Trainer:
         self._refused_libraries = []
         return library
 
-    def examples(self, now: float) -> pa.Table:
-        """Every usable example of the window that ends now, oldest first. Raises `TrainingFailed` if they are too few.
+    def examples(self, now: float, as_of: float | None = None) -> pa.Table:
+        """Every usable example of the window that ends now, or ended then, oldest first.
 
         Flights that were asked about before the start and ended after it are in neither part: the offline log knows
-        nothing from before the start.
+        nothing from before the start. Raises `TrainingFailed` if they are too few.
         """
-        begin = now - WINDOW_DAYS * 86400
-        past = self._history(begin, min(now, self._started_at))
-        recent = self._collected.examples(since=max(begin, self._started_at), now=now)
+        end = now if as_of is None else min(as_of, now)
+        begin = end - WINDOW_DAYS * 86400
+        past = self._history(begin, min(end, self._started_at))
+        recent = self._collected.examples(since=max(begin, self._started_at), now=now, as_of=end)
         examples = pa.concat_tables([past, recent.select(past.column_names).cast(past.schema)]).combine_chunks()
         if examples.num_rows < ROWS_AT_LEAST:
             raise TrainingFailed(f"data: {examples.num_rows} examples, at least {ROWS_AT_LEAST} are needed")

@@ -30,6 +30,8 @@ def test_a_failed_training_is_tried_again_with_back_off() -> None:
     deployment = Deployment(retries=3, training_failures=2)
     deployment.run(nothing, 9 * 3600)
     assert [at - 7 * 3600 for at, _ in deployment.paths("training")] == [0, 600, 1800]
+    asked = [body for _, name, _, body in deployment.calls if name == "training"]
+    assert asked == [{"as_of": 7 * 3600}] * 3, "every attempt is to give the model of that night"
 
 
 @pytest.mark.parametrize(("alarmed", "released"), [(False, True), (True, False)])

@@ -41,7 +41,7 @@ def real_partition(prepared: Prepared, lake: Path, feed: str, start: float) -> P
     return write(lake, feed, start, table.select(list(COLUMNS[feed])))
 
 
-def write(lake: Path, feed: str, start: float, table: pa.Table) -> Path:
+def write(lake: Path, feed: str, start: float, table: pa.Table, **lineage: float) -> Path:
     """Writes a partition with its lineage."""
     end = start + FEED_PERIOD_S[feed]
     manifest = Manifest(
@@ -57,7 +57,7 @@ def write(lake: Path, feed: str, start: float, table: pa.Table) -> Path:
         sha256="",
         contract_version="1.0",
     )
-    return write_partition(lake, manifest, table, {"window_end": end})
+    return write_partition(lake, manifest, table, {"window_end": end, **lineage})
 
 
 class ClockedStore:

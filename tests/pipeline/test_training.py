@@ -211,6 +211,42 @@ def test_rows_that_are_no_flight_are_left_out(data: st.DataObject, tmp_path_fact
     assert "a" in found["flight_id"].to_pylist()
 
 
+def test_a_name_that_is_the_number_zero_is_a_name(lake: Path, tmp_path: Path) -> None:
+    row = flight_row(
+        flight_id="a", carrier="UA", origin="JFK", dest="LAX", sched_dep=START + LEAD_S, distance=9.0, event="cancelled"
+    )
+    columns = by_column([row | {"event_time": START + 60}])
+    write(lake, "flights", START, pa.table(columns | {"tailnum": [0.0], "carrier": [0]}))
+    found = Collected(lake, OfflineLog(tmp_path / "log")).examples(since=START, now=START + 3600)
+    assert (found["tailnum"].to_pylist(), found["carrier"].to_pylist()) == (["0.0"], ["0"])
+
+
+def test_a_job_that_comes_late_has_the_examples_that_it_would_have_had(
+    prepared: Prepared, lake: Path, tmp_path: Path
+) -> None:
+    collected = Collected(lake, OfflineLog(tmp_path / "log"))
+    quarter = [START + 12 * 3600 + place * 900 for place in range(6)]
+
+    def arrives(place: int, at: float, *, half: bool = False) -> None:
+        events = prepared.events(quarter[place], quarter[place] + 900)
+        write(lake, "flights", quarter[place], events.slice(len(events) // 2 if half else 0), ingested_at=at)
+
+    for place in range(4):
+        arrives(place, at=quarter[place] + 960, half=place == 2)
+    due = quarter[3] + 1000
+    in_time = collected.examples(since=START, now=due)
+    arrives(4, at=quarter[4] + 960)
+    arrives(5, at=due + 10 * 86400)  # stamped by a wrong clock
+    late = collected.examples(since=START, now=due + 3 * 3600, as_of=due)
+    wrongly_stamped = set(late["flight_id"].to_pylist()) - set(in_time["flight_id"].to_pylist())
+    assert wrongly_stamped <= set(prepared.events(quarter[5], quarter[5] + 900)["flight_id"].to_pylist())
+    assert in_time.num_rows < collected.examples(since=START, now=due + 3 * 3600).num_rows
+
+    arrives(2, at=due + 600)  # the whole of what was there in part
+    mended = collected.examples(since=START, now=due + 3 * 3600, as_of=due)
+    assert mended.num_rows > late.num_rows
+
+
 def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table(by_column(rows))
 
