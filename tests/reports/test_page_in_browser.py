@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,10 @@ class Browser:
 
 
 @pytest.fixture
-def browser(chromium: Any) -> Browser:
-    return Browser(chromium)
+def browser(chromium: Any) -> Iterator[Browser]:
+    yield Browser(chromium)
+    for context in chromium.contexts:  # pages that nobody looks at any more take frames from the others
+        context.close()
 
 
 @pytest.fixture
@@ -152,6 +154,7 @@ def test_the_keyboard_is_enough(browser: Browser, report: Path) -> None:
     tab_to("#list > details:not([hidden]) > summary")
     assert outlined("#list > details:not([hidden]) > summary")
     page.keyboard.press("Enter")
+    page.wait_for_selector("#list > details[open]")
     page.wait_for_selector(".plots canvas")
     tab_to(".plots")
     for _ in range(3):

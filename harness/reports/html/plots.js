@@ -174,16 +174,25 @@
     drawn.push({ box, made });
   }
 
+  /* What is in view, or nearly, at once; the rest when it comes near. */
+  const margin = 200;
+  const isNear = (figure) => {
+    const { top, bottom } = figure.getBoundingClientRect();
+    return top < innerHeight + margin && bottom > -margin;
+  };
   const waiting = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      waiting.unobserve(entry.target);
-      mount(entry.target);
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      waiting.unobserve(target);
+      if (!target.classList.contains("live")) mount(target);
     }
-  }, { rootMargin: "200px" });
+  }, { rootMargin: margin + "px" });
   document.getElementById("list").addEventListener("toggle", (event) => {
     if (!event.target.open) return;
-    for (const figure of event.target.querySelectorAll("figure[data-plot]:not(.live)")) waiting.observe(figure);
+    for (const figure of event.target.querySelectorAll("figure[data-plot]:not(.live)")) {
+      if (isNear(figure)) mount(figure);
+      else waiting.observe(figure);
+    }
   }, true);
   const resize = new ResizeObserver(() => {
     for (const { box, made } of drawn) if (box.clientWidth) for (const u of made) if (u.width !== box.clientWidth) u.setSize({ width: box.clientWidth, height: u.height });
