@@ -4,9 +4,9 @@
     python benchmarks/ranking.py --of RUN
 
 Of each seed and each shift of all starts by so many days: tier, times to detection and to recovery, silent failures
-that were detected, and harm a fault, of each profile. *In order* is a measure if no profile is better than one of
-better quality, and *apart* are neighbours whose intervals do not overlap. Of a run that is there already, the intervals
-are shown too. Exit code 1 if the tiers of a run are not in order.
+that were detected, automated recovery, and harm a fault, of each profile. *In order* is a measure if no profile is
+better than one of better quality, and *apart* are neighbours whose intervals do not overlap. Of a run that is there
+already, the intervals are shown too. Exit code 1 if the tiers of a run are not in order.
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ def rows(found: Sequence[ProfileFinding], *, intervals: bool = False) -> list[st
         cells = [f"`{profile.profile}`", "below 1" if level == 0 else str(level)]
         for name, _, _ in MEASURES:
             metric = profile.metric(name)
-            cells.append(value_text(metric, metric.value) + (f" {interval_text(metric)}" if intervals else ""))
-        lines.append(" | ".join(cells).replace(" |  ", " | "))
+            interval = interval_text(metric) if intervals else ""
+            cells.append(f"{value_text(metric, metric.value)} {interval}".rstrip())
+        lines.append(" | ".join(cells))
     cells = ["", "in order" if tiers_in_order(found) else "NOT IN ORDER"]
     for name, _, more in MEASURES:
         metrics = [profile.metric(name) for profile in found]

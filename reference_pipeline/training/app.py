@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reference_pipeline.features.definitions import as_number
 from reference_pipeline.http import service_routes
 from reference_pipeline.training.trainer import Trainer, TrainingConfig, TrainingFailed
 
@@ -40,7 +41,7 @@ def _as_of(body: bytes) -> float | None:
     asked = json.loads(body) if body else None
     if asked is None:
         return None
-    moment = float(asked["as_of"])
-    if not math.isfinite(moment):
-        raise ValueError(moment)
+    moment = as_number(asked["as_of"])
+    if math.isnan(moment):
+        raise ValueError("as_of is no moment")
     return moment

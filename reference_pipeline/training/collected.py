@@ -62,9 +62,11 @@ class Collected:
         as_of = now if as_of is None else as_of
         files = {file.stem: file for file in (self._lake / "flights").rglob("*.parquet")}
         held = dict(zip(files, self._partitions.all(files.values()), strict=True))
-        # What a wrong clock stamped with a time to come is not late.
-        late = {batch_and_revision(name)[0] for name, part in held.items() if as_of < part.ingested_at <= now}
-        late -= {batch_and_revision(name)[0] for name, part in held.items() if part.ingested_at <= as_of}
+
+        def came(after: float, until: float) -> set[str]:
+            return {batch_and_revision(name)[0] for name, part in held.items() if after < part.ingested_at <= until}
+
+        late = came(as_of, now) - came(-math.inf, as_of)  # what a wrong clock stamped with a time to come is not late
         parts = [held[name].ended for name in newest_revisions(files) if batch_and_revision(name)[0] not in late]
         ended = pa.concat_tables([_ENDED.empty_table(), *parts])
         due = ended["sched_dep"].to_numpy() - LEAD_S

@@ -239,6 +239,7 @@ def test_a_job_that_comes_late_has_the_examples_that_it_would_have_had(
     arrives(5, at=due + 10 * 86400)  # stamped by a wrong clock
     late = collected.examples(since=START, now=due + 3 * 3600, as_of=due)
     wrongly_stamped = set(late["flight_id"].to_pylist()) - set(in_time["flight_id"].to_pylist())
+    assert wrongly_stamped
     assert wrongly_stamped <= set(prepared.events(quarter[5], quarter[5] + 900)["flight_id"].to_pylist())
     assert in_time.num_rows < collected.examples(since=START, now=due + 3 * 3600).num_rows
 
@@ -323,6 +324,24 @@ async def test_a_night_gives_a_signed_model_with_lineage(
     assert (status["attempts"], status["successes"], status["last_error"]) == (1, 1, None)
     again = await night.training.post("/train")
     assert again == manifest  # the same data at the same moment
+
+
+async def test_an_attempt_that_comes_late_trains_on_what_the_first_one_would_have(
+    night: Night, serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    await night.start(serve, session, gate_segments=None)
+    due = night.clock.at
+    in_time = await night.training.post("/train", {"as_of": due})
+    night.clock.at += 3 * 3600
+    late = await night.training.post("/train", {"as_of": due})
+    assert late["trained_at"] == night.clock.at
+    night.clock.at += 60
+    now = await night.training.post("/train")
+    assert late["data_sha256"] == in_time["data_sha256"] != now["data_sha256"]
+    assert night.storage.artifact(late["version"]) == night.storage.artifact(in_time["version"])
+    for wrong in ({"as_of": "soon"}, {"as_of": 10**400}, {"as_of": None}, {}, [1]):
+        with pytest.raises(ServiceError, match=r"HTTP 400: .*expected nothing, or"):
+            await night.training.post("/train", wrong)
 
 
 def bent(**changes: Any) -> Any:

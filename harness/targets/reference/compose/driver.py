@@ -128,19 +128,20 @@ class ComposeDriver:
     async def _add_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         toxic = _in_whole_numbers(ToxicSpec.from_json(args["toxic"]))
         links = _links(point)
+        if toxic.toxicity > 0 and toxic.name not in self._traces.get(fault_id, {}):
+            await self._trace_bytes(fault_id, toxic, links)
+        await self._on_links(links, lambda client, link: _add(client, link, toxic))
+
+    async def _trace_bytes(self, fault_id: str, toxic: ToxicSpec, links: Sequence[str]) -> None:
         streams = [(link, toxic.stream) for link in links]
         passing = LinkBytes(self._stack, self._toxiproxy, streams, closing=toxic.type in _CLOSING)
-        traced = toxic.toxicity > 0 and toxic.name not in self._traces.get(fault_id, {})
-        if traced:
-            await passing.begin()
-        await self._on_links(links, lambda client, link: _add(client, link, toxic))
+        await passing.begin()
 
         async def trace() -> tuple[int, str]:
             return await passing.passed(), "bytes"
 
-        if traced:
-            self._passing.setdefault(fault_id, []).append(passing)
-            self._trace(fault_id, toxic.name, trace)
+        self._passing.setdefault(fault_id, []).append(passing)
+        self._trace(fault_id, toxic.name, trace)
 
     async def _remove_toxic(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         for passing in self._passing.pop(fault_id, []):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from chaos.errors import InjectionError
+from chaos.network.proof import ProxyEvidence
 from harness.errors import TargetError
 from harness.targets.reference.compose.engine import engine_errors
 from harness.targets.reference.compose.open_connections import SCRIPT, bytes_by_port
-from harness.targets.reference.compose.outside import Caller, passed_bytes
+from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.wiring import LINK_PORTS
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ class LinkBytes:
         return int(sum(max(now[stream] - self._before[stream], 0.0) for stream in self._streams))
 
     async def _ended(self) -> Mapping[Stream, float]:
-        return passed_bytes(await self._toxiproxy.text("GET", "/metrics") or "")
+        metrics = await self._toxiproxy.text("GET", "/metrics") or ""
+        told = {link: ProxyEvidence.from_metrics(metrics, link) for link in {link for link, _ in self._streams}}
+        return {(link, stream): getattr(told[link], stream).received for link, stream in self._streams}
 
     async def _opened(self, clients: Collection[str]) -> _Open:
         return await asyncio.to_thread(self._ask, clients)
@@ -96,7 +98,7 @@ class LinkBytes:
             ports = {self._port(link): link for link in links[client]}
             try:
                 found = bytes_by_port(ports) if client == _USERS else self._in_container(client, ports)
-            except (OSError, ValueError, TargetError, InjectionError):
+            except (OSError, ValueError, TargetError):
                 continue
             told.append(client)
             for port, (sent, received) in found.items():

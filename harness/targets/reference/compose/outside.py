@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 
 from chaos.errors import InjectionError
 
-__all__ = ["Caller", "passed_bytes"]
+__all__ = ["Caller"]
 
 _TIMEOUT_S = 10.0
 
@@ -48,20 +47,3 @@ class Caller:
         if answer.status >= 400:
             raise InjectionError(f"{self._what}: HTTP {answer.status}: {text[:300]}")
         return text
-
-
-def passed_bytes(metrics: str) -> Mapping[tuple[str, str], float]:
-    """Bytes that a Toxiproxy has received, by (proxy, direction), from its Prometheus metrics.
-
-    >>> line = 'toxiproxy_proxy_received_bytes_total{direction="upstream",listener="[::]:1",proxy="a->b"} 7'
-    >>> passed_bytes(line)
-    {('a->b', 'upstream'): 7.0}
-    """
-    found: dict[tuple[str, str], float] = {}
-    for line in metrics.splitlines():
-        if line.startswith("toxiproxy_proxy_received_bytes_total{"):
-            labels, _, value = line.partition("{")[2].rpartition("} ")
-            named = dict(part.split("=", 1) for part in labels.split(",") if "=" in part)
-            key = (named["proxy"].strip('"').replace("\\u003e", ">"), named["direction"].strip('"'))
-            found[key] = found.get(key, 0.0) + float(value)
-    return found
