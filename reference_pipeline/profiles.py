@@ -87,11 +87,10 @@ class Profile:
 
 
 _SERVICES = ("serving", "ingestion", "features", "training", "registry", "orchestration")
-_SYSTEM = ("serving_health", "health", "errors", "latency", "training")
+_SYSTEM = ("serving_health", "health", "errors", "latency", "training", "jobs", "dependencies")
 _DATA_AND_MODEL = (
     *_SYSTEM,
     "fallbacks",
-    "dependencies",
     "source_age",
     "contract",
     "feature_age",
@@ -99,7 +98,6 @@ _DATA_AND_MODEL = (
     "predictions",
     "quality",
     "model_age",
-    "jobs",
 )
 _ANOMALIES = (
     *_DATA_AND_MODEL,

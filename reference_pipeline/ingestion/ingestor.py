@@ -244,7 +244,7 @@ class FeedIngestor:
 
     async def _take(self, manifest: Manifest, *, revision: bool = False) -> bool:
         """Downloads, validates, and stores or quarantines; whether the batch was accepted."""
-        payload = await self._download(manifest)
+        manifest, payload = await self._download(manifest)
         if payload is None:
             self._missing[manifest.sequence] = self._clock.now()
             self.status.gaps = len(self._missing)
@@ -269,12 +269,17 @@ class FeedIngestor:
             payload, manifest, self.contract, self._level, self._recent, self._baseline, self._registers
         )
 
-    async def _download(self, manifest: Manifest) -> bytes | None:
-        """The payload; fetched once more if it differs from the manifest, as a transfer may have gone wrong."""
+    async def _download(self, manifest: Manifest) -> tuple[Manifest, bytes | None]:
+        """The batch as it is published; where the two differ, both are read once more.
+
+        A transfer may have gone wrong, and a source may have published the batch anew since it was listed.
+        """
         payload = await self._client.payload(manifest.batch_id)
         if payload is None or self._level == "none" or sha256(payload).hexdigest() == manifest.sha256:
-            return payload
-        return await self._client.payload(manifest.batch_id)
+            return manifest, payload
+        listed = await self._client.manifests(manifest.sequence - 1, 1)
+        manifest = next((found for found in listed if found.batch_id == manifest.batch_id), manifest)
+        return manifest, await self._client.payload(manifest.batch_id)
 
     def _drop_duplicates(self, outcome: Validated, revision: bool) -> None:
         fresh = self._keys.fresh(outcome.table, revision=revision)

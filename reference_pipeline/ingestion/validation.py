@@ -2,10 +2,11 @@
 
 ``none`` takes what it can read: what can't be converted becomes null, missing columns are null, unknown ones
 are dropped. ``schema`` quarantines a batch whose structure differs: checksum, version, columns, types, nulls
-in required columns. ``statistical`` also judges values: impossible rows are taken out (and the batch
-quarantined when they are more than a few), and null rates, location, spread, distribution and volume are
-compared with what the feed's history makes usual. ``learned`` also holds against the latest rows what ties
-values together in the feed's history (`reference_pipeline.ingestion.relations`).
+in required columns; one that is wrong in optional columns only goes without their values. ``statistical`` also
+judges values: impossible rows are taken out (and the batch quarantined when they are more than a few), and null
+rates, location, spread, distribution and volume are compared with what the feed's history makes usual. ``learned``
+also holds against the latest rows what ties values together in the feed's history
+(`reference_pipeline.ingestion.relations`).
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def validate_or_mask(
     wrong = dict.fromkeys(v.column for v in whole.violations if v.severity == "error" and v.column)
     optional = {column.name for column in contract.columns if not column.required}
     masked = tuple(name for name in wrong if name in optional)
-    if whole.ok or level not in JUDGES_VALUES or not masked:
+    if whole.ok or not masked:
         return whole
     rest = validate(payload, manifest, contract, level, recent, baseline, registers, masked=masked)
     if not rest.ok:

@@ -68,6 +68,7 @@ class Orchestrator:
         self._promoted_at: float | None = None
         self._last_rejection: str | None = None
         self._failed_job: str | None = None
+        self._failed_as_of: float | None = None
         self._changed = asyncio.Event()
         self._retraining = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -78,7 +79,9 @@ class Orchestrator:
             "deployment_failures": 0,
             "runbook_errors": 0,
         }
-        tools = Toolbox(services, platform, images, clock, lambda: self._promoted_at, self.start_retrain)
+        tools = Toolbox(
+            services, platform, images, clock, lambda: self._promoted_at, self.start_retrain, self.start_again
+        )
         self._runbooks = {name: RUNBOOKS[name](tools, respond_s) for name, respond_s in config.runbooks.items()}
 
     async def run(self) -> None:
@@ -94,20 +97,29 @@ class Orchestrator:
 
     def start_retrain(self) -> None:
         """Starts a retrain beside whatever else goes on."""
-        job = asyncio.get_running_loop().create_task(self.retrain())
+        self._start(None)
+
+    def start_again(self) -> None:
+        """Starts the job that failed last again, of the moment that it was of; a retrain if none did."""
+        self._start(self._failed_as_of)
+
+    def _start(self, as_of: float | None) -> None:
+        job = asyncio.get_running_loop().create_task(self.retrain(as_of))
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
 
     async def retrain(self, as_of: float | None = None) -> None:
         """Trains with retries and back-off, then releases what came out; nothing if a retrain is under way.
 
-        All attempts train on the examples of one moment, ``as_of`` (epoch seconds) or now: a night whose training
-        comes late gets the model that it would have had.
+        All attempts train on the examples of one moment, ``as_of`` (epoch seconds) or now, and so does who starts a
+        job that failed again: a night whose training comes late gets the model that it would have had.
         """
         if self._retraining.locked():
             return
         async with self._retraining:
-            await self._train_and_release(self._clock.now() if as_of is None else as_of)
+            as_of = self._clock.now() if as_of is None else as_of
+            await self._train_and_release(as_of)
+            self._failed_as_of = None if self._failed_job is None else as_of
 
     async def _train_and_release(self, as_of: float) -> None:
         for attempt in range(self._config.job_retries + 1):

@@ -30,7 +30,7 @@ class Images(Protocol):
 @dataclass(frozen=True, slots=True)
 class Toolbox:
     """What runbooks work with. ``promoted_at`` tells when production last changed (epoch seconds), or None; ``retrain``
-    starts a retrain with its release and returns at once."""
+    starts a retrain with its release, ``rerun`` the one that failed, as of then; both return at once."""
 
     services: Mapping[str, Client]
     platform: Platform | None
@@ -38,6 +38,7 @@ class Toolbox:
     clock: Clock
     promoted_at: Callable[[], float | None]
     retrain: Callable[[], None]
+    rerun: Callable[[], None]
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ ILL = [
     ("dependencies", {"serving": {"rejected_artifacts": 1}}, ("ArtifactRejected", "registry")),
     ("dependencies", {"features": {"store_errors": 1}}, ("FeatureWritesFailing", "store")),
     ("source_age", {"ingestion": {"feeds": {"weather": {"last_window_end": AT - 9000}}}}, ("SourceStale", "weather")),
-    ("source_age", {"ingestion": {"feeds": {"weather": {"poll_errors": 1}}}}, ("SourceUnreachable", "weather")),
+    ("dependencies", {"ingestion": {"feeds": {"weather": {"poll_errors": 1}}}}, ("SourceUnreachable", "weather")),
     (
         "contract",
         {"ingestion": {"feeds": {"weather": {"open_violations": {"type": VIOLATION}}}}},

@@ -198,6 +198,21 @@ def test_lasting_bad_quality_is_answered_by_a_retrain_a_day_unless_data_is_to_bl
     assert [h for at, _ in deployment.paths("training") if (h := round(at / HOUR, 1)) not in nightly] == expected
 
 
+def test_a_job_that_failed_is_run_again_of_its_moment_and_bad_quality_answered_by_what_is_known_now() -> None:
+    deployment = Deployment(training_failures=2)
+
+    async def script(orchestrator: Orchestrator) -> None:
+        await asyncio.sleep(7.5 * HOUR)
+        orchestrator.alert([failed := alert("JobFailed", "orchestration")])
+        await asyncio.sleep(3 * HOUR)
+        orchestrator.alert([over(failed), alert("ModelQuality", "model", segment="all")])
+
+    deployment.run(script, 34 * HOUR)
+    bodies = [(at, body) for at, name, _, body in deployment.calls if name == "training"]
+    asked = [(round(at / HOUR, 1), round(body["as_of"] / HOUR, 1)) for at, body in bodies]
+    assert asked == [(7.0, 7.0), (8.5, 7.0), (9.5, 7.0), (31.0, 31.0), (33.5, 33.5)]
+
+
 def test_a_serving_that_was_started_again_is_told_again_whom_to_distrust() -> None:
     deployment = Deployment()
     drift, restarted = alert("FeatureDrift", "features", view="weather"), alert("ServiceRestarted")

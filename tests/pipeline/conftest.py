@@ -63,7 +63,7 @@ class StoreProcess:
         self._process.kill()
         self._process.wait()
 
-    def client(self, timeout_s: float | None = 0.1) -> OnlineStore:
+    def client(self, timeout_s: float | None = 0.5) -> OnlineStore:
         return OnlineStore("127.0.0.1", self.port, timeout_s=timeout_s)
 
 

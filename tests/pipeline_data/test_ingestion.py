@@ -319,6 +319,43 @@ async def test_a_changed_batch_is_a_revision_beside_the_first(world: World) -> N
     assert world.consumer.taken[-1][1] == sequence
 
 
+@pytest.mark.parametrize("level", ["schema", "statistical"])
+async def test_a_batch_that_is_published_anew_while_it_is_read_is_taken_as_it_is_then(world: World, level: Any) -> None:
+    """Listed with one payload and read with another: the provider has mended it in between."""
+    world.start(level)
+    await world.after(0)
+
+    def mended(raw: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        if world.provider.requests - before > 1:
+            return raw, payload
+        return edit_records(lambda record: record | {"tailnum": "N1"})(raw, payload)
+
+    before = world.provider.requests
+    world.provider.change = mended
+    taken = len(world.consumer.taken)
+    await world.after(15)
+    assert len(world.consumer.taken) == taken + 1
+    assert world.status.violations == {}
+    assert world.provider.requests - before == 4, "a listing and a payload, twice"
+    table = pq.read_table(world.partitions()[-1])
+    assert set(table["tailnum"].to_pylist()) != {"N1"}
+
+
+@pytest.mark.parametrize("level", ["schema", "statistical"])
+async def test_what_is_wrong_in_an_optional_column_only_goes_without_it(world: World, level: Any) -> None:
+    world.start(level)
+    await world.after(0)
+    known = len(world.consumer.taken)
+    columns = {name: kind for name, kind in FEEDS["flights"].columns.items() if name != "tailnum"}
+    world.provider.change = edit_records(lambda record: record | {"tailnum": 7}, columns=columns)
+    await world.after(15)
+    assert len(world.consumer.taken) == known + 1
+    assert world.status.violations["missing_column"] == 1, "and it is told"
+    table = pq.read_table(world.partitions()[-1])
+    assert table["tailnum"].null_count == len(table) > 0
+    assert table["carrier"].null_count == 0
+
+
 async def test_rows_that_come_twice_are_taken_once(world: World) -> None:
     """A provider that repeats the last hour's rows in each batch, at the level that doesn't look at windows."""
     world.start("schema")

@@ -8,7 +8,7 @@ from reference_pipeline.monitoring.snapshot import Finding, Snapshot, increase
 
 
 def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
-    """``RegistryUnreachable``, ``ArtifactRejected``, and ``FeatureWritesFailing`` since the last look."""
+    """``SourceUnreachable``, ``RegistryUnreachable``, ``ArtifactRejected``, ``FeatureWritesFailing``, as of now."""
     serving = now.status("serving")
     if serving.get("registry_ok") is False:
         yield Finding("RegistryUnreachable", "registry", "warning", f"serving: {serving.get('last_error')}")
@@ -22,3 +22,8 @@ def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
     failed = increase(now, before, "features", "store_errors")
     if failed:
         yield Finding("FeatureWritesFailing", "store", "critical", f"{failed:.0f} writes to the feature store failed")
+    feeds = now.status("ingestion").get("feeds", {})
+    known = before.status("ingestion").get("feeds", {}) if before else {}
+    for feed, state in feeds.items():
+        if feed in known and state.get("poll_errors", 0) > known[feed].get("poll_errors", 0):
+            yield Finding("SourceUnreachable", feed, "warning", f"polls of {feed} fail", {"feed": feed})

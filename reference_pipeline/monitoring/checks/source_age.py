@@ -8,7 +8,7 @@ from reference_pipeline.monitoring.snapshot import Finding, Snapshot
 
 
 def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
-    """``SourceStale`` (a feed's newest window is too old) and ``SourceUnreachable`` (polls fail)."""
+    """``SourceStale``: a feed's newest window is too old."""
     for feed, state in now.status("ingestion").get("feeds", {}).items():
         newest = state.get("last_window_end")
         limit = now.expected_gap_s.get(feed)
@@ -21,6 +21,3 @@ def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
                 f"newest data is {age_min:.0f} min old, limit {limit / 60:.0f} min",
                 {"feed": feed},
             )
-        earlier = before.status("ingestion").get("feeds", {}).get(feed) if before else None
-        if earlier and state.get("poll_errors", 0) > earlier.get("poll_errors", 0):
-            yield Finding("SourceUnreachable", feed, "warning", f"polls of {feed} fail", {"feed": feed})

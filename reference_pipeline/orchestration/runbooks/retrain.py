@@ -1,4 +1,4 @@
-"""A model that should have been replaced, or that the world has left behind, is trained again."""
+"""A model that should have been replaced is trained after all; one that the world has left behind, anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRY_AGAIN_S = 3600
 class Retrain(Runbook):
     """Answers ``TrainingFailed`` and ``JobFailed``, once an hour, and a ``ModelQuality`` that stays.
 
-    The latter not while data is to blame.
+    The former run again the job that failed; the latter trains on what is known by now, but not while data is to blame.
     """
 
     def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
@@ -30,4 +30,5 @@ class Retrain(Runbook):
         if worth_it or (failed and now - self._tried_at >= TRY_AGAIN_S):
             self._tried_at = now
             self.actions += 1
-            self.tools.retrain()
+            start = self.tools.retrain if worth_it else self.tools.rerun
+            start()
