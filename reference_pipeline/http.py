@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,15 +10,26 @@ import aiohttp
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import SystemClock
+from reference_pipeline.json_text import dumps, loads
 
 JsonObject = dict[str, Any]
 
 #: What a call to another service can end with, besides an answer.
 UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class JSONResponse(Response):
+    """An answer in JSON."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return dumps(content)
 
 
 class ServiceError(Exception):
@@ -44,16 +54,16 @@ class Client:
 
     async def post(self, path: str, body: Any = None) -> Any:
         """POST of a JSON body, the answer decoded from JSON."""
-        return await self._json("POST", path, json.dumps(body).encode())
+        return await self._json("POST", path, dumps(body))
 
     async def put(self, path: str, body: Any = None) -> Any:
         """PUT of a JSON body, the answer decoded from JSON."""
-        return await self._json("PUT", path, json.dumps(body).encode())
+        return await self._json("PUT", path, dumps(body))
 
     async def _json(self, method: str, path: str, data: bytes | None = None) -> Any:
         status, body = await self._call(method, path, data)
         try:
-            return json.loads(body)
+            return loads(body)
         except ValueError:
             raise ServiceError(status, f"{path} didn't answer in JSON: {_excerpt(body)!r}") from None
 

@@ -70,6 +70,23 @@ def _set(db: Database, args: list[bytes], resp3: bool) -> bytes | None:
     return b"+OK\r\n"
 
 
+def _mget(db: Database, args: list[bytes], resp3: bool) -> bytes | None:
+    if not args:
+        return None
+    items = [_live(db, key) for key in args]
+    values = [item.value if item is not None and type(item.value) is bytes else None for item in items]
+    return array(values, _null(resp3))
+
+
+def _mset(db: Database, args: list[bytes], resp3: bool) -> bytes | None:
+    if not args or len(args) % 2:
+        return None
+    for key, value in zip(args[::2], args[1::2], strict=True):
+        db[key] = Item(value)
+        _changed(db, key)
+    return b"+OK\r\n"
+
+
 def _del(db: Database, args: list[bytes], resp3: bool) -> bytes | None:
     if not args:
         return None
@@ -146,6 +163,8 @@ HOT: Mapping[bytes, Hot] = {
     b"PING": _ping,
     b"GET": _get,
     b"SET": _set,
+    b"MGET": _mget,
+    b"MSET": _mset,
     b"DEL": _del,
     b"EXPIRE": _expire,
     b"HGETALL": _hgetall,

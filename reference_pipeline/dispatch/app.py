@@ -7,18 +7,18 @@ is what people did before there was a model.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
+from reference_pipeline.http import UNREACHABLE, Client, JSONResponse, ServiceError, service_routes
+from reference_pipeline.json_text import loads
 
 #: Travellers are warned from this probability on.
 WARN_FROM = 0.3
@@ -60,9 +60,9 @@ class Dispatch:
 
     async def _ask(self, flight: bytes) -> dict[str, Any]:
         if self._breakers is None:
-            return dict(json.loads(await self._serving.raw("POST", "/predict", flight)))
+            return dict(loads(await self._serving.raw("POST", "/predict", flight)))
         async with await self._breakers.get_breaker("serving"):
-            return dict(json.loads(await self._serving.raw("POST", "/predict", flight)))
+            return dict(loads(await self._serving.raw("POST", "/predict", flight)))
 
     def _without(self) -> tuple[int, dict[str, Any]]:
         if self._breakers is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pyarrow as pa
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
@@ -20,8 +19,9 @@ from reference_pipeline.features.definitions import VIEWS
 from reference_pipeline.features.labels import labels_of
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.features.windows import ARRIVAL_WINDOW_S, Columns, FeatureEngine, Updates
-from reference_pipeline.http import service_routes
+from reference_pipeline.http import JSONResponse, service_routes
 from reference_pipeline.ingestion.lake import batch_and_revision, lineage_of, newest_revisions
+from reference_pipeline.json_text import loads
 from reference_pipeline.parquet import open_whole
 from reference_pipeline.store.online import FeatureStore
 from reference_pipeline.tail import TailLog, asked_after
@@ -180,7 +180,7 @@ def create_features(service: FeatureService, lake: Path) -> Starlette:
 def _named(body: bytes, lake: Path) -> tuple[str, Path]:
     """Feed and file of a partition; raises `BadRequest`."""
     try:
-        content = json.loads(body)
+        content = loads(body)
         feed, path = str(content["feed"]), str(content["path"])
     except (ValueError, TypeError, KeyError) as error:
         raise BadRequest('expected {"feed": ..., "path": ...}') from error

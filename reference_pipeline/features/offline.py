@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from reference_pipeline.features.definitions import LIVE_VIEWS, VIEWS
 from reference_pipeline.features.windows import Updates, entity_name
 from reference_pipeline.files_once import FilesOnce
-from reference_pipeline.parquet import open_whole
+from reference_pipeline.parquet import open_whole, write_whole
 
 _SLOTS = max(len(view.features) for view in VIEWS.values())
 _SCHEMA = pa.schema(
@@ -67,7 +67,7 @@ class OfflineLog:
         target.parent.mkdir(exist_ok=True)
         draft = target.with_suffix(".tmp")
         table = log_rows([(updates, at, through)]).replace_schema_metadata({_AT: repr(at).encode()})
-        pq.write_table(table, draft, use_dictionary=False)  # a batch is small: dictionaries cost more than they save
+        write_whole(table, draft)
         draft.replace(target)
 
     def has(self, feed: str, partition: str) -> bool:

@@ -10,10 +10,11 @@ from types import MappingProxyType
 import aiohttp
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
+from reference_pipeline.http import JSONResponse
 from reference_pipeline.ingestion.baseline import Baseline
 from reference_pipeline.ingestion.client import FeedClient, FetchError, HttpSettings
 from reference_pipeline.ingestion.contract import CONTRACTS

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 
 import aiohttp
 
 from reference_pipeline.ingestion.manifest import Manifest, ManifestError
+from reference_pipeline.json_text import loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class FeedClient:
         if body is None:
             raise FetchError(f"{url}: 404")
         try:
-            listed = json.loads(body)
+            listed = loads(body)
             if not isinstance(listed, list):
                 raise ManifestError("expected an array of manifests")
             manifests = [Manifest.from_json(raw) for raw in listed]

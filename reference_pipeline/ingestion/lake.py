@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reference_pipeline.ingestion.manifest import Manifest
-from reference_pipeline.parquet import open_whole
+from reference_pipeline.parquet import open_whole, write_whole
 
 LINEAGE_KEY = b"pipequake.lineage"
 
@@ -44,12 +44,7 @@ def write_partition(lake: Path, manifest: Manifest, table: pa.Table, lineage: Ma
         path = folder / f"{manifest.batch_id}-r{revision}.parquet"
     text = json.dumps(dict(lineage) | {"revision": revision}, sort_keys=True, separators=(",", ":"))
     temporary = path.with_suffix(".tmp")
-    pq.write_table(
-        table.replace_schema_metadata({LINEAGE_KEY: text.encode()}),
-        temporary,
-        compression="snappy",
-        use_dictionary=False,  # a batch is small: dictionaries cost more than they save
-    )
+    write_whole(table.replace_schema_metadata({LINEAGE_KEY: text.encode()}), temporary)
     temporary.replace(path)
     return path
 

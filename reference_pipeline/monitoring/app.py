@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 
 from reference_pipeline.clock import Clock
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
+from reference_pipeline.json_text import dumps
 from reference_pipeline.monitoring.alerts import AlertBook
 from reference_pipeline.monitoring.charts import EMPTY, LABEL_LAG_S, QUALITY_ROWS, WINDOW_ROWS, Charts
 from reference_pipeline.monitoring.checks import CHECKS, DAILY, QUICK, REVIEWS
@@ -169,7 +169,7 @@ class Monitor:
             if not queue:
                 continue
             try:
-                await receiver.raw("POST", "/api/v2/alerts", json.dumps(list(queue)).encode())
+                await receiver.raw("POST", "/api/v2/alerts", dumps(list(queue)))
             except (*UNREACHABLE, ServiceError):
                 continue  # kept for the next look
             queue.clear()

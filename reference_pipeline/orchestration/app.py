@@ -10,11 +10,11 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from reference_pipeline.clock import Clock
-from reference_pipeline.http import UNREACHABLE, Client, ServiceError, service_routes
+from reference_pipeline.http import UNREACHABLE, Client, JSONResponse, ServiceError, service_routes
 from reference_pipeline.orchestration.runbook import Images, Incident, Platform, Toolbox
 from reference_pipeline.orchestration.runbooks import RUNBOOKS
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from reference_pipeline.http import service_routes
+from reference_pipeline.http import JSONResponse, service_routes
+from reference_pipeline.json_text import loads
 from reference_pipeline.registry.storage import STAGES, ModelStorage, NothingBefore, UnknownVersion, VersionTaken
 
 
@@ -93,7 +93,7 @@ class _Registry:
 def _publication(body: bytes) -> tuple[dict[str, Any], bytes]:
     """Manifest and artifact; raises `BadRequest`, also for an artifact that was damaged on the way."""
     try:
-        content = json.loads(body)
+        content = loads(body)
         manifest: dict[str, Any] = content["manifest"]
         artifact = base64.b64decode(content["artifact"], validate=True)
         expected = manifest["sha256"]
@@ -107,7 +107,7 @@ def _publication(body: bytes) -> tuple[dict[str, Any], bytes]:
 def _assignment(body: bytes) -> tuple[str, str | None]:
     """Stage and version; raises `BadRequest`."""
     try:
-        content = json.loads(body)
+        content = loads(body)
         stage, version = content["stage"], content["version"]
     except (ValueError, TypeError, KeyError) as error:
         raise BadRequest('expected {"stage": ..., "version": ...}') from error

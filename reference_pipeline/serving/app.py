@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,11 +9,12 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from reference_pipeline.features.definitions import VIEWS
-from reference_pipeline.http import UNREACHABLE, ServiceError, service_routes
+from reference_pipeline.http import UNREACHABLE, JSONResponse, ServiceError, service_routes
+from reference_pipeline.json_text import loads
 from reference_pipeline.serving.models import UNUSABLE, ModelShelf
 from reference_pipeline.serving.predictor import Flight, NoPrediction, Predictor
 from reference_pipeline.serving.requests import RateLimit
@@ -80,7 +80,7 @@ def _operations(predictor: Predictor, shelf: ModelShelf, ping: Callable[[], Awai
 
     async def shadow(request: Request) -> Response:
         try:
-            version = str(json.loads(await request.body())["version"])
+            version = str(loads(await request.body())["version"])
         except (ValueError, TypeError, KeyError):
             return JSONResponse({"detail": 'expected {"version": ...}'}, status_code=400)
         try:
@@ -104,7 +104,7 @@ def _operations(predictor: Predictor, shelf: ModelShelf, ping: Callable[[], Awai
 def _views(body: bytes) -> list[str] | None:
     """The views that a request names; None for anything else."""
     try:
-        views = json.loads(body)["views"]
+        views = loads(body)["views"]
     except (ValueError, TypeError, KeyError):
         return None
     return views if isinstance(views, list) and all(kind in VIEWS for kind in views) else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from reference_pipeline.json_text import dumps, loads
 
 #: The field that says until when the data behind a value goes, in epoch seconds.
 STAMP = "_at"
@@ -67,16 +68,18 @@ class OnlineStore:
     async def write(self, entries: Iterable[tuple[str, Mapping[str, Any], float, int | None]]) -> None:
         """Writes (key, values, stamp in epoch seconds, seconds to live or None); raises `redis.RedisError`."""
         pipeline = self._redis.pipeline(transaction=False)
-        lasting: dict[str, str] = {}
+        lasting: dict[str, bytes] = {}
+        latest: float | None = None
         for key, values, through, ttl_s in entries:
-            text = json.dumps({**values, STAMP: through})
+            latest = through
+            text = dumps({**values, STAMP: through})
             if ttl_s is None:
                 lasting[key] = text
             else:
                 expiry: Any = self._expiry(ttl_s)
                 pipeline.set(key, text, **expiry)
-            if self._marks:
-                lasting[MARK] = json.dumps({STAMP: through})
+        if self._marks and latest is not None:
+            lasting[MARK] = dumps({STAMP: latest})
         if lasting:
             pipeline.mset(lasting)  # a register of thousands, in one command
         await pipeline.execute()
@@ -131,7 +134,7 @@ def _decode(item: bytes | str | None) -> dict[str, Any] | None:
     if item is None:
         return None
     try:
-        value = json.loads(item)
+        value = loads(item)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

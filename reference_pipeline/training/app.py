@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from reference_pipeline.features.definitions import as_number
-from reference_pipeline.http import service_routes
+from reference_pipeline.http import JSONResponse, service_routes
+from reference_pipeline.json_text import loads
 from reference_pipeline.training.trainer import Trainer, TrainingConfig, TrainingFailed
 
 __all__ = ["Trainer", "TrainingConfig", "create_training"]
@@ -38,7 +38,7 @@ def create_training(trainer: Trainer) -> Starlette:
 
 def _as_of(body: bytes) -> float | None:
     """What a request asks for; None for now."""
-    asked = json.loads(body) if body else None
+    asked = loads(body) if body else None
     if asked is None:
         return None
     moment = as_number(asked["as_of"])

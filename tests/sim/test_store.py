@@ -99,7 +99,9 @@ keys, fields = st.sampled_from(["a", "b"]), st.sampled_from(["x", "y", "z"])
 values = st.sampled_from(["", "0", "17", "two\r\nlines", "-3.5"])
 commands = st.one_of(
     st.tuples(st.sampled_from(["GET", "HGETALL", "TTL", "TYPE", "INCR", "HLEN", "PERSIST"]), keys),
-    st.tuples(st.just("DEL"), keys, keys),
+    st.tuples(st.sampled_from(["DEL", "MGET"]), keys, keys),
+    st.tuples(st.just("MSET"), keys, values, keys, values),
+    st.tuples(st.sampled_from(["MGET", "MSET", "mset"]), keys),
     st.tuples(st.just("SET"), keys, values),
     st.tuples(st.just("SET"), keys, values, st.sampled_from(["ex", "PX", "NX"]), st.sampled_from(["2", "0", "x"])),
     st.tuples(st.just("SETEX"), keys, st.just("3"), values),
