@@ -375,6 +375,7 @@ async def _orchestration(deployment: Deployment, clock: Clock) -> Service:
             canary_s=profile.canary_s,
             runbooks=profile.runbooks,
             shadow=profile.shadow,
+            beat_s=deployment.grain_s / 4,
         ),
         services={n: _client(deployment, session, n, timeouts.get(n, _CALL_TIMEOUT_S)) for n in names},
         platform=deployment.platform,

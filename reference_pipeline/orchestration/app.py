@@ -31,7 +31,8 @@ class OrchestrationConfig:
     """``retrain_at_s`` is the time of day (seconds after midnight UTC) of the nightly retrain.
 
     ``runbooks`` says how long each waits before it acts on an alert, in seconds; with ``shadow``, a new model is first
-    compared with production on the requests of the last day.
+    compared with production on the requests of the last day. Nothing that is done again and again is done more often
+    than each ``beat_s`` seconds.
     """
 
     retrain_at_s: float
@@ -40,6 +41,7 @@ class OrchestrationConfig:
     canary_s: float
     runbooks: Mapping[str, float]
     shadow: bool = False
+    beat_s: float = 0.0
 
 
 class Orchestrator:
@@ -198,16 +200,17 @@ class Orchestrator:
         await self._services["serving"].post("/reload")
 
     async def _watch(self) -> None:
+        every_s = max(_RUNBOOKS_EVERY_S, self._config.beat_s)
         while self._runbooks:
             # Also while nothing fires: some act on the end of an alert, on time that has passed, or once more.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _RUNBOOKS_EVERY_S / self._clock.time_scale)
+                await asyncio.wait_for(self._changed.wait(), every_s / self._clock.time_scale)
             self._changed.clear()
             for runbook in self._runbooks.values():
                 try:
                     await runbook.consider(self._incident)
                 except _FAILED:
-                    self._counts["runbook_errors"] += 1  # considered again within a minute
+                    self._counts["runbook_errors"] += 1  # considered again soon
 
     async def _guard_monitor(self) -> None:
         """Tells whoever gets the alerts, and has it started again, when monitoring itself no longer answers."""
@@ -215,7 +218,7 @@ class Orchestrator:
             return
         missed = 0
         while True:
-            await self._clock.sleep(_GUARD_EVERY_S)
+            await self._clock.sleep(max(_GUARD_EVERY_S, self._config.beat_s))
             try:
                 await self._monitor.get("/health")
                 missed = 0

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: What an attempt failed of whose model was not let through.
+CAUSE = "validation gate"
 #: How much worse than the prior a candidate may be: in calm days there is little to be better at.
 WORSE_THAN_PRIOR_AT_MOST = 1.05
 #: How much worse than production a candidate may be on the same rows, overall and in a segment.

@@ -17,6 +17,7 @@ from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import UNREACHABLE, Client, ServiceError
 from reference_pipeline.registry.signing import BadSignature, sign, verify
 from reference_pipeline.settings import Settings
+from reference_pipeline.training import gate
 from reference_pipeline.training.candidate import WINDOW_DAYS, train_candidate
 from reference_pipeline.training.collected import Collected
 from reference_pipeline.training.model import Model, ModelError, calibrated, dump, load
@@ -135,7 +136,7 @@ class Trainer:
             raise TrainingFailed(f"data: {type(error).__name__}: {error}") from error
         if gated and record["rejected"]:
             self._counts["rejections"] += 1
-            raise TrainingFailed("validation gate: " + "; ".join(record["rejected"]))
+            raise TrainingFailed(f"{gate.CAUSE}: {'; '.join(record['rejected'])}")
         key = str(settings["signing_key"]).encode() if "signing_key" in settings else self._config.key
         manifest = sign(record, artifact, key)
         await self._publish(manifest, artifact)

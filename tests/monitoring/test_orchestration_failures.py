@@ -11,6 +11,7 @@ from orchestrated import Deployment, alert, over
 
 from reference_pipeline.orchestration.app import Orchestrator
 from reference_pipeline.orchestration.runbooks.restart import GRACE_S
+from reference_pipeline.training.gate import CAUSE
 
 HOUR = 3600.0
 
@@ -211,6 +212,17 @@ def test_a_job_that_failed_is_run_again_of_its_moment_and_bad_quality_answered_b
     bodies = [(at, body) for at, name, _, body in deployment.calls if name == "training"]
     asked = [(round(at / HOUR, 1), round(body["as_of"] / HOUR, 1)) for at, body in bodies]
     assert asked == [(7.0, 7.0), (8.5, 7.0), (9.5, 7.0), (31.0, 31.0), (33.5, 33.5)]
+
+
+def test_a_model_that_was_rejected_is_not_trained_again_from_the_same_data() -> None:
+    deployment = Deployment(training_failures=2)
+
+    async def script(orchestrator: Orchestrator) -> None:
+        await asyncio.sleep(7.5 * HOUR)
+        orchestrator.alert([alert("TrainingFailed", "training", cause=CAUSE), alert("JobFailed", "orchestration")])
+
+    deployment.run(script, 9 * HOUR)
+    assert [round(body["as_of"] / HOUR, 1) for _, name, _, body in deployment.calls if name == "training"] == [7.0, 8.5]
 
 
 def test_a_serving_that_was_started_again_is_told_again_whom_to_distrust() -> None:

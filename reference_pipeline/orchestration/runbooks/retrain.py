@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reference_pipeline.orchestration.runbook import Incident, Runbook, Toolbox
+from reference_pipeline.training.gate import CAUSE
 
 #: How long quality must stay bad, the least time between two such retrains, and between tries after a failure,
 #: in seconds.
@@ -14,7 +15,8 @@ TRY_AGAIN_S = 3600
 class Retrain(Runbook):
     """Answers ``TrainingFailed`` and ``JobFailed``, once an hour, and a ``ModelQuality`` that stays.
 
-    The former run again the job that failed; the latter trains on what is known by now, but not while data is to blame.
+    The former run again the job that failed, as of its moment, unless what came out of it was rejected. Then, as for
+    the latter, what is known by now is trained on; for quality alone not while data is to blame.
     """
 
     def __init__(self, tools: Toolbox, respond_s: float = 0.0) -> None:
@@ -30,5 +32,6 @@ class Retrain(Runbook):
         if worth_it or (failed and now - self._tried_at >= TRY_AGAIN_S):
             self._tried_at = now
             self.actions += 1
-            start = self.tools.retrain if worth_it else self.tools.rerun
+            rejected = any(labels.get("cause") == CAUSE for labels, _ in incident.named("TrainingFailed"))
+            start = self.tools.retrain if worth_it or rejected else self.tools.rerun
             start()
