@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import mapped, numbers, with_numbers
+from chaos.data.columns import is_text, mapped, numbers, with_numbers
 from chaos.data.values import joined_text
 from chaos.errors import InvalidFault, Problem
 
@@ -17,7 +17,7 @@ def dangling(keys: pa.Array, suffix: str, *, fault: str) -> pa.Array:
     [-8, None]
     """
     kind = keys.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         return joined_text(keys, "", suffix)
     if pa.types.is_integer(kind):
         return with_numbers(keys, np.bitwise_not(numbers(keys)))  # -key - 1; far up in unsigned columns

@@ -19,6 +19,15 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds texts.
+
+    >>> is_text(pa.large_string()), is_text(pa.binary())
+    (True, False)
+    """
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def whole(table: pa.Table, name: str) -> pa.Array:
     """The column as one array."""
     return joined(table.column(name))
@@ -64,7 +73,7 @@ def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
 
 def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.ChunkedArray:
     """`scattered` on a column in chunks; those of a column of text stay, others become one."""
-    if not len(rows) or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    if not len(rows) or not is_text(column.type):
         return pa.chunked_array([scattered(joined(column), rows, values)])
     from chaos.data.text_scatter import scattered_text
 
@@ -131,7 +140,7 @@ def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
         return pa.Array.from_buffers(kind, len(data), [_validity(array, rows, values), pa.py_buffer(data)])
     if value_type(kind) != kind:
         return scattered(plain(array), rows, values).cast(kind)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         from chaos.data.text_scatter import scattered_text
 
         return scattered_text([array], rows, values).chunk(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaos.data.columns import Flags, Floats, flags, floats, valid
+from chaos.data.columns import Flags, Floats, flags, floats, is_text, valid
 from chaos.data.source import Cells
 from chaos.data.times import microseconds, parse_stamp
 from chaos.data.where import Condition, Scalar
@@ -69,7 +69,7 @@ def is_among(values: pa.Array, wanted: Sequence[Scalar]) -> Flags:
         if any(isinstance(item, str) for item in wanted):
             raise TypeError(f"it holds numbers, and {next(i for i in wanted if isinstance(i, str))!r} is text")
         return np.isin(floats(values), np.array([float(item) for item in wanted]))
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    text = is_text(kind)
     if text and not all(isinstance(item, str) for item in wanted):
         raise TypeError(f"it holds text, and {next(i for i in wanted if not isinstance(i, str))!r} is none")
     return flags(pc.is_in(values, value_set=pa.array(wanted, kind)))

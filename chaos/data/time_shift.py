@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chaos.data.columns import is_text
+
 
 def shifted(values: pa.Array, by_s: float) -> pa.Array:
     """The times moved by some seconds, in the same form; text that is no ISO 8601 time stays.
@@ -20,7 +22,7 @@ def shifted(values: pa.Array, by_s: float) -> pa.Array:
         return pc.add(values, step)
     if pa.types.is_date(kind):
         return pc.add(values.cast(pa.timestamp("s")), pa.scalar(round(by_s), pa.duration("s"))).cast(kind, safe=False)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         return pa.array([_shifted(text, by_s) for text in values.to_pylist()], kind)
     return values
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from chaos.data.columns import Flags, numbers, plain, valid, with_numbers
+from chaos.data.columns import Flags, is_text, numbers, plain, valid, with_numbers
 from chaos.data.rows import I64
 
 
@@ -72,7 +72,7 @@ def shifted(values: pa.Array, by_us: int) -> pa.Array:
     ['2013-02-01 01:00', 'soon', None]
     """
     kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         delta = timedelta(microseconds=by_us)
         return pa.array([_shifted_text(text, delta) for text in values.to_pylist()], kind)
     per_unit = _units_per_second(kind)

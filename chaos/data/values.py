@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chaos.data.casts import cast
-from chaos.data.columns import fitted, floats, plain
+from chaos.data.columns import fitted, floats, is_text, plain
 from chaos.data.conditions import is_among
 from chaos.data.rows import I64
 from chaos.data.times import parse_stamp
@@ -27,7 +27,7 @@ def typed(items: Sequence[Scalar], kind: pa.DataType, *, fault: str, param: str)
         if pa.types.is_timestamp(kind):
             us = pa.array([parse_stamp(str(item)) for item in items], pa.int64())
             return us.cast(pa.timestamp("us", kind.tz)).cast(kind, safe=False)
-        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        text = is_text(kind)
         for item in items:
             if isinstance(item, str) is not text or isinstance(item, bool) is not pa.types.is_boolean(kind):
                 raise TypeError(f"{item!r} is of another kind")
@@ -65,7 +65,7 @@ def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str)
 
 def alike(kind: pa.DataType, items: Sequence[Scalar]) -> bool:
     """Whether a column of text or of whole numbers can be compared with the items as they are."""
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         return all(isinstance(item, str) for item in items)
     return pa.types.is_integer(kind) and all(type(item) is int for item in items)
 
@@ -79,7 +79,7 @@ def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
     values = plain(values)
     if values.type == kind:
         return values
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         return cast(values, "text").cast(kind)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numeric = floats(cast(values, "float"))

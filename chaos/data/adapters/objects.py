@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from chaos.data.columns import is_text
+
 #: Values of an object column that its type is told by.
 _LOOKED_AT = 1000
 _TYPES = {
@@ -72,6 +74,6 @@ def _from_texts(items: list[Any]) -> pa.Array | None:
 
 def to_objects(values: pa.Array) -> Any:
     """The values as a numpy array of objects."""
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+    if is_text(values.type):
         return values.to_numpy(zero_copy_only=False)
     return np.array([*values.to_pylist(), None], dtype=object)[:-1]
