@@ -85,9 +85,10 @@ def count_releases(treatment: Arm, control: Arm, pairing: Pairing, policy: Polic
 
 
 def _left_users_worse_off(release: Release, treatment: Arm, control: Arm, pairing: Pairing, policy: Policy) -> bool:
-    """Whether the model's answers exceed the control's loss by clearly more than the answers before it did.
+    """Whether the model's answers exceed the control's loss, and by clearly more than the answers before it did.
 
-    Answers after a later fault acted say nothing about the release.
+    Where the answers before it happened to beat the control's, one that is as good as that is no bad release. Answers
+    after a later fault acted say nothing about it.
     """
     quality = next(signal for signal in all_signals() if signal.name == "quality")
     excess = quality.loss(treatment.requests, policy)[pairing.treatment]
@@ -101,7 +102,8 @@ def _left_users_worse_off(release: Release, treatment: Arm, control: Arm, pairin
     if len(after) < 2 or len(before) < 2:
         return False
     doubt = policy.sustained_z * float(np.sqrt(_error(after) ** 2 + _error(before) ** 2))
-    return float(after.mean() - before.mean()) > max(quality.floor, doubt)
+    more = float(after.mean() - before.mean())
+    return more > max(quality.floor, doubt) and float(after.mean()) > quality.floor
 
 
 def _between(values: Floats, start: float, end: float) -> Bools:

@@ -73,6 +73,14 @@ def test_a_release_that_leaves_users_worse_off_fails_until_it_is_withdrawn() -> 
     assert (back.releases_worse, back.releases_worse_ended, back.releases_worse_contained) == (1, 1, 0)
 
 
+def test_a_release_as_good_as_the_control_s_is_no_bad_one_though_the_answers_before_it_were_better() -> None:
+    def lucky(record: dict[str, Any]) -> dict[str, Any]:
+        return {**record, "p": float(record["y"])} if record["sent"] < NIGHT else record
+
+    found = counts(OLD, NEW, lucky)
+    assert (found.releases_kept, found.releases_worse) == (1, 0)
+
+
 def test_a_bad_canary_is_contained() -> None:
     canary = model("m2", NIGHT - 600, NIGHT, NIGHT + 9 * HOUR, every=5)
 
