@@ -20,9 +20,8 @@ from reference_pipeline.features.labels import labels_of
 from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.features.windows import ARRIVAL_WINDOW_S, Columns, FeatureEngine, Updates
 from reference_pipeline.http import JSONResponse, service_routes
-from reference_pipeline.ingestion.lake import batch_and_revision, lineage_of, newest_revisions
+from reference_pipeline.ingestion.lake import batch_and_revision, lineage_of, newest_revisions, read_partition
 from reference_pipeline.json_text import loads
-from reference_pipeline.parquet import open_whole
 from reference_pipeline.store.online import FeatureStore
 from reference_pipeline.tail import TailLog, asked_after
 
@@ -131,9 +130,9 @@ class BadRequest(Exception):
     """A request that can't be carried out; the message says why."""
 
 
-def read_partition(file: Path) -> tuple[Columns, float]:
+def _columns_of(file: Path) -> tuple[Columns, float]:
     """A partition's columns by name, and the end of what it covers (epoch seconds), from its lineage."""
-    table = open_whole(file).read(use_threads=False)
+    table = read_partition(file)
     return table.to_pydict(), float(lineage_of(table.schema)["window_end"])
 
 
@@ -144,7 +143,7 @@ def _newest(folder: Path, partitions: Sequence[str], span_s: float) -> list[tupl
     for partition in reversed(newest_revisions(partitions)):
         if partition not in files:
             continue
-        columns, through = read_partition(files[partition])
+        columns, through = _columns_of(files[partition])
         if read and through <= read[0][1] - span_s:
             break
         read.append((columns, through))
@@ -161,7 +160,7 @@ def create_features(service: FeatureService, lake: Path) -> Starlette:
     async def partition(request: Request) -> Response:
         try:
             feed, file = _named(await request.body(), lake)
-            await service.take(feed, file.stem, *read_partition(file))
+            await service.take(feed, file.stem, *_columns_of(file))
         except BadRequest as error:
             return JSONResponse({"detail": str(error)}, status_code=400)
         except pa.ArrowException as error:
