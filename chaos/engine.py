@@ -227,7 +227,7 @@ async def _perform_all(driver: Driver, fault_id: str, point: Point, actions: Any
         try:
             await driver.perform(fault_id, point, action)
         except (OSError, InjectionError) as error:
-            errors.append(f"{action.verb} at {point}: {error or type(error).__name__}")
+            errors.append(f"{action.verb} at {point}: {str(error) or type(error).__name__}")
     return errors
 
 

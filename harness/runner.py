@@ -148,10 +148,15 @@ class Conductor:
         """Whether the steady state holds again at the horizon, if every fault was taken back before it."""
         if engine.applied or self._last_revert is None:
             return
-        window = min(STEADY_WINDOW_S, self._stage.now() - self._last_revert)
-        if window > 0:
+        since = self._stage.now() - self._last_revert
+        if since <= 0:
+            return
+        window = min(STEADY_WINDOW_S, since)
+        records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
+        while window < since and any(fields.get("value", 0.0) is None for _, fields in records):
+            window = min(window + STEADY_WINDOW_S, since)  # at night, when nobody asks, the evening tells
             records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
-            self._recorder.write(*records[-1])
+        self._recorder.write(*records[-1])
 
     async def _to_horizon(self) -> str:
         return HORIZON if await self._until(self._arm.end_s) else self._interrupt.reason

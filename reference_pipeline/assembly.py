@@ -222,7 +222,7 @@ async def _ingestion(deployment: Deployment, clock: Clock) -> Service:
         poll_s=poll_intervals(profile, deployment.feeds),
         on_partition=hand_over,
         baseline=baseline,
-        http=HttpSettings() if careful else HttpSettings(timeout_s=None, attempts=1),
+        http=HttpSettings() if careful else HttpSettings(stall_s=None, timeout_s=None, attempts=1),
         standby_urls=(
             {feed: f"{deployment.addresses['mirror']}/{feed}" for feed in FEEDS}
             if profile.second_provider and "mirror" in deployment.addresses

@@ -32,7 +32,8 @@ class Profile:
 
     # Serving: time-outs, isolation, fallbacks
     store_timeout_s: float | None
-    """Socket time-out of the feature store's client; None leaves the library's defaults (5 s, with retries)."""
+    """Socket time-out of the feature store's client; None leaves the library's defaults (5 s, with retries). To give up
+    sooner than users do helps those who have something to fall back on; to others a slow answer is better than none."""
     second_store: bool
     """A replica of the feature store that is read where the first one fails or is behind."""
     breaker: bool
@@ -117,7 +118,7 @@ _TABLE: Mapping[str, tuple[Any, Any, Any, Any]] = {
     "poll_s": (900, 900, 300, 120),
     "second_provider": (False, False, True, True),
     #
-    "store_timeout_s": (None, 1.0, 0.25, 0.25),
+    "store_timeout_s": (None, None, 0.25, 0.25),
     "second_store": (False, False, False, True),
     "breaker": (False, False, True, True),
     "cached_features_s": (0, 0, 2 * _HOUR, 4 * _HOUR),

@@ -188,7 +188,7 @@ class Gateway:
         try:
             return await self._fetch(self._bases[feed] + tail)
         except TimeoutError as error:
-            raise _Refused(504, f"feed {feed!r}: the source did not answer: {error or 'timed out'}") from None
+            raise _Refused(504, f"feed {feed!r}: the source did not answer: {str(error) or 'timed out'}") from None
         except OSError as error:
             raise _Refused(502, f"feed {feed!r}: the source cannot be reached: {error}") from None
 

@@ -13,9 +13,14 @@ from reference_pipeline.json_text import loads
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """How patient the client is. ``timeout_s`` bounds a whole call; None waits for ever, as a careless client does."""
+    """How patient the client is; None waits for ever, as a careless client does.
 
-    timeout_s: float | None = 5.0
+    ``stall_s`` bounds the wait for a connection and for each next piece of an answer, ``timeout_s`` a whole call: a
+    source that hangs is given up soon, and one that is slow and gets there is not.
+    """
+
+    stall_s: float | None = 5.0
+    timeout_s: float | None = 60.0
     attempts: int = 3
     backoff_s: float = 0.5
     backoff_s_max: float = 8.0
@@ -40,7 +45,7 @@ class FeedClient:
         self._session = session
         self._url = url.rstrip("/") + "/batches"
         self._http = http
-        self._timeout = aiohttp.ClientTimeout(total=http.timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=http.timeout_s, sock_connect=http.stall_s, sock_read=http.stall_s)
 
     def url_of(self, batch_id: str) -> str:
         """Where a batch's payload comes from."""
@@ -80,8 +85,10 @@ class FeedClient:
                         return None
                     if response.status < 500 and response.status != 429:
                         break
+            except aiohttp.ServerTimeoutError:
+                reason = f"nothing came for {self._http.stall_s} s"
             except TimeoutError:
-                reason = f"no answer within {self._http.timeout_s} s"
+                reason = f"no whole answer within {self._http.timeout_s} s"
             except (aiohttp.ClientError, OSError) as error:
                 reason = str(error) or type(error).__name__
         raise FetchError(f"{url}: {reason}")

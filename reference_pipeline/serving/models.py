@@ -55,6 +55,8 @@ class ModelShelf:
         self.rejected = 0
         self.refused_libraries: list[str] = []
         self.last_error: str | None = None
+        self.last_refusal: str | None = None
+        """Why a model was refused the last time that one was."""
 
     async def refresh(self) -> None:
         """Loads what the stages name, if that changed; whatever goes wrong, the models that serve go on serving."""
@@ -64,10 +66,9 @@ class ModelShelf:
                 self.last_error = None
             except (*UNREACHABLE, ServiceError) as error:
                 self.errors += 1
-                self.last_error = f"registry: {error or type(error).__name__}"
+                self.last_error = f"registry: {str(error) or type(error).__name__}"
             except UNUSABLE as error:
-                self.rejected += 1
-                self.last_error = f"{type(error).__name__}: {error}"
+                self.last_error = self._refuse(error)
             if self.production is None:
                 self._from_copy()
 
@@ -75,8 +76,8 @@ class ModelShelf:
         """A version of the registry, loaded and checked, but not put to use; raises what `refresh` survives."""
         try:
             return self._open(*await self._fetch(version))
-        except UNUSABLE:
-            self.rejected += 1
+        except UNUSABLE as error:
+            self._refuse(error)
             raise
 
     def choose(self, flight_id: str) -> Served | None:
@@ -84,6 +85,11 @@ class ModelShelf:
         if self.canary is not None and zlib.crc32(flight_id.encode()) % CANARY_ONE_IN == 0:
             return self.canary
         return self.production
+
+    def _refuse(self, error: Exception) -> str:
+        self.rejected += 1
+        self.last_refusal = f"{type(error).__name__}: {error}"
+        return self.last_refusal
 
     async def _follow(self) -> None:
         stages = await self._registry.get("/stages")

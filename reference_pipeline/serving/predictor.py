@@ -228,6 +228,7 @@ class Predictor:
             "registry_errors": self._shelf.errors,
             "registry_ok": self._shelf.last_error is None,
             "rejected_artifacts": self._shelf.rejected,
+            "last_refusal": self._shelf.last_refusal,
             "refused_settings": self._settings.refused if self._settings is not None else None,
             "refused_libraries": self._shelf.refused_libraries,
             "last_error": self._shelf.last_error,

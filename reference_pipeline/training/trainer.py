@@ -179,7 +179,7 @@ class Trainer:
             manifest = await self._registry.get(f"/models/{version}/manifest")
             verify(manifest, artifact, self._config.key)
         except (*UNREACHABLE, ServiceError) as error:
-            raise TrainingFailed(f"registry: {error or type(error).__name__}") from error
+            raise TrainingFailed(f"registry: {str(error) or type(error).__name__}") from error
         except BadSignature as error:
             return None, str(error)
         return load(library, artifact), None
@@ -189,7 +189,7 @@ class Trainer:
         try:
             await self._registry.post("/models", body)
         except (*UNREACHABLE, ServiceError) as error:
-            raise TrainingFailed(f"registry: {error or type(error).__name__}") from error
+            raise TrainingFailed(f"registry: {str(error) or type(error).__name__}") from error
 
     def _track(self, record: Mapping[str, Any], elsewhere: str | None) -> None:
         """Records the experiment; a tracker that can't be written stops only those who need it."""

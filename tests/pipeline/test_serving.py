@@ -317,9 +317,12 @@ async def test_a_tampered_model_is_refused_and_the_old_one_serves_on(bench: Benc
         status_page = await bench.get("/status")
         assert (status_page["model"], status_page["rejected_artifacts"]) == (production, refused)
         assert "SHA-256 differs" in status_page["last_error"]
+        assert status_page["last_refusal"] == status_page["last_error"]
     (bench.folder / "registry" / "models" / "next" / "artifact").write_bytes(artifact)
     await bench.post("/reload")
-    assert (await bench.get("/status"))["model"] == "next"
+    status_page = await bench.get("/status")
+    assert (status_page["model"], status_page["last_error"]) == ("next", None)
+    assert "SHA-256 differs" in status_page["last_refusal"]
 
 
 @pytest.mark.parametrize("mature", [True, False])

@@ -20,6 +20,7 @@ from reference_pipeline.ingestion import (
     CONTRACTS,
     Baseline,
     FeedStatus,
+    FetchError,
     HttpSettings,
     Ingestion,
     Manifest,
@@ -27,6 +28,7 @@ from reference_pipeline.ingestion import (
     create_ingestion,
     read_lineage,
 )
+from reference_pipeline.ingestion.client import FeedClient
 from reference_pipeline.sources import FEEDS
 
 from .conftest import HandClock, Provider, Serve, edit_records
@@ -437,7 +439,34 @@ async def test_a_provider_that_hangs_does_not_hang_ingestion(
         poll_s=60, on_partition=Consumer(), http=HttpSettings(timeout_s=0.05, attempts=2, backoff_s=0.001),
     )  # fmt: skip
     await asyncio.wait_for(ingestion.poll(), 5)
-    assert str(ingestion.feeds["flights"].status.last_error).endswith("no answer within 0.05 s")
+    assert str(ingestion.feeds["flights"].status.last_error).endswith("no whole answer within 0.05 s")
+    gone.set()
+    server.close()
+
+
+async def test_a_source_that_is_slow_is_waited_for_and_one_that_stalls_is_given_up(
+    session: aiohttp.ClientSession,
+) -> None:
+    gone = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for piece in range(8):
+            if piece == 4 and b"/stalls/" in asked:
+                await gone.wait()
+            writer.write(b"x")
+            await asyncio.sleep(0.1)
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    root = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    patient = HttpSettings(stall_s=0.5, timeout_s=30, attempts=1)
+    assert await FeedClient(session, f"{root}/slow", patient).payload("b") == b"x" * 8
+    with pytest.raises(FetchError, match=r"nothing came for 0\.5 s"):
+        await FeedClient(session, f"{root}/stalls", patient).payload("b")
+    with pytest.raises(FetchError, match=r"no whole answer within 0\.3 s"):
+        await FeedClient(session, f"{root}/slow", HttpSettings(timeout_s=0.3, attempts=1)).payload("b")
     gone.set()
     server.close()
 

@@ -14,8 +14,8 @@ from harness.scenario import parse_scenario
 from harness.targets.base import Arm
 from harness.targets.reference.layout import DEFAULT_START
 
-#: What a probe says: always the same, or one after another.
-Reading = float | None | Iterator[float | None]
+#: What a probe says: always the same, one after another, or depending on how far back it looks.
+Reading = float | None | Iterator[float | None] | Callable[[float], float | None]
 
 
 class Records:
@@ -65,6 +65,8 @@ class EmptyStage:
 
     def probe(self, signal: str, window_s: float) -> float | None:
         reading = self.signals.get(signal)
+        if callable(reading):
+            return reading(window_s)
         return next(reading) if isinstance(reading, Iterator) else reading
 
     def on_touched(self, listener: Callable[[str, str, int], None]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,20 @@ def test_the_steady_state_is_verified_after_the_last_revert() -> None:
     after = records.of("steady_state.after")
     assert [(line["ok"], line["t"]) for line in after] == [(False, 3 * HOUR)]
     assert "availability: 0.4" in after[0]["reasons"][0]
+
+
+@pytest.mark.parametrize(("asked_s", "ok"), [(5 * HOUR, True), (9 * HOUR, False)])
+def test_the_steady_state_is_verified_where_users_were_last(asked_s: float, ok: bool) -> None:
+    """The last revert is 8 h 10 min before the horizon: what was seen before it says nothing."""
+    looked: list[float] = []
+
+    def availability(window_s: float) -> float | None:
+        looked.append(window_s)
+        return 1.0 if len(looked) == 1 or window_s > asked_s else None
+
+    _, records, _ = conduct(treatment(TWO, horizon="9h"), signals={"availability": availability})
+    assert [line["ok"] for line in records.of("steady_state.after")] == [ok]
+    assert looked == [3 * HOUR, 3 * HOUR, 6 * HOUR, *([] if ok else [8 * HOUR + 600])]
 
 
 def test_what_was_never_reverted_is_not_verified() -> None:

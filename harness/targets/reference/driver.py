@@ -92,7 +92,7 @@ class SimDriver:
                 if answer.status >= 400:
                     raise InjectionError(f"feed gateway: HTTP {answer.status}: {(await answer.text())[:300]}")
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise InjectionError(f"feed gateway: {error or type(error).__name__}") from error
+            raise InjectionError(f"feed gateway: {str(error) or type(error).__name__}") from error
 
     # -- links
 

@@ -94,7 +94,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise InjectionError(f"feature store: {error or type(error).__name__}") from error
+        raise InjectionError(f"feature store: {str(error) or type(error).__name__}") from error
 
 
 def _text(value: bytes | str) -> str:

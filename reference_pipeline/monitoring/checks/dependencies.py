@@ -17,7 +17,7 @@ def check(now: Snapshot, before: Snapshot | None) -> Iterator[Finding]:
             "ArtifactRejected",
             "registry",
             "critical",
-            f"serving refused a model: {serving.get('last_error')}",
+            f"serving refused a model: {serving.get('last_refusal')}",
         )
     failed = increase(now, before, "features", "store_errors")
     if failed:

@@ -357,7 +357,7 @@ class ComposeDriver:
         try:
             return await work
         except (RedisError, OSError) as error:
-            raise InjectionError(f"feature store: {error or type(error).__name__}") from error
+            raise InjectionError(f"feature store: {str(error) or type(error).__name__}") from error
 
 
 def _links(point: Point) -> list[str]:

@@ -41,7 +41,7 @@ class Caller:
             ):
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise InjectionError(f"{self._what}: {error or type(error).__name__}") from error
+            raise InjectionError(f"{self._what}: {str(error) or type(error).__name__}") from error
         if answer.status == 404 and missing_ok:
             return None
         if answer.status >= 400:

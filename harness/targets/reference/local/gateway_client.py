@@ -56,4 +56,4 @@ class GatewayClient:
                     raise InjectionError(f"feed gateway: HTTP {answer.status}: {(await answer.text())[:300]}")
                 return await answer.json() if answer.content_type == "application/json" else None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise InjectionError(f"feed gateway: {error or type(error).__name__}") from error
+            raise InjectionError(f"feed gateway: {str(error) or type(error).__name__}") from error
