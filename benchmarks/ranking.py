@@ -1,19 +1,20 @@
 """Ranks the reference pipeline's profiles on several seeds and days, and says whether they come out in order.
 
-    python benchmarks/ranking.py [PATH ...] [--seeds 1 2 3] [--days 0 112] [--jobs 2]
+    python benchmarks/ranking.py [PATH ...] [--seeds 1 2 3] [--days 0 112] [--jobs 2] [--brief]
     python benchmarks/ranking.py --of RUN
 
 Of each seed and each shift of all starts by so many days: tier, times to detection and to recovery, silent failures
 that were detected, automated recovery, and harm a fault, of each profile. *In order* is a measure if no profile is
 better than one of better quality, and *apart* are neighbours whose intervals do not overlap. Of a run that is there
-already, the intervals are shown too. Exit code 1 if the tiers of a run are not in order.
+already, the intervals are shown too. ``--brief`` gives each seed and day one line with the values of all profiles. Exit
+code 1 if the tiers of a run are not in order.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -80,11 +81,26 @@ def rows(found: Sequence[ProfileFinding], *, intervals: bool = False) -> list[st
             cells.append(f"{value_text(metric, metric.value)} {interval}".rstrip())
         lines.append(" | ".join(cells))
     cells = ["", "in order" if tiers_in_order(found) else "NOT IN ORDER"]
-    for name, _, more in MEASURES:
-        metrics = [profile.metric(name) for profile in found]
+    for metrics, more in _measured(found):
         word = "in order" if in_order([m.value for m in metrics], more) else "not in order"
         cells.append(f"{word}, {sum(apart(metrics, more))} of {len(found) - 1} apart")
     return [*lines, " | ".join(cells)]
+
+
+def brief(found: Sequence[ProfileFinding]) -> str:
+    """All of it in one line of Markdown, without the first column; what is not in order says so."""
+    tiers = ", ".join(str(profile.tier.level) for profile in found)
+    cells = [tiers if tiers_in_order(found) else f"{tiers} (NOT IN ORDER)"]
+    for metrics, more in _measured(found):
+        values = ", ".join(value_text(metric, metric.value) for metric in metrics)
+        cells.append(values if in_order([m.value for m in metrics], more) else f"{values} (not in order)")
+    return " | ".join(cells)
+
+
+def _measured(found: Sequence[ProfileFinding]) -> Iterator[tuple[list[MetricFinding], bool]]:
+    """Each of `MEASURES` of all profiles, and whether more of it is better."""
+    for name, _, more in MEASURES:
+        yield [profile.metric(name) for profile in found], more
 
 
 def tiers_in_order(found: Sequence[ProfileFinding]) -> bool:
@@ -92,17 +108,20 @@ def tiers_in_order(found: Sequence[ProfileFinding]) -> bool:
     return in_order([profile.tier.level for profile in found], True)
 
 
-def head(first: str) -> None:
+def head(*first: str) -> None:
     """Prints the head of a table."""
-    headings = [first, "profile", "tier", *(heading for _, heading, _ in MEASURES)]
+    headings = [*first, "tier", *(heading for _, heading, _ in MEASURES)]
     print(f"| {' | '.join(headings)} |\n{'|---' * len(headings)}|", flush=True)
 
 
 def told(run: Path) -> bool:
     """Prints the table of a run; whether its tiers are in order."""
-    card = Scorecard.from_json((run / "scorecard.json").read_text(encoding="utf-8"))
+    try:
+        card = Scorecard.from_json((run / "scorecard.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        sys.exit(f"{run} is no run that has ended: {error}")
     found = sorted(card.profiles, key=lambda profile: PROFILES.index(profile.profile))
-    head("scenarios")
+    head("scenarios", "profile")
     for place, row in enumerate(rows(found, intervals=True)):
         print(f"| {found[0].experiments if place == 0 else ''} | {row} |")
     return tiers_in_order(found)
@@ -114,6 +133,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--days", nargs="+", type=int, default=[0])
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--brief", action="store_true", help="one line a seed and day")
     parser.add_argument("--of", type=Path, metavar="RUN", help="a run's folder: its table, with intervals")
     options = parser.parse_args()
     if options.of is not None:
@@ -121,16 +141,16 @@ def main() -> None:
     target = load_target()
     target.prepare(lambda _: None)
     scenarios = load_scenarios(options.paths, backend="sim")
-    head("seed, day")
+    head("seed, day", *([] if options.brief else ["profile"]))
     ordered = True
     for days in options.days:
         for seed in options.seeds:
             start = target.default_start()
             found = ranked(scenarios, start, seed, days, options.jobs)
             ordered &= tiers_in_order(found)
-            for place, row in enumerate(rows(found)):
-                first = f"{seed}, {start + timedelta(days=days):%Y-%m-%d}" if place == 0 else ""
-                print(f"| {first} | {row} |", flush=True)
+            first = f"{seed}, {start + timedelta(days=days):%Y-%m-%d}"
+            for place, row in enumerate([brief(found)] if options.brief else rows(found)):
+                print(f"| {first if place == 0 else ''} | {row} |", flush=True)
     sys.exit(not ordered)
 
 

@@ -69,7 +69,10 @@ def _environment() -> dict[str, str]:
 
 def rows(results: Path) -> Iterator[Row]:
     """A row for each experiment, by incident and profile."""
-    card = json.loads((results / "scorecard.json").read_text())
+    try:
+        card = json.loads((results / "scorecard.json").read_text())
+    except OSError as error:
+        sys.exit(f"{results} is no run that has ended: {error}")
     starts, requests = _journal(results / "journal.jsonl")
     for found in card["experiments"]:
         start = starts[found["arm"]]

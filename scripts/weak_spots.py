@@ -3,7 +3,7 @@
     python scripts/weak_spots.py [--profile world_class] RUN...
 
 A row for each scenario in which users were harmed and nobody was told, or a claim did not come true; the claims say
-why.
+why. Exit code 1 if `docs/incidents.md`, which tells of ``world_class``, does not name one of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from harness.errors import HarnessError
 from harness.journal import read_journal
 from harness.reports.markdown import escaped, table
 from harness.reports.narrative import detected_text, harm_text, recovered_text, unmet
@@ -23,6 +24,7 @@ from harness.scoring import Scorecard, score
 from harness.scoring.findings import ExperimentFinding
 from harness.verdict import Outcome, Verdict
 
+PAGE = ROOT / "docs" / "incidents.md"
 COLUMNS = ("scenario", "outcome", "detected", "recovered", "harm", "what was claimed, and what came")
 
 
@@ -46,11 +48,18 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--profile", default="world_class")
     options = parser.parse_args()
-    cards = [score(read_journal(run / "journal.jsonl")) for run in options.runs]
+    try:
+        cards = [score(read_journal(run / "journal.jsonl")) for run in options.runs]
+    except HarnessError as error:
+        sys.exit(str(error))
     played = sum(e.profile == options.profile for card in cards for e in card.experiments)
-    rows = [row(experiment) for experiment in weak_spots(cards, options.profile)]
-    print(f"{len(rows)} of {played} scenarios under {options.profile}\n")
-    print(table(COLUMNS, rows))
+    found = list(weak_spots(cards, options.profile))
+    print(f"{len(found)} of {played} scenarios under {options.profile}\n")
+    print(table(COLUMNS, map(row, found)))
+    page = PAGE.read_text(encoding="utf-8")
+    unexplained = sorted({e.scenario for e in found if e.scenario not in page})
+    if unexplained and options.profile == parser.get_default("profile"):
+        sys.exit(f"{PAGE.relative_to(ROOT)} does not say why: {', '.join(unexplained)}")
 
 
 if __name__ == "__main__":
