@@ -24,7 +24,7 @@ PARAMETERS: Mapping[str, Any] = {
     "min_data_in_leaf": 50,
     "num_threads": 1,
     "deterministic": True,
-    "force_col_wise": True,
+    "force_row_wise": True,
     "seed": 1,
     "verbose": -1,
 }
