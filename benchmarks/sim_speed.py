@@ -2,7 +2,8 @@
 
     python benchmarks/sim_speed.py [--profile mature] [--repeats 5] [--parts]
 
-Prints simulated time over CPU time and wall time on one core (medians), and with ``--parts`` where the time goes.
+Prints simulated time over CPU time and wall time on one core (medians), and with ``--parts`` what happens on such a day
+and where the time goes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from harness.targets.base import Arm, Interrupt
 from harness.targets.reference import ReferenceTarget
 
 DAY_S = 86_400.0
+#: What is counted, by the end of a file's path and the function that is called once for each.
+COUNTED = {
+    "predictions": ("harness/targets/reference/workload.py", "take"),
+    "HTTP requests": ("uvicorn/protocols/http/httptools_impl.py", "on_headers_complete"),
+    "batches written": ("reference_pipeline/ingestion/lake.py", "write_partition"),
+    "training(s)": ("reference_pipeline/training/candidate.py", "train_candidate"),
+}
 
 
 def simulate(target: ReferenceTarget, arm: Arm) -> tuple[float, float]:
@@ -39,16 +47,20 @@ def simulate(target: ReferenceTarget, arm: Arm) -> tuple[float, float]:
     return cpu, wall
 
 
-def parts(target: ReferenceTarget, arm: Arm) -> Counter[str]:
-    """Seconds by package, as the profiler sees them (it slows Python code more than C code)."""
+def parts(target: ReferenceTarget, arm: Arm) -> tuple[Counter[str], Counter[str]]:
+    """Seconds by package, as a profiler sees them (it slows Python code more than C code), and how often what came."""
     profiler = cProfile.Profile()
     profiler.enable()
     simulate(target, arm)
     profiler.disable()
-    found: Counter[str] = Counter()
-    for (file, _, name), (_, _, own, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
-        found[_package(file, name)] += own
-    return found
+    seconds: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for (file, _, name), (_, calls, own, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
+        seconds[_package(file, name)] += own
+        for what, (path, function) in COUNTED.items():
+            if name == function and file.endswith(path):
+                counts[what] += calls
+    return seconds, counts
 
 
 def _package(file: str, name: str) -> str:
@@ -80,11 +92,12 @@ def main() -> None:
     print(f"  CPU  {cpu:5.2f} s   {DAY_S / cpu:8,.0f} x real time   (fastest {min(c for c, _ in runs):.2f} s)")
     print(f"  wall {wall:5.2f} s   {DAY_S / wall:8,.0f} x real time")
     if options.parts:
-        found = parts(target, day)
-        total = sum(found.values())
+        seconds, counts = parts(target, day)
+        total = sum(seconds.values())
+        print("  " + ", ".join(f"{counts[what]:,} {what}" for what in COUNTED))
         print("  where it goes (profiled, share of the time):")
-        for package, seconds in found.most_common(16):
-            print(f"    {100 * seconds / total:5.1f} %  {package}")
+        for package, spent in seconds.most_common(16):
+            print(f"    {100 * spent / total:5.1f} %  {package}")
 
 
 if __name__ == "__main__":
