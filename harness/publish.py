@@ -20,7 +20,7 @@ from harness.scoring import Scorecard, score
 from harness.scoring.scorecard import UnreadableScorecard
 from harness.verdict import ExitCode
 
-__all__ = ["judged", "kept_scorecard", "publish", "reported", "scored"]
+__all__ = ["judged", "kept_scorecard", "publish", "reported", "require_one_policy", "scored"]
 
 
 def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
@@ -78,3 +78,14 @@ def judged(folder: RunFolder) -> Scorecard:
         with suppress(UsageError):
             return kept_scorecard(folder)
     return scored(folder)
+
+
+def require_one_policy(first: Scorecard, second: Scorecard) -> None:
+    """Raises `UsageError` unless both were judged by the same rules: what differs could come from these alone."""
+    ours, theirs = first.policy.model_dump(), second.policy.model_dump()
+    differing = [f"{name} {ours[name]:g} and {theirs[name]:g}" for name in ours if ours[name] != theirs[name]]
+    if differing:
+        raise UsageError(
+            f"the two sides were judged by different rules ({', '.join(differing)}). Judge both again from their "
+            "journals with `pipequake score`, or run the baseline anew if its journal is gone."
+        )

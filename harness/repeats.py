@@ -31,15 +31,20 @@ class Repeat:
 def repeats_of(name: str, seed: int, count: int) -> Iterator[Repeat]:
     """The repeats of a scenario; the first is the scenario as it stands.
 
-    There are about as many seeds as phases of each: repeats of one seed share their control.
+    There are about as many seeds as phases of each: repeats of one seed share their control. No two are the same.
 
     >>> [(repeat.seed, repeat.shift_s) for repeat in repeats_of("weather-frozen", 1, 3)]
     [(1, 0.0), (2, 2850.0), (1, 1952.0)]
     """
     seeds = math.ceil(math.sqrt(count))
+    drawn: set[Repeat] = set()
     for number in range(count):
-        shift = float(round(PHASE_S * uniform("phase", seed, name, number))) if number else 0.0
-        yield Repeat(seed + number % seeds, shift)
+        repeat, again = Repeat(seed + number % seeds, 0.0), 0
+        while number and (repeat in drawn or not repeat.shift_s):
+            shift = round(PHASE_S * uniform("phase", seed, name, number, *([again] if again else [])))
+            repeat, again = Repeat(repeat.seed, float(shift)), again + 1
+        drawn.add(repeat)
+        yield repeat
 
 
 def shifted(resolved: ResolvedScenario, shift_s: float) -> ResolvedScenario:

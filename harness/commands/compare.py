@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.console import report_console
 from harness.errors import UsageError
-from harness.publish import scored
+from harness.publish import require_one_policy, scored
 from harness.reports.comparison import markdown, render
 from harness.run_folder import RunFolder
 from harness.scenario.suggest import suggestion
@@ -36,6 +36,7 @@ def compare_command(first: Path, second: Path | None, profiles: Sequence[str], *
 def _comparisons(first: Path, second: Path | None, profiles: Sequence[str]) -> list[Comparison]:
     one = scored(RunFolder.open(first))
     other = one if second is None else scored(RunFolder.open(second))
+    require_one_policy(one, other)
     pairs = _sides(first, one, second or first, other, profiles)
     found = [compare(a, b, one.policy) for a, b in pairs]
     if not any(comparison.pairs for comparison in found):

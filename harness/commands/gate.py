@@ -11,7 +11,7 @@ from harness.commands.baseline import newest_run
 from harness.console import report_console
 from harness.errors import UsageError
 from harness.history.baselines import find_baseline
-from harness.publish import judged
+from harness.publish import judged, require_one_policy
 from harness.reports import gate as report
 from harness.run_folder import RunFolder
 from harness.scenario.suggest import suggestion
@@ -35,6 +35,7 @@ def gate_command(run: Path | None, baseline: str, profiles: Sequence[str], resul
     before = find_baseline(results, baseline, folder, backends[0], _say)
     first = judged(before)
     _same_backend(before, first, folder, backends)
+    require_one_policy(first, second)
     gates = _gates((before, first), (folder, second), profiles)
     if form == "json":
         print(json.dumps([gate.model_dump(mode="json") for gate in gates], indent=1, sort_keys=True))

@@ -24,7 +24,7 @@ from harness.scoring.scorecard import Scorecard
 from harness.scoring.survival import log_rank
 from harness.verdict import Outcome, Verdict
 
-__all__ = ["Change", "Comparison", "MetricChange", "ScenarioChange", "Side", "compare", "key_of", "paired"]
+__all__ = ["Change", "Comparison", "MetricChange", "ScenarioChange", "Side", "compare", "key_of", "muted", "paired"]
 
 #: All intervals of a comparison hold together with this confidence (Bonferroni).
 CONFIDENCE = 0.95
@@ -108,7 +108,8 @@ class Side:
 def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     """What changed from the first side to the second.
 
-    FAILED if anything got worse beyond noise, INCONCLUSIVE if nothing can be told."""
+    FAILED if anything got worse beyond noise, INCONCLUSIVE if nothing can be told, or no longer of an experiment of
+    which the first side told something."""
     pairs, left_out = paired(first, second)
     metrics = [metric for metric in all_metrics() if metric.compared]
     confidence = 1 - (1 - CONFIDENCE) / len(metrics)
@@ -118,7 +119,7 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     scenarios = _scenarios(pairs)
     regressions = [change.title for change in changes if change.change is Change.WORSE]
     regressions += [change.scenario for change in scenarios if change.change is Change.WORSE]
-    known = pairs and any(change.change is not Change.UNKNOWN for change in changes)
+    known = pairs and any(change.change is not Change.UNKNOWN for change in changes) and not muted(first, second)
     return Comparison(
         first=first.label,
         second=second.label,
@@ -141,7 +142,7 @@ def paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, Exp
         other = theirs.pop(key_of(one), None)
         if other is None:
             reasons["only on the first side"] += 1
-        elif _faced(one) != _faced(other):
+        elif not _faced_the_same(one, other):
             reasons["the scenario is not the same on both sides"] += 1
         elif one.counts is None or other.counts is None:
             reasons["inconclusive on one side"] += 1
@@ -152,14 +153,25 @@ def paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, Exp
     return pairs, dict(sorted(reasons.items()))
 
 
+def muted(first: Side, second: Side) -> list[ExperimentFinding]:
+    """The second side's experiments that say nothing where the first side's did."""
+    said = {key_of(experiment) for experiment in first.experiments if experiment.counts is not None}
+    return [one for one in second.experiments if one.counts is None and key_of(one) in said]
+
+
 def key_of(experiment: ExperimentFinding) -> Key:
     """What an experiment is paired by."""
     return experiment.scenario, experiment.seed, experiment.begins_s
 
 
-def _faced(experiment: ExperimentFinding) -> tuple[object, ...]:
-    faults = [(fault.id, fault.fault, fault.point) for fault in experiment.faults]
-    return experiment.start, experiment.warmup_s, experiment.horizon_s, faults
+def _faced_the_same(one: ExperimentFinding, other: ExperimentFinding) -> bool:
+    """Whether time and faults were the same; the parameters of a fault that was never injected are not known."""
+    when = [(each.start, each.warmup_s, each.horizon_s) for each in (one, other)]
+    what = [[(fault.id, fault.fault, fault.point) for fault in each.faults] for each in (one, other)]
+    if when[0] != when[1] or what[0] != what[1]:
+        return False
+    both = zip(one.faults, other.faults, strict=True)
+    return all(a.params == b.params for a, b in both if a.params and b.params)
 
 
 def _metric(metric: Metric, first: Pool, second: Pool, confidence: float) -> MetricChange:

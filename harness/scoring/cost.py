@@ -61,15 +61,15 @@ def cost_of(
     """What a profile's failures cost a year: for each family of faults its rate times the mean impact of those
     that acted, and the pages that come without one. The interval is over experiments."""
     impacts = {
-        "revenue": lambda fault: fault.harm * rates.outage_hour,
-        "recovery": lambda fault: _hours_of_work(fault) * rates.engineers * rates.engineer_hour,
-        "reputation": lambda fault: rates.silent_incident * (fault.outcome is Outcome.SILENT),
-        "pages": lambda fault: rates.page * _pages(fault),
+        "revenue": lambda _, fault: fault.harm * rates.outage_hour,
+        "recovery": lambda _, fault: _hours_of_work(fault) * rates.engineers * rates.engineer_hour,
+        "reputation": lambda _, fault: rates.silent_incident * (fault.outcome is Outcome.SILENT),
+        "pages": lambda experiment, fault: rates.page * _pages(experiment, fault),
     }
     units = [e for e in experiments if any(acted(fault) for fault in e.faults)]
     families = sorted({_family(fault) for e in units for fault in e.faults if acted(fault)})
     frequency = [rates.of(family) for family in families]
-    counts = np.array([[_sum(e, family, lambda _: 1.0) for e in units] for family in families])
+    counts = np.array([[_sum(e, family, lambda *_: 1.0) for e in units] for family in families])
     sums = {
         name: np.array([[_sum(e, family, impact) for e in units] for family in families])
         for name, impact in impacts.items()
@@ -111,7 +111,7 @@ def _yearly(frequency: Sequence[float], sums: Floats, counts: Floats) -> Statist
 
 def _sum(experiment: ExperimentFinding, family: str, impact: object) -> float:
     assert callable(impact)
-    return float(sum(impact(f) for f in experiment.faults if acted(f) and _family(f) == family))
+    return float(sum(impact(experiment, f) for f in experiment.faults if acted(f) and _family(f) == family))
 
 
 def _hours_of_work(fault: FaultFinding) -> float:
@@ -124,8 +124,11 @@ def _hours_of_work(fault: FaultFinding) -> float:
     return spent / HOUR_S
 
 
-def _pages(fault: FaultFinding) -> int:
-    return 0 if fault.detection is None else sum(alert.severity == "critical" for alert in fault.detection.alerts)
+def _pages(experiment: ExperimentFinding, fault: FaultFinding) -> float:
+    """How often people were woken; a page that counts for several faults is shared among them."""
+    found = [each.detection.alerts for each in experiment.faults if each.detection is not None and acted(each)]
+    own = () if fault.detection is None else fault.detection.alerts
+    return sum(1 / sum(alert in alerts for alerts in found) for alert in own if alert.severity == "critical")
 
 
 def _family(fault: FaultFinding) -> str:

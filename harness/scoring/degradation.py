@@ -38,6 +38,8 @@ class Curve:
     eps: Floats
     doubt: Floats
     sent_s: Floats
+    done_s: Floats
+    """When the treatment's answer came, or was given up: what happened before decided it."""
     diff: Floats
 
     @property
@@ -87,6 +89,7 @@ def measure(
         eps=bands[0],
         doubt=doubt * n,
         sent_s=pairing.sent_s[known],
+        done_s=pairing.sent_s[known] + np.nan_to_num(treatment.latency_ms[pairing.treatment][known]) / 1000,
         diff=diff[known],
     )
 
@@ -114,7 +117,8 @@ def flagged(curve: Curve, from_s: float, to_s: float, policy: Policy) -> tuple[B
     slow = np.zeros(len(curve.starts), dtype=np.bool_)
     for start, end in stretches:
         slow |= _sustained(curve, start, end, policy) & window
-    return flags | slow, bool(slow.any())
+    own = _own(curve, from_s, to_s)
+    return (flags | slow) & own, bool((slow & own).any())
 
 
 def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: float) -> SignalHarm:
@@ -134,6 +138,22 @@ def harm_in(curve: Curve, flags: Bools, sustained: bool, from_s: float, to_s: fl
         requests=float(curve.diff[inside].sum()) if inside.any() else 0.0,
         eps=float(curve.eps[np.argmax(np.where(flags, curve.excess, -np.inf))]) if flags.any() else curve.signal.floor,
     )
+
+
+def decided_s(curve: Curve, sent_s: float) -> float:
+    """When the first request that was sent then was answered."""
+    at = int(np.searchsorted(curve.sent_s, sent_s))
+    return float(curve.done_s[at]) if at < len(curve.sent_s) else sent_s
+
+
+def _own(curve: Curve, from_s: float, to_s: float) -> Bools:
+    """All bins but those that the window cuts, and most of whose loss lies outside of it: they are its neighbour's."""
+    cut = (curve.starts < from_s) | (curve.starts + curve.bin_s > to_s)
+    bins = bins_of(curve.sent_s, curve.starts, curve.bin_s)
+    inside = (curve.sent_s >= from_s) & (curve.sent_s < to_s)
+    total, part = (binned(bins, curve.diff * weight, len(curve.starts)) for weight in (1.0, inside))
+    own: Bools = ~(cut & (part <= total / 2))
+    return own
 
 
 def _onset(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:

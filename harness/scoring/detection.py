@@ -36,10 +36,20 @@ def alerts_of(events: Iterable[AlertEvent]) -> tuple[AlertSeen, ...]:
                     t_resolved=None,
                 )
             )
+        elif event.firing and at is not None:
+            seen[at] = _raised(seen[at], event)
         elif not event.firing and at is not None:
             seen[at] = seen[at].model_copy(update={"t_resolved": event.t})
             del firing[key]
     return tuple(sorted(seen, key=_when))
+
+
+def _raised(alert: AlertSeen, event: AlertEvent) -> AlertSeen:
+    """The alert as of its worst: a log line that becomes one which reaches people fires then."""
+    if event.severity != "critical" and (event.severity not in NOTIFYING or alert.severity in NOTIFYING):
+        return alert
+    fired = alert.t_fired if alert.severity in NOTIFYING else event.t
+    return alert.model_copy(update={"severity": event.severity, "summary": event.summary, "t_fired": fired})
 
 
 def fresh_alerts(treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], policy: Policy) -> tuple[AlertSeen, ...]:
@@ -57,6 +67,11 @@ def fresh_alerts(treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], p
         )
 
     return tuple(alert for alert in treatment if alert.severity in NOTIFYING and not has_twin(alert))
+
+
+def distinct(alerts: Iterable[AlertSeen]) -> list[AlertSeen]:
+    """Each alert once: one may be of several faults, and still was one message."""
+    return list({(_key(alert), alert.t_fired): alert for alert in alerts}.values())
 
 
 def settled_beside(alerts: Sequence[AlertSeen], control: Sequence[AlertSeen]) -> tuple[AlertSeen, ...]:

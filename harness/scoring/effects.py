@@ -7,12 +7,13 @@ alert that names the component of an open fault belongs to that fault.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.degradation import Curve, area, flagged, harm_in
+from harness.scoring.degradation import Curve, area, decided_s, flagged, harm_in
 from harness.scoring.detection import detection_of, settled_beside
 from harness.scoring.evidence import Arm, Bools, FaultLog
 from harness.scoring.findings import AlertSeen, Detection, FaultFinding, Grade, SignalHarm
@@ -54,7 +55,7 @@ def windows_of(arm: Arm, plan: Plan) -> list[Window]:
         log = logs.get(planned.id)
         if log is None or log.act_s is None:
             continue
-        t_end = arm.observed_end_s if log.end_s is None else max(log.act_s, log.end_s)
+        t_end = min(arm.observed_end_s, math.inf if log.end_s is None else max(log.act_s, log.end_s))
         others = [o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id]
         to_s = min([arm.observed_end_s, *(t for t in others if t >= t_end)])
         later = tuple(sorted(t for t in others if log.act_s < t < to_s))
@@ -69,7 +70,7 @@ def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doi
     for name, curve in curves.items():
         found = flagged(curve, window.t_act, window.to_s, policy)
         harm = harm_in(curve, *found, window.t_act, window.to_s)
-        if harm.t_on is not None and window.later and harm.t_on >= window.later[0]:
+        if harm.t_on is not None and window.later and decided_s(curve, harm.t_on) >= window.later[0]:
             found = np.zeros_like(found[0]), False
             harm = harm_in(curve, *found, window.t_act, window.later[0])
         flags[name] = found
@@ -135,13 +136,15 @@ def _components(plan: Plan, fault: PlannedFault) -> frozenset[str]:
 def _attributed(
     alert: AlertSeen, doing: Doing, doings: Sequence[Doing], components: Mapping[str, frozenset[str]]
 ) -> bool:
-    """Whether an alert counts for a fault: in its window, and not rather another open fault's."""
-    owners = [d.window.planned.id for d in doings if d.window.t_act <= alert.t_fired <= d.until_s]
-    mine = doing.window.planned.id
-    if mine not in owners:
-        return False
-    named = [owner for owner in owners if grade(alert.component, components[owner]) is Grade.LOCALISED]
-    return not named or mine in named
+    """Whether an alert counts for a fault: in its time, and not rather another's.
+
+    Those that it names come before others, and then those in whose window it fired before those of earlier ones.
+    """
+    owners = [d for d in doings if d.window.t_act <= alert.t_fired <= d.until_s]
+    named = [d for d in owners if grade(alert.component, components[d.window.planned.id]) is Grade.LOCALISED]
+    owners = named or owners
+    watched = [d for d in owners if alert.t_fired <= d.window.to_s]
+    return any(d is doing for d in watched or owners)
 
 
 def without_effect(planned: PlannedFault, log: FaultLog | None, arm: Arm) -> FaultFinding:
@@ -150,6 +153,8 @@ def without_effect(planned: PlannedFault, log: FaultLog | None, arm: Arm) -> Fau
             Outcome.UNKNOWN,
             "the fault was never injected: its time did not come before the end",
         )
+    elif log.touched > 0:
+        outcome, reason = Outcome.UNKNOWN, "the fault's first effect came at the end of the observation"
     elif log.failure:
         outcome, reason = Outcome.UNKNOWN, f"the fault could not be injected: {log.failure}"
     else:

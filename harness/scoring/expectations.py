@@ -14,6 +14,7 @@ from harness.scoring.findings import (
 )
 from harness.scoring.localisation import expected_components
 from harness.scoring.plan import Expectation
+from harness.scoring.policy import Policy
 from harness.scoring.wording import duration_text, share_text
 from harness.verdict import Outcome, Verdict, worst
 
@@ -22,7 +23,7 @@ Judged = tuple[Verdict, str, str, str]
 
 
 def judge_expectation(
-    claim: Expectation, faults: Sequence[FaultFinding], signals: Sequence[SignalHarm], *, cut_short: str
+    claim: Expectation, faults: Sequence[FaultFinding], signals: Sequence[SignalHarm], policy: Policy, *, cut_short: str
 ) -> ExpectationFinding:
     """One claim's verdict. ``cut_short`` says why the horizon was not reached, empty if it was.
 
@@ -31,7 +32,7 @@ def judge_expectation(
     if claim.kind == "degradation":
         return _finding(_text(claim), _degradation(claim, signals, cut_short))
     concerned = [fault for fault in faults if claim.fault in (None, fault.id)]
-    judged = [_fault_claim(claim, fault, cut_short) for fault in concerned]
+    judged = [_fault_claim(claim, fault, cut_short, policy) for fault in concerned]
     verdict = worst(each[0] for each in judged)
     decisive = next((each for each in judged if each[0] is verdict), None)
     return _finding(_text(claim), decisive or (verdict, f"no fault {claim.fault!r} in this run", "", ""))
@@ -50,15 +51,25 @@ def steady_again(unsteady: Sequence[str]) -> ExpectationFinding:
     return _finding("steady again after the faults", (Verdict.FAILED, "; ".join(unsteady), why, fix))
 
 
-def _fault_claim(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
+def _fault_claim(claim: Expectation, fault: FaultFinding, cut_short: str, policy: Policy) -> Judged:
     if claim.kind == "outcome":
-        return _outcome(claim, fault)
+        return _outcome(claim, fault, _unseen(fault, cut_short, policy))
     if fault.detection is None or fault.recovery is None:
         fix = (
             _INERT_FIX if fault.outcome is Outcome.INERT else "Mend what stopped the run, then run the scenario again."
         )
         return Verdict.INCONCLUSIVE, f"{fault.id} had no effect that could be judged", fault.reason, fix
-    return _detect(claim, fault, cut_short) if claim.kind == "detect" else _recover(claim, fault, cut_short)
+    return _detect(claim, fault, cut_short) if claim.kind == "detect" else _recover(claim, fault, cut_short, policy)
+
+
+def _unseen(fault: FaultFinding, cut_short: str, policy: Policy) -> str:
+    """Why harm might have been there and was not seen; empty if it was looked for as long as it takes."""
+    if cut_short:
+        return cut_short
+    recovery, t_act = fault.recovery, fault.t_act
+    if recovery is not None and t_act is not None and recovery.t_watched - t_act < policy.bin_s:
+        return f"users were watched for {duration_text(recovery.t_watched - t_act)} after the first effect"
+    return ""
 
 
 _INERT_FIX = "Check that the fault's point carries traffic in its window, and that its rate is above 0."
@@ -108,17 +119,22 @@ def _alert_fix(fault: FaultFinding, where: str) -> str:
     return f"{check}; if its silence is accepted, expect `outcome: {fault.outcome.value}` instead."
 
 
-def _recover(claim: Expectation, fault: FaultFinding, cut_short: str) -> Judged:
+def _recover(claim: Expectation, fault: FaultFinding, cut_short: str, policy: Policy) -> Judged:
     recovery, t_end = fault.recovery, fault.t_end
     assert recovery is not None
     assert t_end is not None
     limit = duration_text(claim.within_s)
     if recovery.kind is RecoveryKind.NOT_NEEDED:
+        unseen = _unseen(fault, cut_short, policy)
+        if unseen:
+            return Verdict.INCONCLUSIVE, "no harm as far as it was observed", unseen, _LENGTHEN
         return Verdict.PASSED, "no harm to recover from", "", ""
     if recovery.from_removal_s is None:
         after = recovery.t_watched - t_end
         what = f"not recovered {duration_text(after)} after the fault's end" if after else "the fault lasted to the end"
-        if after < claim.within_s:
+        # That users are back is known so many bins later.
+        confirmed = policy.recovery_bins * policy.bin_s if recovery.t_back is None else 0.0
+        if after < claim.within_s + confirmed:
             return (
                 Verdict.INCONCLUSIVE,
                 what,
@@ -161,9 +177,15 @@ def _degradation(claim: Expectation, signals: Sequence[SignalHarm], cut_short: s
     return Verdict.PASSED, what, "", ""
 
 
-def _outcome(claim: Expectation, fault: FaultFinding) -> Judged:
+def _outcome(claim: Expectation, fault: FaultFinding, unseen: str) -> Judged:
     assert claim.outcome is not None
     what = f"{fault.id} was {fault.outcome.value}"
+    if fault.outcome is claim.outcome is Outcome.ABSORBED:
+        if unseen:
+            return Verdict.INCONCLUSIVE, f"{what} as far as it was observed", unseen, _LENGTHEN
+        if not any(harm.signal == "quality" for harm in fault.signals):
+            fix = "Let the target report labels, or claim what can be seen, with degradation_at_most."
+            return Verdict.INCONCLUSIVE, what, "the quality of predictions was not measured in both arms", fix
     if fault.outcome is claim.outcome:
         return Verdict.PASSED, what, "", ""
     if fault.outcome in (Outcome.UNKNOWN, Outcome.INERT):

@@ -40,6 +40,7 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     if control is None or broken:
         return _inconclusive(treatment, plan, broken)
     references = [arms[name] for name in treatment.reference if name in arms and name != control.id]
+    references = [arm for arm in references if not why_arm_unusable(arm, "the reference run")]
     curves = _curves(treatment, control, references, policy)
     raised = alerts_of(treatment.alerts)
     quiet = alerts_of(control.alerts)
@@ -48,7 +49,9 @@ def judge_experiment(treatment: Arm, arms: Mapping[str, Arm], policy: Policy) ->
     faults = judge_faults(treatment, plan, doings, curves, fresh, quiet, policy)
     signals = _overall(treatment, curves, doings)
     cut_short = "" if treatment.end_reason == "horizon" else "a stop condition ended the run early"
-    expectations = tuple(judge_expectation(claim, faults, signals, cut_short=cut_short) for claim in plan.expect)
+    expectations = tuple(
+        judge_expectation(claim, faults, signals, policy, cut_short=cut_short) for claim in plan.expect
+    )
     if treatment.unsteady_after:
         expectations += (steady_again(treatment.unsteady_after),)
     claimed = [alert for fault in faults if fault.detection for alert in fault.detection.alerts]
@@ -98,6 +101,29 @@ def _why_unusable(treatment: Arm, control: Arm | None, policy: Policy) -> str:
             f"only {100 * pairing.coverage:.0f} % of the control's requests have a counterpart in the treatment "
             f"({100 * policy.coverage_min:.0f} % are needed)"
         )
+    return _unseen(treatment, control, policy)
+
+
+def _unseen(treatment: Arm, control: Arm, policy: Policy) -> str:
+    """Why nothing can be told of the time of a fault, though the rest of the horizon was seen."""
+    due = (control.requests.sent_s >= treatment.warmup_s) & (control.requests.sent_s < treatment.observed_end_s)
+    if not (control.requests.answered & due).any():
+        return "the control run has no answered request in the horizon"
+    for log in treatment.faults:
+        if log.act_s is None or log.act_s >= treatment.observed_end_s:
+            continue
+        if control.observed_end_s <= log.act_s:
+            return f"the control run ended before {log.id} acted"
+        end_s = (
+            _common_end(treatment, control) if log.end_s is None else min(log.end_s, _common_end(treatment, control))
+        )
+        during = pair(control.requests, treatment.requests, log.act_s, end_s)
+        asked = int(((control.requests.sent_s >= log.act_s) & (control.requests.sent_s < end_s)).sum())
+        if asked - len(during.control) > 1 and during.coverage < policy.coverage_min:
+            return (
+                f"only {100 * during.coverage:.0f} % of the control's requests while {log.id} was in effect have a "
+                f"counterpart in the treatment ({100 * policy.coverage_min:.0f} % are needed)"
+            )
     return ""
 
 

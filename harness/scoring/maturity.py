@@ -111,7 +111,7 @@ def _efficiency(evidence: _Evidence) -> Judged:
     pages, _ = _by_columns(evidence.metrics["on_call_pages"], "")
     alone, _ = _by_columns(evidence.metrics["automated_recovery_rate"], "")
     if pages is None or alone is None:
-        return None, evidence.metrics["on_call_pages"].note
+        return None, evidence.metrics["on_call_pages" if pages is None else "automated_recovery_rate"].note
     return min(pages, alone), "the worse of pages without a fault and automated recovery, by the document's columns"
 
 

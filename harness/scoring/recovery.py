@@ -17,9 +17,14 @@ Harmed = tuple[Curve, Bools]
 
 
 def settled_at(curve: Curve, flags: Bools, to_s: float, policy: Policy) -> float | None:
-    """The first healthy request after the last harmed one, if N observed bins in band follow; else None."""
+    """The first healthy request after the last harmed one, if N observed bins in band follow; else None.
+
+    Where the window ends too soon because another fault acts, bins after it tell as well, as long as they are in band.
+    """
+    places = np.arange(len(curve.starts))
     last = int(np.flatnonzero(flags)[-1])
-    later = curve.observed & (np.arange(len(curve.starts)) > last) & (curve.starts < to_s)
+    others = np.flatnonzero(np.logical_or.reduce(curve.bad) & (curve.starts >= to_s))
+    later = curve.observed & (places > last) & (places < (others[0] if len(others) else len(places)))
     if int(later.sum()) < policy.recovery_bins:
         return None
     in_bin = (curve.sent_s >= curve.starts[last]) & (curve.sent_s < curve.starts[last] + curve.bin_s)
@@ -28,6 +33,11 @@ def settled_at(curve: Curve, flags: Bools, to_s: float, policy: Policy) -> float
     while not curve.signal.sampled and following < len(curve.diff) and curve.diff[following] > 0:
         following += 1
     return float(curve.sent_s[following]) if following < len(curve.sent_s) else None
+
+
+def _observed(curve: Curve, from_s: float, to_s: float) -> int:
+    """How many bins of a time say something."""
+    return int((curve.observed & (curve.starts + curve.bin_s > from_s) & (curve.starts < to_s)).sum())
 
 
 def relapsed(curve: Curve, flags: Bools, policy: Policy) -> bool:
@@ -66,7 +76,7 @@ def recovery_of(
             from_effect_s=None if t_back is None or t_rec is None else t_back - t_act,
             from_removal_s=None if t_rec is None else max(0.0, t_rec - t_end),
             t_watched=to_s,
-            watched_s=to_s - origin,
+            watched_s=max(0.0, to_s - origin),
             relapsed=again,
             why=why,
         )
@@ -78,8 +88,9 @@ def recovery_of(
     if still:
         why = f"{still} not back in the control's band for {policy.recovery_bins} bins before the observation ended"
         return recovery(RecoveryKind.NEVER, None, None, why)
-    t_back = max(t for t in settled.values() if t is not None)
-    if t_back + policy.recovery_bins * policy.bin_s <= t_end:
+    t_back = max(t_act, *(t for t in settled.values() if t is not None))
+    seen = min(_observed(curve, t_back, t_end) for curve, _ in harmed)
+    if t_back + policy.recovery_bins * policy.bin_s <= t_end and seen >= policy.recovery_bins:
         why = "every signal was back in band while the fault was still there"
         return recovery(RecoveryKind.MITIGATED, t_back, t_back, why)
     t_rec, firing = _quiet_from(t_back, alerts, policy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.scoring.comparison import Change, MetricChange, Side, compare, key_of, paired
+from harness.scoring.comparison import Change, MetricChange, Side, compare, muted, paired
 from harness.scoring.findings import ExperimentFinding, Finding, MetricFinding, TierFinding
 from harness.scoring.metrics import Pool, all_metrics, evaluate
 from harness.scoring.policy import Policy
@@ -85,8 +85,7 @@ def _of_tier(pool: Pool) -> dict[str, MetricFinding]:
 
 def _coverage(first: Side, second: Side) -> tuple[Check, ...]:
     """Experiments that said something in the baseline and say nothing now."""
-    said = {key_of(experiment) for experiment in first.experiments if experiment.counts is not None}
-    mute = [one for one in second.experiments if one.counts is None and key_of(one) in said]
+    mute = muted(first, second)
     if not mute:
         return ()
     why = f"inconclusive now: {', '.join(dict.fromkeys(experiment.scenario for experiment in mute))}"

@@ -28,25 +28,27 @@ BOOTSTRAP_LEAST = 20
 #: Fewer units than this have no interval.
 LEAST = 3
 DRAWS = 4000
+#: The share of resamples that may hold none of the units that say something; of three, a twentieth does.
+UNDEFINED_MOST = 0.1
 
 
 def interval(
     statistic: Statistic, strata: Strata, *key: object, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """The interval of a statistic over units; None for fewer than three. ``strata`` names each unit's stratum; where no
-    stratum has two units, all are one. ``key`` seeds the draws."""
+    """The interval of a statistic over units; None for fewer than three, or where so few say anything that it is not
+    defined without one of them. ``strata`` names each unit's stratum; where no stratum has two units, all are one.
+    ``key`` seeds the draws."""
     if len(strata) < LEAST:
         return None
     if max(Counter(strata).values()) == 1:
         strata = [""] * len(strata)
     if len(strata) < BOOTSTRAP_LEAST:
         return jackknife_t(statistic, strata, confidence)
-    return bca(
-        _finite(statistic(_resamples(strata, DRAWS, *key))),
-        float(statistic(np.ones((1, len(strata))))[0]),
-        _left_out(statistic, strata),
-        confidence,
-    )
+    drawn = statistic(_resamples(strata, DRAWS, *key))
+    if np.mean(~np.isfinite(drawn)) > UNDEFINED_MOST:
+        return None
+    observed = float(statistic(np.ones((1, len(strata))))[0])
+    return bca(_finite(drawn), observed, _left_out(statistic, strata), confidence)
 
 
 def ratio_of_sums(numerators: Sequence[float], denominators: Sequence[float]) -> Statistic:
@@ -95,6 +97,8 @@ def jackknife_t(statistic: Statistic, strata: Strata, confidence: float = 0.95) 
     observed = float(statistic(np.ones((1, len(strata))))[0])
     variance, freedom = 0.0, 0
     for values in _left_out(statistic, strata):
+        if not np.isfinite(values).all():
+            return None
         n = len(values)
         variance += (n - 1) / n * float(np.sum((values - values.mean()) ** 2))
         freedom += n - 1
@@ -106,8 +110,10 @@ def jackknife_t(statistic: Statistic, strata: Strata, confidence: float = 0.95) 
 
 def _acceleration(left_out: Sequence[Floats]) -> float:
     cubes = squares = 0.0
-    for values in left_out:
+    for values in map(_finite, left_out):
         n = len(values)
+        if n < 2:
+            continue
         influence = (n - 1) * (values.mean() - values)
         cubes += float(np.sum(influence**3)) / n**3
         squares += float(np.sum(influence**2)) / n**2
@@ -138,9 +144,7 @@ def _left_out(statistic: Statistic, strata: Strata) -> list[Floats]:
             continue
         weights = np.ones((len(members), len(strata)))
         weights[np.arange(len(members)), members] = 0
-        values = _finite(statistic(weights))
-        if len(values) > 1:
-            found.append(values)
+        found.append(statistic(weights))
     return found
 
 

@@ -13,7 +13,8 @@ from harness.commands.compare import compare_command
 from harness.commands.rates import load_rates
 from harness.commands.score import score_command
 from harness.errors import UsageError
-from harness.journal import encode
+from harness.journal import encode, read_journal
+from harness.scoring import Policy, score
 from harness.verdict import ExitCode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scoring"))
@@ -66,6 +67,15 @@ def test_every_profile_that_both_runs_have(tmp_path: Path, capsys: pytest.Captur
     assert compare_command(old, new, (), form="json") == ExitCode.FAILED
     assert [len(one["regressions"]) for one in json.loads(capsys.readouterr().out)] == [0, 1]
     assert compare_command(old, new, ("p",), form="json") == ExitCode.PASSED
+
+
+def test_sides_that_were_judged_by_different_rules_are_not_compared(tmp_path: Path) -> None:
+    old, new = run(tmp_path / "old", {"p": 60.0}), run(tmp_path / "new", {"p": 60.0})
+    card = score(read_journal(old / "journal.jsonl"), Policy(latency_objective_ms=100))
+    (old / "scorecard.json").write_text(card.to_json())
+    (old / "journal.jsonl").unlink()  # a pruned run
+    with pytest.raises(UsageError, match="different rules \\(latency_objective_ms 100 and 1000\\)"):
+        compare_command(old, new, (), form="terminal")
 
 
 def test_too_few_pairs_and_other_times_tell_little(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,3 +145,9 @@ def test_too_few_units_have_no_interval_and_what_never_varies_has_no_width() -> 
     assert interval(ratio_of_sums([5.0] * 25, [1.0] * 25), range(25)) == (5.0, 5.0)
     repeated_once = ["a", "a", "b"]
     assert interval(ratio_of_sums([1.0, 2.0, 3.0], [1.0] * 3), repeated_once) is None
+
+
+@pytest.mark.parametrize("units", [4, 30])
+def test_one_unit_that_says_something_has_no_interval(units: int) -> None:
+    lonely = ratio_of_sums([60.0] + [0.0] * (units - 1), [1.0] + [0.0] * (units - 1))
+    assert interval(lonely, list(range(units)), "lonely") is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.scoring.detection import NOTIFYING
+from harness.scoring.detection import NOTIFYING, distinct
 from harness.scoring.findings import ExperimentFinding, Grade
 from harness.scoring.metrics._metric import Measured, Metric, Pool, share_of_counts
 
@@ -11,12 +11,9 @@ def _right(experiment: ExperimentFinding) -> tuple[int, int]:
     """Alerts that point at a fault, and all that a person was told in the horizon."""
     if experiment.timeline is None:
         return 0, 0
-    pointed = right = 0
-    for fault in experiment.faults:
-        if fault.detection is not None:
-            told = len(fault.detection.alerts)
-            pointed += told
-            right += told * (fault.detection.grade is not Grade.WRONG_REASON)
+    found = [fault.detection for fault in experiment.faults if fault.detection is not None]
+    pointed = len(distinct(alert for one in found for alert in one.alerts))
+    right = len(distinct(alert for one in found if one.grade is not Grade.WRONG_REASON for alert in one.alerts))
     background = [a for a in experiment.timeline.background if a.severity in NOTIFYING]
     return right, pointed + sum(alert.t_fired >= experiment.timeline.t_from for alert in background)
 

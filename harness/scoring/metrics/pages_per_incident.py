@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from harness.scoring.detection import distinct
 from harness.scoring.findings import ExperimentFinding
 from harness.scoring.metrics._metric import Measured, Metric, Pool, noticed, parts_of
 
 
 def _pages(experiment: ExperimentFinding) -> tuple[int, int]:
     seen = [fault.detection for fault in experiment.faults if noticed(fault) and fault.detection]
-    return sum(alert.severity == "critical" for found in seen for alert in found.alerts), len(seen)
+    raised = distinct(alert for found in seen for alert in found.alerts)
+    return sum(alert.severity == "critical" for alert in raised), len(seen)
 
 
 def _compute(pool: Pool) -> Measured:

@@ -10,8 +10,10 @@ from harness.scoring.signals._signal import Signal
 
 
 def _loss(requests: Requests, policy: Policy) -> Floats:
-    """The Brier loss of an answer; a request without one counts as the worst prediction there is, 1."""
-    return np.where(requests.answered, requests.brier, 1.0)
+    """The Brier loss of an answer, or 0 where no truth is known of any; a request without an answer counts as the worst
+    prediction there is, 1."""
+    brier = requests.brier if np.isfinite(requests.y).any() else np.zeros(len(requests))
+    return np.where(requests.answered, brier, 1.0)
 
 
 SIGNAL = Signal(

@@ -1,0 +1,227 @@
+"""Faults beside each other, and what is missing: what belongs to whom, and what can't be told."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from synthetic import (
+    END,
+    HOUR,
+    WARMUP,
+    Alert,
+    Injected,
+    Made,
+    Record,
+    between,
+    jitter,
+    journal,
+    treated,
+    unanswered,
+    worse,
+)
+
+from harness.scoring import Policy, score
+from harness.scoring.comparison import Side, compare
+from harness.scoring.cost import Rates
+from harness.scoring.findings import ExperimentFinding, RecoveryKind
+from harness.scoring.scorecard import Scorecard
+from harness.verdict import Outcome, Verdict
+
+START = WARMUP + 2 * HOUR
+REFERENCE = Made(arm="reference", seed=8, changes=(jitter(0.01),))
+UNLABELLED = between(0, END, y=None)
+
+
+def card(treatment: Made, *, control: Made | None = None, reference: Made = REFERENCE, **options: Any) -> Scorecard:
+    treatment = dataclasses.replace(treatment, reference=("reference",))
+    return score(journal(control or Made(), reference, treatment), **options)
+
+
+def judged(treatment: Made, **more: Any) -> ExperimentFinding:
+    return card(treatment, **more).experiments[0]
+
+
+def outcomes(found: ExperimentFinding) -> list[str]:
+    return [fault.outcome.value for fault in found.faults]
+
+
+def verdicts(found: ExperimentFinding) -> list[Verdict]:
+    return [finding.verdict for finding in found.expectations]
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 0.5, 600.0, 1234.5])
+def test_harm_that_begins_with_the_next_fault_is_not_the_one_befores(offset_s: float) -> None:
+    second = START + 3 * HOUR + offset_s
+    faults = [Injected(START, START + HOUR, "a"), Injected(second, second + HOUR, "b", "store.outage", "store:store")]
+    found = judged(treated(faults, [unanswered(second, second + HOUR)]))
+    assert outcomes(found) == ["absorbed", "silent"]
+
+
+def test_harm_that_ends_before_the_next_fault_is_not_its() -> None:
+    faults = [
+        Injected(START, START + HOUR + 600, "a", "store.outage", "store:store"),
+        Injected(START + HOUR + 900, START + 3 * HOUR, "b"),
+    ]
+    found = judged(treated(faults, [unanswered(START, START + HOUR + 600)]))
+    assert outcomes(found) == ["silent", "absorbed"]
+    recovery = found.faults[0].recovery
+    assert recovery is not None
+    assert recovery.kind is RecoveryKind.RECOVERED, "users were well after the second fault acted too"
+    assert recovery.t_back == pytest.approx(START + HOUR + 600, abs=100)
+
+
+def test_a_request_that_was_under_way_when_a_fault_acted_is_that_faults() -> None:
+    sent = START + HOUR  # requests are sent every 90 s, and are answered after 0.05 s
+    faults = [
+        Injected(START, START + 3 * HOUR, "glass", "network.partition", "link:monitoring->serving"),
+        Injected(sent + 0.0005, START + 2 * HOUR, "cut", "network.partition", "link:serving->store"),
+    ]
+    found = judged(treated(faults, [unanswered(sent, START + 2 * HOUR)]))
+    assert outcomes(found) == ["absorbed", "silent"]
+
+
+def test_an_alert_in_a_later_faults_window_is_not_the_earlier_ones() -> None:
+    faults = [
+        Injected(START, START + 2 * HOUR, "a", "data.unit_change", "feed:weather"),
+        Injected(START + 7 * HOUR, START + 8 * HOUR, "b", "freshness.freeze", "feed:flights"),
+    ]
+    alert = Alert(START + 7 * HOUR + 300, START + 8 * HOUR, labels=(("feed", "flights"),))
+    harmed = [worse(START, START + 2 * HOUR)]
+    found = judged(treated(faults, harmed, [alert], [{"outcome": "silent", "fault": "a"}]))
+    assert (outcomes(found), found.verdict) == (["silent", "absorbed"], Verdict.PASSED)
+    for_good = card(
+        treated(faults, [worse(START, END)], [alert]),
+        rates=Rates.model_validate({"engineer_hour": 100, "incidents_a_year": {"data": 12}}),
+    )
+    assert all(f.recovery is not None and f.recovery.watched_s >= 0 for f in for_good.experiments[0].faults)
+    cost = for_good.profiles[0].cost
+    assert cost is not None
+    assert cost.recovery >= 0
+
+
+CLAIMS: Sequence[Record] = [{"outcome": "absorbed"}, {"recover_within": "1h"}]
+OUTAGE = Injected(START, START + 2 * HOUR, "a", "store.outage", "store:store")
+
+
+def test_a_fault_whose_time_was_not_seen_is_not_absorbed() -> None:
+    lost = treated([OUTAGE], [], [], CLAIMS, drop=lambda record: START <= record["sent"] < START + 2 * HOUR)
+    found = judged(lost)
+    assert (found.verdict, outcomes(found)) == (Verdict.INCONCLUSIVE, ["unknown"])
+    assert "only 0 % of the control's requests while a was in effect" in found.reasons[0]
+
+
+def test_a_control_that_answers_nothing_is_no_measure() -> None:
+    down = unanswered(WARMUP, END)
+    found = judged(treated([OUTAGE], [down], [], CLAIMS), control=Made(changes=(down,)))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    early = judged(treated([OUTAGE], [], [], CLAIMS), control=Made(ends=START - HOUR))
+    assert early.verdict is Verdict.INCONCLUSIVE
+
+
+def test_without_labels_nobody_knows_whether_predictions_got_worse() -> None:
+    bare = {"control": Made(changes=(UNLABELLED,)), "reference": Made(arm="reference", seed=8, changes=(UNLABELLED,))}
+    found = judged(treated([OUTAGE], [UNLABELLED], [], CLAIMS[:1]), **bare)
+    assert verdicts(found) == [Verdict.INCONCLUSIVE]
+    out = judged(treated([OUTAGE], [UNLABELLED, unanswered(START, START + 2 * HOUR)]), **bare)
+    assert out.faults[0].harm == pytest.approx(2.0), "two hours without an answer are two hours"
+
+
+@pytest.mark.parametrize("how", [{"reason": "stopped", "ends": START + 90}, {"ends": START + 90}])
+def test_who_was_not_watched_was_not_spared(how: dict[str, Any]) -> None:
+    found = judged(treated([dataclasses.replace(OUTAGE, ends=None)], [unanswered(START, END)], [], CLAIMS, **how))
+    assert set(verdicts(found)) == {Verdict.INCONCLUSIVE}
+
+
+def test_a_first_effect_at_the_very_end_is_not_inert() -> None:
+    found = judged(treated([dataclasses.replace(OUTAGE, acts=END, ends=None)], [], [], [{"outcome": "inert"}]))
+    assert (outcomes(found), found.verdict) == (["unknown"], Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("pull", [0.45, 0.55])
+def test_a_crashed_reference_widens_no_band(pull: float) -> None:
+    hurt = treated([dataclasses.replace(OUTAGE, ends=START + 6 * HOUR)], [worse(START, START + 6 * HOUR, pull)])
+    crashed = Made(arm="reference", seed=8, reason="error", ends=WARMUP - 60)
+    assert outcomes(judged(hurt)) == outcomes(judged(hurt, reference=crashed)) == ["silent"]
+
+
+@pytest.mark.parametrize(("ends_s", "expected"), [(55 * 60, Verdict.INCONCLUSIVE), (4 * HOUR, Verdict.PASSED)])
+def test_a_recovery_that_nobody_could_confirm_yet_is_no_failure(ends_s: float, expected: Verdict) -> None:
+    end = START + HOUR + ends_s
+    claims = [{"recover_within": "30m"}]
+    hurt = treated([Injected(START, START + HOUR)], [unanswered(START, START + HOUR)], [], claims, ends=end)
+    assert verdicts(judged(hurt)) == [expected]
+
+
+def test_an_alert_that_gets_worse_counts_from_then() -> None:
+    labels = {"name": "StoreSlow", "component": "store", "labels": ()}
+    quiet = Alert(START + 60, None, severity="info", **labels)  # type: ignore[arg-type]
+    loud = Alert(START + 300, START + 3 * HOUR, severity="critical", **labels)  # type: ignore[arg-type]
+    found = judged(treated([OUTAGE], [unanswered(START, START + 2 * HOUR)], [quiet, loud])).faults[0]
+    assert found.detection is not None
+    assert (found.outcome, found.detection.time_to_detect_s) == (Outcome.CAUGHT, 300.0)
+    warned = dataclasses.replace(quiet, severity="warning")
+    found = judged(treated([OUTAGE], [unanswered(START, START + 2 * HOUR)], [warned, loud])).faults[0]
+    assert found.detection is not None
+    assert found.detection.first is not None
+    assert (found.detection.time_to_detect_s, found.detection.first.severity) == (60.0, "critical")
+
+
+def test_an_alert_of_two_faults_is_one_page() -> None:
+    faults = [
+        Injected(START, START + 2 * HOUR, "a", "data.unit_change", "feed:weather"),
+        Injected(START + 60, START + 2 * HOUR, "b", "data.unit_change", "feed:flights"),
+    ]
+    rates = Rates.model_validate({"page": 40, "incidents_a_year": {"data": 2}})
+    found = card(treated(faults, [], [Alert(START + 300, START + HOUR, labels=())]), rates=rates).profiles[0]
+    assert found.cost is not None
+    assert found.cost.pages == pytest.approx(40.0), "two faults a year, of which both together page once"
+    assert (found.metric("alert_precision").n, found.metric("pages_per_incident").value) == (1, 0.5)
+
+
+def test_one_healthy_request_before_nobody_asks_is_no_mitigation() -> None:
+    def night(record: Record) -> bool:
+        return START + HOUR <= record["sent"] < START + 5 * HOUR and record["sent"] != START + HOUR + 90
+
+    found = judged(
+        treated([dataclasses.replace(OUTAGE, ends=START + 5 * HOUR)], [unanswered(START, START + HOUR)], drop=night),
+        control=Made(drop=night),
+        reference=dataclasses.replace(REFERENCE, drop=night),
+    ).faults[0]
+    assert found.recovery is not None
+    assert found.recovery.kind is RecoveryKind.RECOVERED
+
+
+def side(count: int, *, crashed: int = 0, params: Record | None = None) -> Side:
+    arms = [Made(), REFERENCE]
+    for number in range(count):
+        how: Record = {"reason": "error", "ends": START + HOUR} if number < crashed else {}
+        arms.append(
+            treated(
+                [OUTAGE],
+                [],
+                [Alert(START + 60, START + 2 * HOUR)],
+                [{"detect_within": "1h"}],
+                arm=f"t{number}",
+                scenario=f"s{number}",
+                reference=("reference",),
+                **how,
+            )
+        )
+    lines = journal(*arms)
+    if params:
+        lines = [{**line, "params": params} if line["kind"] == "fault.intent" else line for line in lines]
+    found = score(lines)
+    return Side.of(found, found.profiles[0], "side")
+
+
+def test_a_comparison_with_what_says_nothing_any_more_is_inconclusive() -> None:
+    assert compare(side(4), side(4), Policy()).verdict is Verdict.PASSED
+    assert compare(side(4), side(4, crashed=3), Policy()).verdict is Verdict.INCONCLUSIVE
+
+
+def test_faults_with_other_parameters_are_not_compared() -> None:
+    found = compare(side(4), side(4, params={"rate": 0.5}), Policy())
+    assert (found.pairs, found.left_out) == (0, {"the scenario is not the same on both sides": 4})
