@@ -143,6 +143,8 @@ def scenarios(paths: tuple[Path, ...], copy_to: Path | None) -> None:
     """List scenarios: name, faults, and what is expected."""
     from harness.commands.scenarios import copy_library, list_scenarios
 
+    if copy_to is not None and paths:
+        raise click.UsageError(f"--copy copies the built-in scenarios, not {paths[0]}. Leave one of them out.")
     if copy_to is not None:
         copy_library(copy_to)
     else:

@@ -38,7 +38,7 @@ def plan_arms(
     template = Arm("", "", backend, 0, default_start, 0.0, 0.0, time_scale=time_scale, load=load)
     treatments = [
         _treatment(resolve(scenario, repeat.seed, start=default_start), repeat.shift_s or shift_s, profile, template)
-        for profile in profiles
+        for profile in dict.fromkeys(profiles)
         for scenario in scenarios
         for repeat in _repeats(scenario, seed, repeats)
     ]

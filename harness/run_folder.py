@@ -53,7 +53,7 @@ class RunFolder:
                 folder._lock = folder._try_to_lock()
                 return folder
         except OSError as error:
-            raise _unwritable(results, error) from error
+            raise unwritable(results, error) from error
         raise UsageError(f"{results} holds 999 runs of this second. Choose another folder with --results.")
 
     @classmethod
@@ -63,7 +63,7 @@ class RunFolder:
         try:
             (path / "arms").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritable(path.parent, error) from error
+            raise unwritable(path.parent, error) from error
         folder._lock = folder._try_to_lock()
         return folder
 
@@ -206,7 +206,8 @@ class RunFolder:
         draft.replace(link)
 
 
-def _unwritable(results: Path, error: OSError) -> UsageError:
+def unwritable(results: Path, error: OSError) -> UsageError:
+    """The error for a folder of results that can't be written to."""
     return UsageError(
         f"results cannot be written to {results} ({error.strerror or error}). Choose another folder with --results."
     )

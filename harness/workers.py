@@ -40,6 +40,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Numeric libraries must not start threads: they would make runs slow and, under load, different.
 _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL_S = 0.2
+_DIED = "its process died (killed, or out of memory)"
 #: An address has at most 103 bytes (macOS; 107 on Linux); ``/pipequake-<pid>-<8>/listener-<8>`` takes up to 45 of them.
 _LONGEST_TEMPORARY = 58
 
@@ -117,6 +118,8 @@ def _run(
     open_arms = {arm_id for job in jobs for arm_id in job.wanted}
 
     def report(done: Done) -> None:
+        if interrupt.requested and done.error == _DIED:
+            return  # a signal to the whole group of processes ends them all: they were stopped, and did not fail
         if done.arm_id in open_arms:
             open_arms.discard(done.arm_id)
             on_done(done)
@@ -169,7 +172,7 @@ def _failures(future: Future[str | None], job: _Job) -> list[Done]:
     try:
         error = future.result()
     except BrokenProcessPool:
-        error = "its process died (killed, or out of memory)"
+        error = _DIED
     return [] if error is None else [Done(arm_id, "error", error) for arm_id in job.wanted]
 
 
@@ -293,7 +296,7 @@ class _Brancher:
             arm = self.children.pop(pid)
             if status != 0:  # it did not come to `leave`
                 self.worker.tokens.release()
-                self.worker.ended.put(Done(arm.arm_id, "error", "its process died (killed, or out of memory)"))
+                self.worker.ended.put(Done(arm.arm_id, "error", _DIED))
 
 
 def _die_without_main() -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from chaos.undo import pending
 from harness.console import report_console
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.journal import read_journal
 from harness.publish import publish
 from harness.run_folder import RunFolder
@@ -32,7 +32,7 @@ def recover_command(results: Path) -> int:
     target.clean_up()
     folders = [path for path in sorted(results.iterdir()) if not path.is_symlink()]  # `latest` is one
     unfinished = [RunFolder(path) for path in folders if (path / "arms").is_dir()]
-    clean = True
+    worst = ExitCode.PASSED
     for folder in unfinished:
         if folder.in_use():
             console.print(f"{folder.path}: still running, left alone")
@@ -43,15 +43,20 @@ def recover_command(results: Path) -> int:
             )
             continue
         console.print(f"{folder.path}: interrupted")
-        if not recover_run(folder, target, console):
-            clean = False
+        try:
+            if not recover_run(folder, target, console):
+                worst = max(worst, ExitCode.DIRTY)
+                continue
+            publish(folder, console, as_json=False)
+        except HarnessError as error:  # the others must not stay as they are because of this one
+            console.print(f"  {error}", markup=False)
+            worst = max(worst, error.exit_code)
             continue
-        publish(folder, console, as_json=False)
         if not any(later.name > folder.path.name for later in results.glob("20*")):
             folder.link_latest()
     if not unfinished:
         console.print("nothing to recover")
-    return ExitCode.PASSED if clean else ExitCode.DIRTY
+    return worst
 
 
 def recover_run(folder: RunFolder, target: Target, console: Console) -> bool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -34,6 +34,8 @@ from harness.run_folder import RunFolder
 from harness.safety.guard import Pulse, guarded_live_run
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scenario import Scenario
+from harness.scenario.durations import format_duration
+from harness.scenario.model import MAX_RUN_S
 from harness.scenario.suggest import suggestion
 from harness.targets import load_target
 from harness.targets.base import HARNESS_LOAD, LOCUST_LOAD, SIMULATOR, Arm, Interrupt, Target
@@ -80,6 +82,7 @@ def run_command(options: RunOptions) -> int:
     _check(options, target)
     target.preflight(options.backend)
     scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=_say), options.only)
+    _check_span(_plan(options, target, scenarios), target)
     rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
@@ -308,6 +311,20 @@ def _check(options: RunOptions, target: Target) -> None:
         raise UsageError("real processes never do the same twice. Use --check-determinism with the simulator.")
     for profile in options.profiles:
         target.check_profile(profile)
+
+
+def _check_span(arms: Sequence[Arm], target: Target) -> None:
+    """Raises `UsageError` for arms that end after what can be replayed, or last too long, since they begin later."""
+    span = target.facts().replay
+    for arm in arms:
+        end = arm.start + timedelta(seconds=arm.end_s)
+        if arm.end_s > MAX_RUN_S:
+            why = f"it would last {format_duration(arm.end_s)}, and {format_duration(MAX_RUN_S)} are allowed"
+        elif span is not None and end > span[1]:
+            why = f"it would end at {end:%Y-%m-%dT%H:%M}, after the last data ({span[1]:%Y-%m-%dT%H:%M})"
+        else:
+            continue
+        raise UsageError(f"{arm.arm_id}: {why}. Give a smaller --later, or start the scenario earlier.")
 
 
 def _check_locust(backend: str) -> None:

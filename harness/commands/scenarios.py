@@ -39,5 +39,9 @@ def copy_library(target: Path) -> None:
     """Copies the built-in scenarios into a folder that doesn't exist yet."""
     if target.exists():
         raise UsageError(f"{target} exists. Give a folder that doesn't, so that nothing is overwritten.")
-    shutil.copytree(built_in_library(), target, ignore=shutil.ignore_patterns("__pycache__"))
+    try:
+        shutil.copytree(built_in_library(), target, ignore=shutil.ignore_patterns("__pycache__"))
+    except (OSError, shutil.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{target} can't be made ({reason}). Give a new folder where you may write.") from error
     report_console().print(f"copied to {target}; run them with: pipequake run {target}")

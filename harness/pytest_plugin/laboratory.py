@@ -25,7 +25,7 @@ from harness.experiment import plan_arms
 from harness.git_state import git_state
 from harness.journal import read_journal
 from harness.pytest_plugin.wanted import Wanted
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, unwritable
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scoring import score
 from harness.scoring.findings import ExperimentFinding
@@ -152,8 +152,11 @@ class Laboratory:
 
     def _lead(self) -> bool:
         """Whether this process is the one that computes; a lock that ends with the process says so."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise unwritable(self.folder.parent, error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -33,7 +33,8 @@ class ChaosOptions:
     @classmethod
     def of(cls, config: pytest.Config, target: Target) -> ChaosOptions:
         """The options of a session. Raises `pytest.UsageError`, which pytest shows without a traceback."""
-        root = config.rootpath
+        # Without a configuration of its own, pytest's root is whatever the paths on the command line have in common.
+        root = config.rootpath if config.inipath is not None else config.invocation_params.dir
         try:
             settings = find_settings(root)
             profiles = tuple(config.getoption("chaos_profile") or settings.profile or ("mature",))

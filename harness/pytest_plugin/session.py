@@ -33,6 +33,7 @@ from harness.pytest_plugin.options import ChaosOptions
 from harness.pytest_plugin.wanted import Finder, Wanted, wanted_ids
 from harness.run_folder import RunFolder
 from harness.scenario import Scenario
+from harness.settings import MAX_SEED
 from harness.targets import load_target
 from harness.targets.base import SIMULATOR
 from harness.verdict import ExitCode
@@ -234,6 +235,9 @@ def marked(mark: pytest.Mark, finder: Finder, session: ChaosSession, beside: Pat
     for profile in profiles:
         if profile not in known:
             raise UsageError(f"unknown profile {profile!r}. Profiles: {', '.join(known)}.")
+    for seed in seeds:
+        if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED):
+            raise UsageError(f"the mark's seed: expected a whole number from 0 to {MAX_SEED}, got {seed!r:.40}.")
     found = [finder.find(asked, beside) for asked in mark.args]
     return [Wanted(scenario, profile, seed, path) for scenario, path in found for profile in profiles for seed in seeds]
 

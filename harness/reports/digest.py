@@ -72,9 +72,10 @@ def bad_ones(scorecard: Scorecard) -> list[Bad]:
     failed = [e for e in scorecard.experiments if e.verdict is Verdict.FAILED and e not in silent]
     unknown = [e for e in scorecard.experiments if e.verdict is Verdict.INCONCLUSIVE and e not in silent]
     whole = _counted(len(scorecard.experiments), "experiment")
+    more = " more" if any(e.verdict is Verdict.FAILED for e in silent) else ""
     found = [
         Bad("silent", f"{len(silent)} of {whole} harmed users and nobody was told", by_severity(silent)),
-        Bad("failed", f"{len(failed)} of {whole} did not end as expected", by_severity(failed)),
+        Bad("failed", f"{len(failed)}{more} of {whole} did not end as expected", by_severity(failed)),
         Bad("inconclusive", f"{len(unknown)} of {whole} showed nothing", by_severity(unknown)),
     ]
     return [bad for bad in found if bad.experiments]

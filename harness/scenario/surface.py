@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from chaos.data.where import Condition
 from chaos.errors import ChaosError, InvalidPoint, UnknownFault
 from chaos.fault import ColumnKind, ColumnRef, Fault, kinds_of_type
 from chaos.points import Point, PointKind
@@ -120,22 +121,44 @@ def _check_columns(
 ) -> Iterator[Finding]:
     columns = facts.feeds.get(feed, ())
     types = columns if isinstance(columns, Mapping) else {}
+    if not columns:
+        return
+    for where, column, kind, needs in (*_named_columns(place, params, fault), *_conditions(place, params, fault)):
+        if column not in columns:
+            hint = suggestion(column, columns)
+            yield Finding(where, f"the feed {feed!r} has no column {column!r}. {hint}")
+        elif column in types and kind is not ColumnKind.ANY and kind not in kinds_of_type(types[column]):
+            able = [name for name in types if kind in kinds_of_type(types[name])]
+            hint = suggestion("", able, otherwise="Name another column.")
+            yield Finding(where, f"{needs} needs a {kind} column, but {column!r} is {types[column]}. {hint}")
+
+
+#: Where a column is named, the column, what it must hold, and for what.
+_Named = tuple[Place, str, ColumnKind, str]
+
+
+def _named_columns(place: Place, params: Mapping[str, Any], fault: type[Fault]) -> Iterator[_Named]:
     for param, kind in _column_params(fault):
         value = params.get(param)
         entries: list[tuple[Place, Any]] = [((*place, param), value)]
         if isinstance(value, list | tuple):
             entries = [((*place, param, index), entry) for index, entry in enumerate(value)]
-        for entry_place, column in entries:
-            if not isinstance(column, str) or not columns:
-                continue
-            if column not in columns:
-                hint = suggestion(column, columns)
-                yield Finding(entry_place, f"the feed {feed!r} has no column {column!r}. {hint}")
-            elif column in types and kind is not ColumnKind.ANY and kind not in kinds_of_type(types[column]):
-                able = [name for name in types if kind in kinds_of_type(types[name])]
-                hint = suggestion("", able, otherwise="Name another column.")
-                message = f"{fault.name!r} needs a {kind} column, but {column!r} is {types[column]}. {hint}"
-                yield Finding(entry_place, message)
+        for where, column in entries:
+            if isinstance(column, str):
+                yield where, column, kind, repr(fault.name)
+
+
+def _conditions(place: Place, params: Mapping[str, Any], fault: type[Fault]) -> Iterator[_Named]:
+    """The columns that the conditions of ``where`` look at, where these are valid and name one."""
+    given = params.get("where") if "where" in fault.model_fields else None
+    for index, raw in enumerate(given if isinstance(given, list | tuple) else [given]):
+        try:
+            condition = Condition.model_validate(raw)
+        except ValidationError:
+            continue
+        if condition.column is not None:
+            at = (*place, "where", index) if isinstance(given, list | tuple) else (*place, "where")
+            yield (*at, "column"), condition.column, condition.kind(), "the condition"
 
 
 def _column_params(fault: type[Fault]) -> Iterator[tuple[str, ColumnKind]]:

@@ -6,6 +6,7 @@ Impact is what the document names: lost revenue, recovery, reputation. It is set
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,11 @@ Floats = npt.NDArray[np.float64]
 _WEEKS = 365.25 / 7
 
 
+#: No rate that anybody pays is beyond this, and none of its products is infinite.
+_MOST = 1e15
+_Rate = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
+
+
 class Rates(BaseModel):
     """What things cost, in one currency, and how often failures come. Everything but the currency is 0 unless given.
 
@@ -33,19 +39,19 @@ class Rates(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: str = Field(default="", max_length=12)
-    outage_hour: float = Field(default=0.0, ge=0)
+    outage_hour: _Rate = 0.0
     """Revenue lost in an hour without any prediction; an hour of worse predictions loses its share."""
-    engineer_hour: float = Field(default=0.0, ge=0)
-    engineers: float = Field(default=1.0, ge=0)
+    engineer_hour: _Rate = 0.0
+    engineers: _Rate = 1.0
     """People on an incident from its detection until users are back, where the pipeline does not help itself."""
-    silent_incident: float = Field(default=0.0, ge=0)
+    silent_incident: _Rate = 0.0
     """Reputation lost when users notice before anybody else does."""
-    page: float = Field(default=0.0, ge=0)
-    incidents_a_year: float | dict[str, float] = 1.0
+    page: _Rate = 0.0
+    incidents_a_year: _Rate | dict[str, _Rate] = 1.0
     """How often faults of each family come (the word before the dot), or one number for every family."""
-    prevention_a_year: dict[str, float] = Field(default_factory=dict)
+    prevention_a_year: dict[str, _Rate] = Field(default_factory=dict)
     """What it costs to run each profile's defences, by its name."""
-    budget_a_year: float | None = Field(default=None, gt=0)
+    budget_a_year: float | None = Field(default=None, gt=0, le=_MOST, allow_inf_nan=False)
     """What failures may cost."""
 
     def of(self, fault: str) -> float:

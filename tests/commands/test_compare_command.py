@@ -126,6 +126,9 @@ def test_a_run_is_scored_again_with_other_rates_and_keeps_them(
         ("outage_hour: much", "outage_hour: Input should be a valid number"),
         ("outage: 3", "outage: Extra inputs are not permitted"),
         ("page: -1", "page: Input should be greater than or equal to 0"),
+        ("outage_hour: .inf", "outage_hour: Input should be a finite number"),
+        ("incidents_a_year: {schema: 1e308}", "schema: Input should be less than or equal to"),
+        ("prevention_a_year: {mature: -1}", "mature: Input should be greater than or equal to 0"),
         ("a: [", "not YAML"),
     ],
 )

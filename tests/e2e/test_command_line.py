@@ -194,6 +194,10 @@ BAD_INPUT = {
     "no jobs": (["run", "quick.yaml", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
     "unknown option": (["run", "quick.yaml", "--fast"], "No such option"),
     "unknown command": (["rum"], "No such command 'rum'"),
+    "later than the data": (["run", "december.yaml", "--later", "5d"], "after the last data (2013-12-30T00:00)"),
+    "longer than allowed": (["run", "quick.yaml", "--later", "3000d"], "and 60d are allowed"),
+    "copy into a file": (["scenarios", "--copy", "quick.yaml/library"], "can't be made (Not a directory)"),
+    "copy of what": (["scenarios", "empty", "--copy", "library"], "Leave one of them out"),
     "copy over": (["scenarios", "--copy", "empty"], "empty exists. Give a folder that doesn't"),
     "damaged journal": (["score", "damaged"], "journal.jsonl:2: not a journal record: 'garbage'"),
     "nothing to recover in": (["recover", "--results", "missing"], "missing is no folder"),
@@ -206,6 +210,7 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty").mkdir()
     (folder / "quick.yaml").write_text(QUICK)
     (folder / "column.yaml").write_text(QUICK.replace("visib", "visibility"))
+    (folder / "december.yaml").write_text(QUICK + "start: 2013-12-28T00:00:00\n")
     (folder / "feed.yaml").write_text(QUICK.replace("feed:weather", "feed:wether"))
     (folder / "negative.yaml").write_text(QUICK.replace("at: 30m", "at: -1h"))
     (folder / "late.yaml").write_text(QUICK.replace("at: 30m", "at: 9h"))

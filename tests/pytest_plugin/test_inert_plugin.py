@@ -98,6 +98,35 @@ MISTAKES = {
 }
 
 
+@pytest.mark.parametrize("seed", ["'x'", "-1", "True"])
+def test_a_wrong_seed_in_a_mark_is_a_collection_error(suite: pytest.Pytester, seed: str) -> None:
+    suite.makepyfile(
+        f"import pytest\n\n@pytest.mark.scenario('feature-store-hangs', seed={seed})\ndef test_it(experiment): pass\n"
+    )
+    done = run(suite, "--chaos")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*the mark's seed: expected a whole number from 0 to *"])
+    done.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_results_that_can_not_be_written_are_said_so(suite: pytest.Pytester) -> None:
+    scenario(suite, QUICK, "scenarios/quick.yaml")
+    suite.makefile(".txt", taken="")
+    done = run(suite, "--chaos", "--chaos-results=taken.txt", "scenarios")
+    done.stdout.fnmatch_lines(["*results cannot be written to *taken.txt (Not a directory)*"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_results_folder_elsewhere_moves_nothing(
+    suite: pytest.Pytester, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """pytest takes a path that exists for one of its own, whatever option it belongs to."""
+    scenario(suite, QUICK, "scenarios/quick.yaml")
+    there = tmp_path_factory.mktemp("there")
+    lines = run(suite, "--chaos", "--collect-only", "-q", "--chaos-results", str(there), "scenarios").outlines
+    assert [line.rpartition("/")[2] for line in lines if "::" in line] == ["quick.yaml::quick[mature]"]
+
+
 @pytest.mark.parametrize("case", MISTAKES)
 def test_wrong_options_are_usage_errors(suite: pytest.Pytester, case: str) -> None:
     arguments, expected = MISTAKES[case]

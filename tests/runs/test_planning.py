@@ -46,6 +46,10 @@ def test_scenarios_share_controls_of_the_longest_horizon_and_two_seeds() -> None
         assert [by_id[other].seed for other in arm.reference] == [arm.seed + 1]
 
 
+def test_a_profile_that_is_named_twice_is_run_once() -> None:
+    assert plan(scenario("a"), profiles=("p", "q", "p")) == plan(scenario("a"), profiles=("p", "q"))
+
+
 def test_weeks_are_held_against_a_few_days_of_another_seed() -> None:
     arms = plan_arms([scenario("a", "21d")], ["p"], backend="sim", default_start=DEFAULT_START)
     ends = {arm.seed: arm.end_s for arm in arms if arm.scenario is None}

@@ -201,6 +201,31 @@ def test_a_scenario_built_in_python_is_checked_too() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("where", "place", "message"),
+    [
+        ({"column": "tmp", "missing": True}, (), "the feed 'weather' has no column 'tmp'"),
+        (
+            [{"column": "temp", "above": 3}, {"column": "tmp", "below": 1}],
+            (1,),
+            "the feed 'weather' has no column 'tmp'",
+        ),
+        ([{"column": "origin", "above": 3}], (0,), "the condition needs a number column, but 'origin' is string"),
+    ],
+)
+def test_the_columns_of_conditions_are_checked(where: object, place: tuple[int, ...], message: str) -> None:
+    fault = {
+        "fault": "data.null_spike",
+        "point": "feed:weather",
+        "with": {"column": "temp", "rate": 0.5, "where": where},
+    }
+    scenario = Scenario.model_validate({"name": "s", "faults": [fault], "expect": [{"detect_within": "5m"}]})
+    found = check_scenario(scenario, FACTS)
+    assert [(f.place, f.message.split(".")[0]) for f in found] == [
+        (("faults", 0, "with", "where", *place, "column"), message)
+    ]
+
+
 @pytest.mark.parametrize("name", built_in.names())
 def test_the_example_of_every_built_in_fault_makes_a_scenario(name: str) -> None:
     point, params = built_in.get(name).example
