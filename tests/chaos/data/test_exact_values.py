@@ -52,3 +52,36 @@ def test_whole_numbers_that_no_float_holds_keep_their_digits(
     old: list[int], fault: str, params: dict[str, Any], new: list[int]
 ) -> None:
     assert injected(pa.array(old), fault, **params) == new
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "hit"),
+    [
+        (pa.int64(), [BIG], [False, True, False]),
+        (pa.int64(), [float(2**53), 2**70, 0.5], [True, False, False]),
+        (pa.uint64(), [BIG, -1], [False, True, False]),
+        (pa.float64(), [BIG], [True, True, False]),
+        (pa.decimal128(20, 0), [7], [False, False, True]),
+    ],
+)
+def test_whole_numbers_are_compared_digit_by_digit(kind: pa.DataType, wanted: list[float], hit: list[bool]) -> None:
+    values = pa.array([2**53, BIG, 7]).cast(kind, safe=False)
+    done = injected(values, "data.null_spike", where={"among": wanted})
+    assert [value is None for value in done] == hit
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_short_floats_equal_what_was_typed(kind: pa.DataType) -> None:
+    values = pa.array([0.1, 0.2, 0.3, None]).cast(kind)
+    one, two, three, _ = values.to_pylist()
+    assert injected(values, "data.class_confusion", source=0.1, target=0.2) == [two, two, three, None]
+    others = injected(values, "data.wrong_category", categories=[0.1, 0.2, 0.3])
+    assert others[3] is None
+    assert set(others[:3]) <= {one, two, three}
+    assert all(new != old for new, old in zip(others[:3], (one, two, three), strict=True))
+    assert injected(values, "data.null_spike", where={"among": [1e300, 0.3]}) == [one, two, None, None]
+
+
+def test_a_number_beyond_a_short_float_is_not_its_infinity() -> None:
+    values = pa.array([float("inf"), 1.0], pa.float32())
+    assert injected(values, "data.null_spike", where={"among": [1e40]}) == [float("inf"), 1.0]
