@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import chaos
+from chaos.errors import InvalidFault
 
 BIG = 2**53 + 1
 DIGITS = "12345678901234567890"
@@ -85,3 +86,28 @@ def test_short_floats_equal_what_was_typed(kind: pa.DataType) -> None:
 def test_a_number_beyond_a_short_float_is_not_its_infinity() -> None:
     values = pa.array([float("inf"), 1.0], pa.float32())
     assert injected(values, "data.null_spike", where={"among": [1e40]}) == [float("inf"), 1.0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "params", "reason"),
+    [
+        ("data.disguised_null", {"value": 2**70}, f"value: does not fit a column of int64: {2**70} is not between"),
+        ("data.wrong_category", {"categories": [2**70, 1]}, f"categories: the column cannot hold that: {2**70} is"),
+        ("data.disguised_null", {"value": -(2**63) - 1}, "value: does not fit a column of int64: "),
+    ],
+)
+def test_a_number_too_large_for_the_column_is_refused(fault: str, params: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidFault, match=reason):
+        injected(pa.array([1, 2]), fault, **params)
+
+
+def test_the_largest_unsigned_numbers_can_be_given() -> None:
+    values = pa.array([1, 2**64 - 1], pa.uint64())
+    assert injected(values, "data.disguised_null", value=2**64 - 2) == [2**64 - 2] * 2
+    assert injected(values, "data.wrong_category", categories=[1, 2**64 - 1]) == [2**64 - 1, 1]
+
+
+@pytest.mark.parametrize("side", ["prefix", "suffix"])
+def test_an_affix_that_is_no_text_is_refused(side: str) -> None:
+    with pytest.raises(InvalidFault, match=rf"{side}: expected text that UTF-8 can hold, .*'a\\ud800'"):
+        injected(pa.array(["x"]), "data.affix", **{side: "a\ud800"})
