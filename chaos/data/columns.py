@@ -287,12 +287,12 @@ def _mapped_decimal(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.A
     old = floats(array)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         changed = change(old)
+        rounded = np.round(changed, kind.scale)  # not with Arrow, which loses digits beyond the tenth
     largest = largest_decimal(kind)
     edge = float(largest)
     # The float of the largest value may be one too many: what reaches it is set from the decimal.
-    high, low = changed >= edge, changed <= -edge
-    rounded = pc.round(pa.array(np.where(high | low, 0.0, changed), from_pandas=True), ndigits=kind.scale)
-    new = rounded.cast(kind, safe=False)
+    high, low = rounded >= edge, rounded <= -edge
+    new = pa.array(np.where(high | low, 0.0, rounded), from_pandas=True).cast(kind, safe=False)
     for found, values in (
         (high, pa.scalar(largest, kind)),
         (low, pa.scalar(largest.copy_negate(), kind)),

@@ -28,6 +28,7 @@ def injected(values: pa.Array, fault: str, **params: Any) -> list[Any]:
         ([DIGITS], (38, 0), "data.sign_flip", {}, ["-" + DIGITS]),
         (["123.45", "-600.00"], (5, 2), "data.unit_change", {"factor": 2}, ["246.90", "-999.99"]),
         (["0.60"], (2, 2), "data.unit_change", {"factor": 1.5}, ["0.90"]),
+        (["0.12345678901", "0.73"], (20, 11), "data.unit_change", {"factor": 2}, ["0.24691357802", "1.46"]),
         (["9" * 38], (38, 0), "data.unit_change", {"factor": 10}, ["9" * 38]),
         (["500.25", "0.00"], (5, 2), "data.bounded_drift", {"low": 0, "high": 60}, ["500.25", "30.00"]),
         ([DIGITS, "-1"], (38, 0), "data.clipped_range", {"low": 0}, [DIGITS, "0"]),
@@ -38,6 +39,11 @@ def test_decimals_use_their_whole_range_and_keep_their_digits(
 ) -> None:
     values = pa.array([None if v is None else Decimal(v) for v in old], pa.decimal128(*kind))
     assert injected(values, fault, **params) == [None if v is None else Decimal(v) for v in new]
+
+
+def test_decimals_with_many_digits_are_doubled_exactly() -> None:
+    values = [Decimal(7**13 * k % 10**15).scaleb(-12) for k in range(1000)]
+    assert injected(pa.array(values, pa.decimal128(38, 12)), "data.unit_change", factor=2) == [2 * v for v in values]
 
 
 @pytest.mark.parametrize(
