@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chaos.data.casts import cast
-from chaos.data.columns import fitted, floats, is_text, plain
+from chaos.data.columns import fitted, floats, is_text, plain, value_type
 from chaos.data.conditions import is_among
 from chaos.data.rows import I64
 from chaos.data.times import parse_stamp
@@ -106,8 +106,28 @@ def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
         return pa.array(fitted(numeric, np.dtype(kind.to_pandas_dtype())), kind, mask=~known)
     try:
         return values.cast(kind)
-    except pa.ArrowException:
+    except pa.ArrowNotImplementedError:
         return pa.nulls(len(values), kind)
+    except pa.ArrowException:  # what a value becomes must not depend on those that come with it
+        if values.type.num_fields or value_type(kind) != kind:  # Arrow has no dictionaries of these
+            return _cast_or_null(values, kind)
+        coded = values.dictionary_encode()
+        words = coded.dictionary
+        if is_text(words.type) and (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
+            # Most of what does not fit starts with a letter: found at once, as each failed cast takes microseconds.
+            words = pc.if_else(pc.match_substring_regex(words, r"^[-+.\d]"), words, pa.scalar(None, words.type))
+        return _cast_or_null(words, kind).take(coded.indices)
+
+
+def _cast_or_null(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Each value in the other type or, if it does not fit, null: halved until what is left fits or is one value."""
+    try:
+        return values.cast(kind)
+    except pa.ArrowException:
+        middle = len(values) // 2
+        if not middle:
+            return pa.nulls(1, kind)
+        return pa.concat_arrays([_cast_or_null(half, kind) for half in (values[:middle], values[middle:])])
 
 
 def joined_text(values: pa.Array, prefix: str, suffix: str) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import chaos
+from chaos.data.values import converted
 from chaos.errors import InvalidFault
 
 BIG = 2**53 + 1
@@ -117,3 +119,39 @@ def test_the_largest_unsigned_numbers_can_be_given() -> None:
 def test_an_affix_that_is_no_text_is_refused(side: str) -> None:
     with pytest.raises(InvalidFault, match=rf"{side}: expected text that UTF-8 can hold, .*'a\\ud800'"):
         injected(pa.array(["x"]), "data.affix", **{side: "a\ud800"})
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "fits"),
+    [
+        (["2013-01-01 00:00:00", "JFK", None], pa.timestamp("us"), [datetime(2013, 1, 1), None, None]),
+        (["2013-01-01", "9999-12-31", "soon"], pa.timestamp("ns"), [datetime(2013, 1, 1), None, None]),
+        (["JFK", "2013-01-01"], pa.date32(), [None, date(2013, 1, 1)]),
+        (["1.25", "JFK", "1e9", "-7"], pa.decimal128(5, 2), [Decimal("1.25"), None, None, Decimal(-7)]),
+        (["true", "JFK"], pa.bool_(), [True, None]),
+    ],
+)
+def test_only_what_does_not_fit_the_other_column_becomes_null(
+    texts: list[str | None], kind: pa.DataType, fits: list[Any]
+) -> None:
+    table = pa.table({"s": texts, "t": pa.nulls(len(texts), kind)})
+    parts = [table, *(table[i : i + 1] for i in range(len(texts)))]
+    out = [chaos.inject(part, "data.swapped_columns", column="s", other="t", rate=1, seed=1)["t"] for part in parts]
+    assert out[0].to_pylist() == fits
+    assert [part.to_pylist() for part in out[1:]] == [[value] for value in fits]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "fits"),
+    [
+        (pa.array([[300], None]), pa.list_(pa.int8()), [None, None]),
+        (pa.array([b"abc", b"\xff"]), pa.string_view(), ["abc", None]),
+        (pa.array(["1", "JFK", "1"]), pa.dictionary(pa.int8(), pa.int64()), [1, None, 1]),
+        (pa.array(["JFK"]), pa.list_(pa.int8()), [None]),
+        (pa.array([], pa.string()), pa.timestamp("us"), []),
+    ],
+)
+def test_values_move_one_by_one_to_columns_of_odd_types(values: pa.Array, kind: pa.DataType, fits: list[Any]) -> None:
+    out = converted(values, kind)
+    assert out.type == kind
+    assert out.to_pylist() == fits
