@@ -6,6 +6,7 @@ Nothing here writes into a buffer that it did not make, and only what changes is
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -230,19 +231,40 @@ def floats(array: pa.Array) -> Floats:
 def mapped(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
     """The numeric array with ``change`` applied; nulls and NaN stay.
 
-    Whole numbers are rounded half to even and clipped to what their type can hold.
+    Whole numbers are rounded half to even and clipped to what their type can hold. A value keeps every digit, even
+    those that no float has room for, where its float stays the same or only changes its sign.
 
     >>> mapped(pa.array([212, None], pa.int16()), lambda v: (v - 32) / 1.8).to_pylist()
     [100, None]
+    >>> mapped(pa.array([2**53 + 1]), lambda v: -v).to_pylist() == [-(2**53) - 1]
+    True
     """
     if pa.types.is_decimal(array.type):
         return _mapped_decimal(array, change)
     data = numbers(array)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if data.dtype.kind in "iu" and _beyond_floats(data):
+            return with_numbers(array, _exactly(data, change))
         new = fitted(change(data.astype(np.float64, copy=False)), data.dtype)
     if data.dtype.kind == "f" and (unknown := np.isnan(data)).any():
         new = np.where(unknown, data, new)
     return with_numbers(array, new)
+
+
+def _exactly(data: NDArray[Any], change: Callable[[Floats], Floats]) -> NDArray[Any]:
+    old = data.astype(np.float64)
+    changed = change(old)
+    new = np.where(changed == old, data, fitted(changed, data.dtype))
+    if data.dtype.kind == "i":  # the lowest number has no opposite
+        new = np.where((changed == -old) & (data != np.iinfo(data.dtype).min), -data, new)
+    return new
+
+
+def _beyond_floats(data: NDArray[Any]) -> bool:
+    """Whether some of these whole numbers have more digits than a float holds."""
+    if data.dtype.itemsize < 8 or not len(data):
+        return False
+    return bool(data.max() > 2**53 or data.min() < -(2**53))
 
 
 def fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -262,10 +284,40 @@ def fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _mapped_decimal(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
     kind = array.type
-    largest = 10.0 ** (kind.precision - kind.scale - 1)
-    new = np.clip(change(floats(array)), -largest, largest)
-    rounded = pc.round(pa.array(new, from_pandas=True), ndigits=kind.scale).cast(kind, safe=False)
-    return pc.if_else(array.is_valid(), rounded, pa.scalar(None, kind))
+    old = floats(array)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        changed = change(old)
+        rounded = np.round(changed, kind.scale)  # not with Arrow, which loses digits beyond the tenth
+    largest = largest_decimal(kind)
+    edge = float(largest)
+    # The float of the largest value may be one too many: what reaches it is set from the decimal.
+    high, low = rounded >= edge, rounded <= -edge
+    new = pa.array(np.where(high | low, 0.0, rounded), from_pandas=True).cast(kind, safe=False)
+    for found, values in (
+        (high, pa.scalar(largest, kind)),
+        (low, pa.scalar(largest.copy_negate(), kind)),
+        (changed == -old, _negated(array)),
+        (changed == old, array),
+    ):
+        if found.any():
+            new = pc.if_else(pa.array(found), values, new)
+    return pc.if_else(array.is_valid(), new, pa.scalar(None, kind))
+
+
+def largest_decimal(kind: pa.DataType) -> Decimal:
+    """The largest value that a type of decimals has.
+
+    >>> largest_decimal(pa.decimal128(5, 2))
+    Decimal('999.99')
+    """
+    return Decimal((0, (9,) * kind.precision, -kind.scale))
+
+
+def _negated(array: pa.Array) -> pa.Array:
+    kind = array.type
+    if kind.bit_width >= 128:
+        return pc.negate(array)
+    return pc.negate(array.cast(pa.decimal128(kind.precision, kind.scale))).cast(kind)  # Arrow negates no small ones
 
 
 def picked(condition: Flags, yes: pa.Array, no: pa.Array) -> pa.Array:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from chaos.data.columns import Flags, Floats, flags, floats, is_text, valid
+from chaos.data.columns import Flags, Floats, flags, floats, is_text, numbers, valid
 from chaos.data.source import Cells
 from chaos.data.times import microseconds, parse_stamp
 from chaos.data.where import Condition, Scalar
@@ -32,7 +34,7 @@ def weights(conditions: Sequence[Condition], cells: Cells, own: str, fault: str)
         values = cells.whole(condition.column or own)
         try:
             total *= _weight(condition, values)
-        except (pa.ArrowException, TypeError, ValueError) as error:
+        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
             name = condition.column or own
             problem = Problem("where", f"column {name!r} of type {values.type} cannot be compared: {error}")
             raise InvalidFault(fault, [problem]) from None
@@ -68,11 +70,32 @@ def is_among(values: pa.Array, wanted: Sequence[Scalar]) -> Flags:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         if any(isinstance(item, str) for item in wanted):
             raise TypeError(f"it holds numbers, and {next(i for i in wanted if isinstance(i, str))!r} is text")
-        return np.isin(floats(values), np.array([float(item) for item in wanted]))
+        if pa.types.is_decimal(kind):
+            return np.isin(floats(values), np.array([float(item) for item in wanted]))
+        data = numbers(values)
+        return np.isin(data, in_dtype(wanted, data.dtype)) & valid(values)
     text = is_text(kind)
     if text and not all(isinstance(item, str) for item in wanted):
         raise TypeError(f"it holds text, and {next(i for i in wanted if not isinstance(i, str))!r} is none")
     return flags(pc.is_in(values, value_set=pa.array(wanted, kind)))
+
+
+def in_dtype(wanted: Sequence[Scalar], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The numbers as a column of the dtype has them, without those that it cannot hold.
+
+    >>> in_dtype([0.1, 1e40], np.dtype("f4")).tolist() == [np.float32(0.1)]
+    True
+    >>> in_dtype([2**53 + 1, 2**70, 0.5, 3.0], np.dtype("i8")).tolist() == [2**53 + 1, 3]
+    True
+    """
+    if dtype.kind == "f":
+        given = np.array([float(item) for item in wanted])
+        with np.errstate(over="ignore"):
+            held = given.astype(dtype)
+        return np.asarray(held[np.isfinite(held) | ~np.isfinite(given)])
+    limits = np.iinfo(dtype)
+    whole = [int(item) for item in wanted if not isinstance(item, float) or item.is_integer()]
+    return np.array([number for number in whole if limits.min <= number <= limits.max], dtype)
 
 
 def _within(condition: Condition, values: pa.Array) -> Flags:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaos.data.columns import is_text
+from chaos.data.columns import is_text, numbers, with_numbers
+from chaos.data.times import later, ticks_of
 
 
 def shifted(values: pa.Array, by_s: float) -> pa.Array:
@@ -18,8 +19,9 @@ def shifted(values: pa.Array, by_s: float) -> pa.Array:
     """
     kind = values.type
     if pa.types.is_timestamp(kind):
-        step = pa.scalar(timedelta(seconds=by_s), pa.duration("us")).cast(pa.duration(kind.unit), safe=False)
-        return pc.add(values, step)
+        by_us = round(by_s * 1e6)
+        ticks = ticks_of(abs(by_us), kind)  # what is less than a tick is dropped, on both sides
+        return with_numbers(values, later(numbers(values), ticks if by_us > 0 else -ticks))
     if pa.types.is_date(kind):
         return pc.add(values.cast(pa.timestamp("s")), pa.scalar(round(by_s), pa.duration("s"))).cast(kind, safe=False)
     if is_text(kind):

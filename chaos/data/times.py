@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -75,28 +74,38 @@ def shifted(values: pa.Array, by_us: int) -> pa.Array:
     if is_text(kind):
         delta = timedelta(microseconds=by_us)
         return pa.array([_shifted_text(text, delta) for text in values.to_pylist()], kind)
-    per_unit = _units_per_second(kind)
     data = numbers(values)
-    ticks = by_us * per_unit // 1_000_000
+    ticks = ticks_of(by_us, kind)
     if pa.types.is_time(kind):
-        return with_numbers(values, ((data.astype(np.int64) + ticks) % int(86_400 * per_unit)).astype(data.dtype))
-    return with_numbers(values, _later(data, int(ticks)))
+        day = ticks_of(86_400_000_000, kind)
+        return with_numbers(values, ((data.astype(np.int64) + ticks % day) % day).astype(data.dtype))
+    return with_numbers(values, later(data, ticks, 86_400_000 if pa.types.is_date64(kind) else 1))
 
 
-def _later(data: NDArray[Any], ticks: int) -> NDArray[Any]:
-    """The sum, and the first or the last time that there is where the sum is beyond it."""
+def ticks_of(by_us: int, kind: pa.DataType) -> int:
+    """So many microseconds in the unit of a type of times, rounded down; of dates, as whole days.
+
+    >>> ticks_of(-1, pa.timestamp("ns")), ticks_of(-1, pa.timestamp("s")), ticks_of(-1, pa.date64())
+    (-1000, -1, -86400000)
+    """
+    if pa.types.is_date(kind):
+        return by_us // 86_400_000_000 * (1 if pa.types.is_date32(kind) else 86_400_000)
+    return by_us * {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}[kind.unit] // 1_000_000
+
+
+def later(data: NDArray[Any], ticks: int, step: int = 1) -> NDArray[Any]:
+    """The sum, and the first or the last time that there is, a multiple of the step, where the sum is beyond it.
+
+    >>> later(np.array([1, 120], dtype=np.int8), 100).tolist(), later(np.array([-100], dtype=np.int8), 300).tolist()
+    ([101, 127], [127])
+    """
     limits = np.iinfo(data.dtype)
-    ticks = min(max(ticks, int(limits.min)), int(limits.max))
-    moved = data + np.asarray(ticks, dtype=data.dtype)
-    return np.where(moved < data, limits.max, moved) if ticks > 0 else np.where(moved > data, limits.min, moved)
-
-
-def _units_per_second(kind: pa.DataType) -> int | Fraction:
-    if pa.types.is_date32(kind):
-        return Fraction(1, 86_400)
-    if pa.types.is_date64(kind):
-        return 1000
-    return {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}[kind.unit]
+    last = int(limits.max) // step * step
+    first = -last  # the number below is no time: numpy and pandas read it as none
+    # More ticks than the type holds wrap around, and so does the sum: where it is a time, it is the right one.
+    wrapped = (ticks - int(limits.min)) % 2**limits.bits + int(limits.min)
+    moved = data + np.asarray(wrapped, dtype=data.dtype)
+    return np.where(data > last - ticks, last, moved) if ticks > 0 else np.where(data < first - ticks, first, moved)
 
 
 def _shifted_text(text: str | None, delta: timedelta) -> str | None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chaos.data.casts import cast
-from chaos.data.columns import fitted, floats, is_text, plain
+from chaos.data.columns import fitted, floats, is_text, plain, value_type
 from chaos.data.conditions import is_among
 from chaos.data.rows import I64
 from chaos.data.times import parse_stamp
@@ -25,16 +25,25 @@ def typed(items: Sequence[Scalar], kind: pa.DataType, *, fault: str, param: str)
     """
     try:
         if pa.types.is_timestamp(kind):
-            us = pa.array([parse_stamp(str(item)) for item in items], pa.int64())
-            return us.cast(pa.timestamp("us", kind.tz)).cast(kind, safe=False)
+            return _stamps(items, kind)
         text = is_text(kind)
         for item in items:
             if isinstance(item, str) is not text or isinstance(item, bool) is not pa.types.is_boolean(kind):
                 raise TypeError(f"{item!r} is of another kind")
-        return pa.array(items).cast(kind) if not text else pa.array(items, kind)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+        return _as_they_are(items, kind) if alike(kind, items) else pa.array(items).cast(kind)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         problem = Problem(param, f"does not fit a column of {kind}: {str(error).splitlines()[0]}")
         raise InvalidFault(fault, [problem]) from None
+
+
+def _stamps(items: Sequence[Scalar], kind: pa.DataType) -> pa.Array:
+    """Given times in the unit of the type, without the digits that it lacks."""
+    us = [parse_stamp(str(item)) for item in items]
+    if kind.unit == "ns":
+        for item, stamp in zip(items, us, strict=True):
+            if not -(2**63) < stamp * 1000 < 2**63:
+                raise ValueError(f"{str(item)!r} is not between 1677-09-21 and 2262-04-11")
+    return pa.array(us, pa.int64()).cast(pa.timestamp("us", kind.tz)).cast(kind, safe=False)
 
 
 def constant(item: Scalar, kind: pa.DataType, count: int, *, fault: str, param: str) -> pa.Array:
@@ -54,11 +63,11 @@ def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str)
         return of_words[indices.to_numpy()] if len(of_words) else np.full(len(values), -1)
     try:
         if alike(values.type, items):
-            return np.asarray(pc.index_in(values, pa.array(items).cast(values.type)).fill_null(-1)).astype(np.int64)
+            return np.asarray(pc.index_in(values, _as_they_are(items, values.type)).fill_null(-1)).astype(np.int64)
         found = np.full(len(values), -1, dtype=np.int64)
         for place, item in enumerate(items):
             found[is_among(values, [item])] = place
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise InvalidFault(fault, [Problem(param, f"the column cannot hold that: {error}")]) from None
     return found
 
@@ -68,6 +77,16 @@ def alike(kind: pa.DataType, items: Sequence[Scalar]) -> bool:
     if is_text(kind):
         return all(isinstance(item, str) for item in items)
     return pa.types.is_integer(kind) and all(type(item) is int for item in items)
+
+
+def _as_they_are(items: Sequence[Scalar], kind: pa.DataType) -> pa.Array:
+    """Items that are `alike` in the type."""
+    if pa.types.is_integer(kind):
+        limits = np.iinfo(kind.to_pandas_dtype())
+        for item in items:
+            if not limits.min <= int(item) <= limits.max:
+                raise ValueError(f"{item!r} is not between {limits.min} and {limits.max}")
+    return pa.array(items, kind)
 
 
 def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -87,8 +106,28 @@ def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
         return pa.array(fitted(numeric, np.dtype(kind.to_pandas_dtype())), kind, mask=~known)
     try:
         return values.cast(kind)
-    except pa.ArrowException:
+    except pa.ArrowNotImplementedError:
         return pa.nulls(len(values), kind)
+    except pa.ArrowException:  # what a value becomes must not depend on those that come with it
+        if values.type.num_fields or value_type(kind) != kind:  # Arrow has no dictionaries of these
+            return _cast_or_null(values, kind)
+        coded = values.dictionary_encode()
+        words = coded.dictionary
+        if is_text(words.type) and (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
+            # Most of what does not fit starts with a letter: found at once, as each failed cast takes microseconds.
+            words = pc.if_else(pc.match_substring_regex(words, r"^[-+.\d]"), words, pa.scalar(None, words.type))
+        return _cast_or_null(words, kind).take(coded.indices)
+
+
+def _cast_or_null(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Each value in the other type or, if it does not fit, null: halved until what is left fits or is one value."""
+    try:
+        return values.cast(kind)
+    except pa.ArrowException:
+        middle = len(values) // 2
+        if not middle:
+            return pa.nulls(1, kind)
+        return pa.concat_arrays([_cast_or_null(half, kind) for half in (values[:middle], values[middle:])])
 
 
 def joined_text(values: pa.Array, prefix: str, suffix: str) -> pa.Array:

@@ -45,12 +45,9 @@ class ChangePrecision(ColumnRewrite):
 
     def rewrite(self, values: pa.Array) -> pa.Array:
         import pyarrow as pa
-        import pyarrow.compute as pc
+
+        from chaos.data.rounding import rounded
 
         if self.single:
             return values.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
-        if pa.types.is_floating(values.type) or self.decimals < 0:
-            half = pa.types.is_float16(values.type)  # which Arrow does not round
-            wide = values.cast(pa.float32()) if half else values
-            return pc.round(wide, ndigits=self.decimals).cast(values.type, safe=False)
-        return values  # whole numbers have no decimals to lose
+        return rounded(values, self.decimals)

@@ -37,6 +37,9 @@ class Affix(TextFault):
     def _something(self) -> Affix:
         if not self.prefix and not self.suffix:
             raise ValueError("expected a prefix or a suffix")
+        for name, text in (("prefix", self.prefix), ("suffix", self.suffix)):
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError(f"{name}: expected text that UTF-8 can hold, got half a surrogate pair in {text!a}")
         return self
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
