@@ -79,7 +79,7 @@ def _text_hashes(array: pa.Array) -> U64:
     lengths = np.diff(offsets)
     raw = array.buffers()[2]
     if raw is None or offsets[-1] == offsets[0]:
-        return splitmix64(lengths.astype(np.uint64) + GAMMA)
+        return splitmix64(lengths.astype(np.uint64) * GAMMA)  # as below: other batches have the same empty texts
     data = np.frombuffer(raw, dtype=np.uint8)[offsets[0] : offsets[-1]].astype(np.uint64)
     starts = offsets[:-1] - offsets[0]
     place = np.arange(len(data), dtype=np.int64) - np.repeat(starts, lengths)

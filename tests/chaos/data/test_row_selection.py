@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -136,6 +137,20 @@ def test_text_keys_hash_by_value_alone(values: list[str | None], cut: int) -> No
         ids = row_ids(TableCells(pa.table({"k": plain})), ["k"], 0)
         assert isinstance(ids, Keys)
         assert found.ids.tolist() == ids.ids.tolist()
+
+
+@pytest.mark.parametrize("values", [["", "a", "", "b"], ["", None, "a"], [b"", b"a"]])
+def test_an_empty_key_is_the_same_in_a_batch_of_nothing_else(values: list[Any]) -> None:
+    table = pa.table({"k": values})
+    assert hashed(table) == [hashed(table.slice(at, 1))[0] for at in range(len(values))]
+
+
+def hashed(table: pa.Table) -> list[int]:
+    """The ids of a table's rows by the column k."""
+    found = row_ids(TableCells(table), ["k"], 0)
+    assert isinstance(found, Keys)
+    ids: list[int] = found.ids.tolist()
+    return ids
 
 
 def test_the_order_of_characters_and_of_columns_counts() -> None:
