@@ -40,7 +40,7 @@ class Course(BaseModel):
     @model_validator(mode="after")
     def _limits_fit(self) -> Course:
         everywhere = self.shape == "sudden" and self.start == 0
-        if self.time is None and getattr(self, "key", ()) and not everywhere:
+        if self.time is None and getattr(self, "key", None) and not everywhere:
             raise ValueError("rows named by key have no position in the feed: give the column of times as time")
         limits = [self.start] if self.end is None else [self.start, self.end]
         if self.end is None and self.shape != "sudden":
