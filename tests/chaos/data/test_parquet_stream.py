@@ -58,14 +58,21 @@ def test_layout_compression_types_and_metadata_stay(source: Path, tmp_path: Path
             assert now.column(i).compression == was.column(i).compression
 
 
-def test_a_column_that_held_no_null_may_get_its_first_one_late(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "params", "nulls"),
+    [
+        ("data.null_spike", {"rate": 1, "where": {"above": 900}}, 99),
+        ("schema.change_nullability", {"rate": 0.001}, 1),
+    ],
+)
+def test_a_column_that_held_no_null_may_get_its_first_one_late(
+    tmp_path: Path, fault: str, params: dict[str, Any], nulls: int
+) -> None:
     schema = pa.schema([pa.field("v", pa.int64(), nullable=False)])
     pq.write_table(pa.table({"v": range(1000)}, schema=schema), tmp_path / "in.parquet", row_group_size=100)
-    where = {"above": 900}
-    chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", "data.null_spike", column="v", rate=1,
-                         where=where, seed=1)  # fmt: skip
+    chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", fault, column="v", seed=1, **params)
     out = pq.read_table(tmp_path / "out.parquet")["v"]
-    assert (out.type, out.null_count) == (pa.int64(), 99)
+    assert (out.type, out.null_count) == (pa.int64(), nulls)
 
 
 def test_a_folder_is_one_data_set(tmp_path: Path) -> None:
@@ -141,6 +148,13 @@ def test_a_file_may_replace_itself(source: Path) -> None:
     expected = chaos.inject(pq.read_table(source), FAULTS[0], seed=4)
     chaos.inject_parquet(source, source, FAULTS[0], seed=4)
     assert pq.read_table(source).to_pylist() == expected.to_pylist()
+
+
+def test_a_column_becomes_optional_by_the_names_that_rows_had(source: Path, tmp_path: Path) -> None:
+    faults = [FAULTS[2], registry.create("schema.change_nullability", {"column": "u8"})]
+    chaos.inject_parquet(source, tmp_path / "out.parquet", *faults, seed=4)
+    whole = chaos.inject(pq.read_table(source), *faults, seed=4)
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == whole.to_pylist()
 
 
 @pytest.mark.parametrize(
