@@ -14,6 +14,7 @@ import glob
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
 def appearing_file(target: Path) -> Iterator[BinaryIO]:
     """A file to write to, which is at ``target`` when the block has ended well, in place of what was there before.
 
+    It has the permissions of the file that it replaces. Where ``target`` is a link, what it leads to is replaced.
+
     Raises ``OSError`` if the target's folder is missing or can't be written to, or if the target is a folder.
 
     >>> import tempfile
@@ -41,6 +44,7 @@ def appearing_file(target: Path) -> Iterator[BinaryIO]:
     """
     if target.is_dir():
         raise IsADirectoryError(f"{str(target)!r} is a folder, and a file was to be written there: give a file's name")
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     _prepare(target)
     hidden: Path | None = None
     handle = _nameless(target.parent)
@@ -48,6 +52,8 @@ def appearing_file(target: Path) -> Iterator[BinaryIO]:
         hidden, handle = _hidden_file(target)
     try:
         with open(handle, "wb") as file:
+            if target.exists():  # before a byte is written: others may not read it
+                os.fchmod(handle, stat.S_IMODE(target.stat().st_mode))
             yield file
             file.flush()
             os.fsync(handle)

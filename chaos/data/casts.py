@@ -38,9 +38,22 @@ def _text(array: pa.Array) -> pa.Array:
         return array
     if pa.types.is_floating(array.type):  # as Python prints them: Arrow would drop the .0
         return pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string())
-    if array.type.num_fields or pa.types.is_binary(array.type):
+    if _written_by_python(array.type):
         return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string())
     return array.cast(pa.string())
+
+
+def _written_by_python(kind: pa.DataType) -> bool:
+    """Whether Arrow has no text for the type, or only some of its values: bytes need not be characters."""
+    return bool(
+        kind.num_fields
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_interval(kind)
+        or isinstance(kind, pa.BaseExtensionType)
+    )
 
 
 def _numbers(array: pa.Array) -> pa.Array:
@@ -48,7 +61,7 @@ def _numbers(array: pa.Array) -> pa.Array:
         return array.cast(pa.float64(), safe=False)
     if pa.types.is_decimal(array.type):
         return array.cast(pa.float64())
-    if pa.types.is_temporal(array.type):
+    if pa.types.is_temporal(array.type) and not pa.types.is_interval(array.type):
         return array.cast(pa.int64() if array.type.bit_width == 64 else pa.int32()).cast(pa.float64(), safe=False)
     return pa.array([_number(v) for v in array.to_pylist()], pa.float64())
 

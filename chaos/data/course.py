@@ -20,14 +20,17 @@ class Course(BaseModel):
     """How far a drift has come at each row, against limits that are given and never taken from the data.
 
     Rows are placed by the time in ``time``, with ``start`` and ``end`` in ISO 8601, or else by their position in the
-    feed, with whole numbers. ``sudden``: all at once at ``start``. ``incremental``: values move evenly from ``start``
-    to ``end``. ``gradual``: a growing share of the rows has drifted in full. ``recurring``: in force from ``start``
-    to ``end``, then off as long, and so on.
+    feed, with whole numbers; rows named by ``key`` have no position, and need ``time`` unless all drift at once.
+    ``sudden``: all at once at ``start``. ``incremental``: values move evenly from ``start`` to ``end``. ``gradual``: a
+    growing share of the rows has drifted in full. ``recurring``: in force from ``start`` to ``end``, then off as
+    long, and so on.
     """
 
     shape: Shape = Field(default="sudden", description="sudden, incremental, gradual or recurring.")
     time: Annotated[str | None, ColumnRef(ColumnKind.TIME)] = Field(
-        default=None, description="The column of times that `start` and `end` mean; by default positions in the feed."
+        default=None,
+        description="The column of times that `start` and `end` mean; by default positions in the feed, "
+        "which rows named by `key` do not have.",
     )
     start: int | str = Field(default=0, description="Where the drift begins: a row's position, or a time.")
     end: int | str | None = Field(
@@ -36,6 +39,9 @@ class Course(BaseModel):
 
     @model_validator(mode="after")
     def _limits_fit(self) -> Course:
+        everywhere = self.shape == "sudden" and self.start == 0
+        if self.time is None and getattr(self, "key", None) and not everywhere:
+            raise ValueError("rows named by key have no position in the feed: give the column of times as time")
         limits = [self.start] if self.end is None else [self.start, self.end]
         if self.end is None and self.shape != "sudden":
             raise ValueError(f"a drift of shape {self.shape} needs an end")

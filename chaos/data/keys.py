@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,10 @@ def row_ids(cells: Cells, key: Sequence[str], start: int) -> RowIds:
 
 
 def _value_hashes(array: pa.Array) -> U64:
+    if isinstance(array, pa.ExtensionArray):  # as a UUID, whose bytes it is
+        array = array.storage
+    if pa.types.is_floating(array.type):
+        return _float_hashes(array)
     hashed = _text_hashes(array) if _is_text(array.type) else splitmix64(_bits(array))
     if array.null_count:
         hashed[np.asarray(array.is_null().to_numpy(zero_copy_only=False))] = _NULL
@@ -46,26 +51,48 @@ def _is_text(kind: pa.DataType) -> bool:
         or pa.types.is_large_string(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
         or pa.types.is_string_view(kind)
     )
 
 
+def _float_hashes(array: pa.Array) -> U64:
+    """What is no number counts as missing: pandas has one sign for both."""
+    values = array.cast(pa.float64()).to_numpy(zero_copy_only=False) + 0.0  # one zero only
+    missing = np.isnan(values)
+    hashed = splitmix64(values.view(np.uint64))
+    hashed[missing] = _NULL
+    return hashed
+
+
 def _bits(array: pa.Array) -> U64:
-    """Equal values of one logical type give equal bits, whatever their width."""
+    """Equal values of one logical type give equal bits, whatever their width, unit or scale."""
     kind = array.type
-    if pa.types.is_floating(kind):
-        values = pc.fill_null(array.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
-        return np.array(values + 0.0, dtype=np.float64).view(np.uint64)  # + 0.0: one zero only
     if pa.types.is_timestamp(kind):
         array = array.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64())
-    elif pa.types.is_temporal(kind):
-        array = array.cast(pa.int64() if kind.bit_width == 64 else pa.int32())
+    elif pa.types.is_time(kind):
+        array = array.cast(pa.time64("ns")).cast(pa.int64())
+    elif pa.types.is_duration(kind):
+        array = array.cast(pa.duration("ns"), safe=False).cast(pa.int64())
+    elif pa.types.is_date(kind):
+        array = array.cast(pa.date32(), safe=False).cast(pa.int32())
     elif pa.types.is_uint64(kind):
         return np.array(pc.fill_null(array, 0).to_numpy(zero_copy_only=False), dtype=np.uint64)
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        return _text_hashes(pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string()))
+        written = _decimal if pa.types.is_decimal(kind) else repr
+        return _text_hashes(pa.array([None if v is None else written(v) for v in array.to_pylist()], pa.string()))
     values = pc.fill_null(array.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
     return np.array(values, dtype=np.int64).view(np.uint64)
+
+
+def _decimal(value: Decimal) -> str:
+    """The number without the zeros that its scale writes behind it.
+
+    >>> _decimal(Decimal("5.00")), _decimal(Decimal("5E+1"))
+    ('5', '50')
+    """
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _text_hashes(array: pa.Array) -> U64:
@@ -79,7 +106,7 @@ def _text_hashes(array: pa.Array) -> U64:
     lengths = np.diff(offsets)
     raw = array.buffers()[2]
     if raw is None or offsets[-1] == offsets[0]:
-        return splitmix64(lengths.astype(np.uint64) + GAMMA)
+        return splitmix64(lengths.astype(np.uint64) * GAMMA)  # as below: other batches have the same empty texts
     data = np.frombuffer(raw, dtype=np.uint8)[offsets[0] : offsets[-1]].astype(np.uint64)
     starts = offsets[:-1] - offsets[0]
     place = np.arange(len(data), dtype=np.int64) - np.repeat(starts, lengths)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +123,13 @@ def _open(file: Path) -> pq.ParquetFile:
     # Not mapped: what was read of a mapped file counts as memory of the process for as long as nobody else needs it.
     try:
         return pq.ParquetFile(file, buffer_size=_AHEAD, pre_buffer=False)
-    except pa.ArrowInvalid as error:
-        raise PayloadError(f"{str(file)!r} is no Parquet file: {error}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(error, f"{str(file)!r} is no Parquet file") from None
+
+
+def _damaged(error: Exception, what: str) -> Exception:
+    """The error for bytes that cannot be read, and the error as it is where the system did not give any."""
+    return error if isinstance(error, OSError) and error.errno is not None else PayloadError(f"{what}: {error}")
 
 
 def _rows(file: Path) -> int:
@@ -144,14 +151,15 @@ def _stream(file: Path, out: Path, faults: Sequence[tuple[FeedFault, int]], tota
     """One file, in order. An empty file is corrupted too: its schema may change."""
     with _open(file) as opened, appearing_file(out) as sink:
         writer: pq.ParquetWriter | None = None
-        schema = _may_be_null(opened.schema_arrow, faults)
+        _require_once(opened.schema_arrow.names, faults)
+        schema = _with_room(opened.schema_arrow, faults)
         try:
-            for piece in _pieces(opened):
+            for piece in _pieces(opened, file):
                 table = _corrupted(piece.cast(schema), faults, totals)
                 totals.done += piece.num_rows
                 del piece  # what is no longer needed would be held while the rest is written, and the next is read
                 if writer is None:
-                    writer = pq.ParquetWriter(sink, table.schema, compression=_compression(opened))
+                    writer = pq.ParquetWriter(sink, table.schema, compression=_compression(opened, table.schema))
                 writer.write_table(table.cast(writer.schema), row_group_size=max(table.num_rows, 1))
                 del table
                 if totals.progress is not None:
@@ -159,6 +167,18 @@ def _stream(file: Path, out: Path, faults: Sequence[tuple[FeedFault, int]], tota
         finally:
             if writer is not None:
                 writer.close()
+
+
+def _require_once(names: list[str], faults: Sequence[tuple[FeedFault, int]]) -> None:
+    """Raises `InvalidFault` if a column that a fault names is there more than once."""
+    for fault, _ in faults:
+        problems = [
+            Problem(param, f"column {column!r} occurs {names.count(column)} times")
+            for param, column, _ in fault.column_refs()
+            if names.count(column) > 1
+        ]
+        if problems:
+            raise InvalidFault(fault.name, problems)
 
 
 def _corrupted(table: pa.Table, faults: Sequence[tuple[FeedFault, int]], totals: _Totals) -> pa.Table:
@@ -169,7 +189,7 @@ def _corrupted(table: pa.Table, faults: Sequence[tuple[FeedFault, int]], totals:
     return batch.table
 
 
-def _pieces(file: pq.ParquetFile) -> Iterator[pa.Table]:
+def _pieces(file: pq.ParquetFile, path: Path) -> Iterator[pa.Table]:
     """The file's row groups, each in one piece unless it is too large; at least one piece, for its schema."""
     empty = file.schema_arrow.empty_table()
     if not file.num_row_groups:
@@ -178,12 +198,21 @@ def _pieces(file: pq.ParquetFile) -> Iterator[pa.Table]:
         about = file.metadata.row_group(group)
         rows = min(max(PIECE * about.num_rows // max(about.total_byte_size, 1), 1), _ROWS)
         batches: list[pa.RecordBatch] = []
-        for batch in file.iter_batches(rows, row_groups=[group]):
+        read = file.iter_batches(rows, row_groups=[group])
+        while (batch := _next(read, path)) is not None:
             batches.append(batch)
+            del batch
             if sum(batch.nbytes for batch in batches) >= PIECE:
                 yield _joined(batches, empty.schema)
         if batches or not about.num_rows:
             yield _joined(batches, empty.schema)
+
+
+def _next(read: Iterator[pa.RecordBatch], path: Path) -> pa.RecordBatch | None:
+    try:
+        return next(read, None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(error, f"{str(path)!r} is damaged") from None
 
 
 def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
@@ -193,17 +222,37 @@ def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     return table
 
 
-def _may_be_null(schema: pa.Schema, faults: Sequence[tuple[FeedFault, int]]) -> pa.Schema:
-    """The schema with the columns that change allowed to hold nulls: a later row group may get the first one."""
+def _with_room(schema: pa.Schema, faults: Sequence[tuple[FeedFault, int]]) -> pa.Schema:
+    """The schema with room, in the columns that change, for what a later row group may be the first to get.
+
+    That is a null, and more words than the codes of a dictionary reach.
+    """
     changing = {column for fault, _ in faults if isinstance(fault, DrawnFault) for column in fault.columns()}
-    fields = [field.with_nullable(True) if field.name in changing else field for field in schema]
+    fields = [_roomy(field) if field.name in changing else field for field in schema]
     return pa.schema(fields, schema.metadata)
 
 
-def _compression(file: pq.ParquetFile) -> str | dict[str, str]:
-    """The codec of each column, as the source has it."""
+def _roomy(field: pa.Field) -> pa.Field:
+    kind = field.type
+    if pa.types.is_dictionary(kind) and kind.index_type.bit_width < 32:
+        field = field.with_type(pa.dictionary(pa.int32(), kind.value_type, kind.ordered))
+    return field.with_nullable(True)
+
+
+def _compression(file: pq.ParquetFile, schema: pa.Schema) -> str | dict[str, str]:
+    """The codec of each column, as the source has it; a column that the source did not have gets the most usual one."""
     if not file.num_row_groups:
         return "snappy"
     group = file.metadata.row_group(0)
     columns = (group.column(i) for i in range(group.num_columns))
-    return {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
+    codecs = {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
+    usual = Counter(codecs.values()).most_common(1)
+    return {path: codecs.get(path, usual[0][0]) for path in _paths(schema)} if usual else "snappy"
+
+
+def _paths(schema: pa.Schema) -> list[str]:
+    """The columns that a file of this schema has, those inside of others each on its own."""
+    out = io.BytesIO()
+    pq.write_table(schema.empty_table(), out)
+    written = pq.read_metadata(out).schema
+    return [written.column(i).path for i in range(len(written))]

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaos.data.frames import corrupt
 from chaos.data.time_shift import shifted
 from chaos.fault import FeedFault
 from chaos.gateway.batch import Batch, BatchRef
@@ -123,6 +125,14 @@ def test_right_stamps_on_old_data_down_to_the_rows() -> None:
     assert batch.table["observed_at"].to_pylist() == ["2013-01-01T00:10:00Z", None]
     assert ledger is not None
     assert (ledger.changed, ledger.revert(batch.table).equals(table)) == (1, True)
+
+
+def test_what_is_in_a_frame_is_old_data() -> None:
+    """It has no manifest to say how old it is."""
+    frame = pd.DataFrame({"t": ["2013-01-01T00:00:00Z"]})
+    done = corrupt(frame, "freshness.restamp", age_s=3600, columns=["t"], seed=1)
+    assert done.frame["t"].tolist() == ["2013-01-01T01:00:00Z"]
+    assert done.ledger.changed == 1
 
 
 def test_a_clock_that_drifts() -> None:

@@ -150,6 +150,32 @@ def test_a_failure_in_the_middle_changes_nothing(
     assert target.stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
+@pytest.mark.parametrize("nameless", [pytest.param(True, marks=needs_nameless), False])
+def test_a_file_that_is_replaced_keeps_its_permissions_and_the_links_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    (tmp_path / "deep").mkdir()
+    target = tmp_path / "deep" / "file"
+    target.write_bytes(b"as it was")
+    target.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(Path("deep") / "file")
+    with appearing_file(link) as file:
+        assert os.fstat(file.fileno()).st_mode & 0o777 == 0o640
+        file.write(b"all of it")
+    assert (link.readlink(), listing(tmp_path / "deep")) == (Path("deep") / "file", ["file"])
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"all of it", 0o640)
+
+
+def test_a_link_to_nothing_yet_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    write(tmp_path / "link")
+    assert listing(tmp_path) == ["file", "link"]
+    assert not (tmp_path / "file").is_symlink()
+
+
 def umask() -> int:
     now = os.umask(0)
     os.umask(now)

@@ -26,7 +26,7 @@ class Restamp(PayloadFault):
 
     Manifest and window are the new batch's own. With ``columns`` the times in the rows are moved up as well, so that
     nothing but the values gives it away. Where the source lists nothing that old, the oldest batch that it does
-    list is taken.
+    list is taken. What is in a frame counts as that old.
 
     >>> from chaos.gateway.batch import BatchRef
     >>> refs = [BatchRef(str(t), "weather", t, t, t + 60, t + 60, 3, {}, "csv", "") for t in (0, 60, 120)]
@@ -62,12 +62,13 @@ class Restamp(PayloadFault):
         from chaos.data.time_shift import shifted
 
         require_values(self, batch)
-        if not batch.ref.source_age_s:
+        age_s = batch.ref.source_age_s if batch.ref.batch_id else self.age_s  # a frame comes without a manifest
+        if not age_s:
             return batch, None  # its own data, which is as old as it says
         rows = batch.table.num_rows
         total = Corruption(self.name, rows, rows, rows, 0)
         for column in self.columns:
-            moved = shifted(plain(whole(batch.table, column)), batch.ref.source_age_s)
+            moved = shifted(plain(whole(batch.table, column)), age_s)
             batch, ledger = replace_column(self.name, batch, column, moved)
             total = replace(total, changed=total.changed + ledger.changed, steps=(*total.steps, *ledger.steps))
         return batch, total

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.data.column_rewrite import replace_column, require_values
-from chaos.fault import ColumnRef, PayloadFault
+from chaos.data.column_fault import ColumnFault
 from chaos.registry import register
-from chaos.rng import key64
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from chaos.data.cells import Victims
     from chaos.data.ledger import Corruption
-    from chaos.gateway.batch import Batch
+    from chaos.data.rows import I64, RowIds
+    from chaos.data.source import Cells
 
 __all__ = ["ChangeNullability"]
 
 
 @register
-class ChangeNullability(PayloadFault):
+class ChangeNullability(ColumnFault):
     """A column that always had a value becomes optional, or an optional one becomes mandatory.
 
     ``optional``: a share of the values goes missing, each row on its own draw. ``mandatory``: what was missing is
@@ -42,9 +42,13 @@ class ChangeNullability(PayloadFault):
         {"column": "wind_gust", "to": "mandatory"},
     )
 
-    column: Annotated[str, ColumnRef()] = Field(description="The column to change.")
     to: Literal["optional", "mandatory"] = Field(default="optional", description="What it becomes.")
-    rate: float = Field(default=0.2, ge=0.0, le=1.0, description="The share of rows without a value, once optional.")
+    rate: float = Field(
+        default=0.2,
+        ge=0.0,
+        le=1.0,
+        description="The share of rows, of those that `where` leaves, without a value once optional.",
+    )
 
     def share(self) -> float:
         return self.rate if self.to == "optional" else 1.0
@@ -53,27 +57,15 @@ class ChangeNullability(PayloadFault):
         """Some values are missing."""
         return {self.column: [25.3, None]}
 
-    def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
-        from chaos.data.columns import plain, whole
+    def diff(self, cells: Cells, ids: RowIds, *, seed: int, candidates: I64 | None = None) -> Corruption:
+        if self.to == "mandatory" and self.rate < 1.0:  # no row is left out, whatever the rate of the other way
+            return self.model_copy(update={"rate": 1.0}).diff(cells, ids, seed=seed)
+        return super().diff(cells, ids, seed=seed, candidates=candidates)
 
-        require_values(self, batch)
-        values = plain(whole(batch.table, self.column))
-        if self.to == "mandatory":
-            return replace_column(self.name, batch, self.column, _filled(values))
-        made, hit = self._emptied(values, batch.ref.first_row, seed)
-        return replace_column(self.name, batch, self.column, made, selected=hit)
-
-    def _emptied(self, values: pa.Array, first_row: int, seed: int) -> tuple[pa.Array, int]:
-        import numpy as np
+    def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        from chaos.data.rows import Positions, select
-
-        rows = select(key64(seed, self.name, self.column), Positions(first_row, len(values)), self.rate)
-        flags = np.zeros(len(values), dtype=bool)
-        flags[rows] = True
-        return pc.if_else(pa.array(flags), pa.scalar(None, values.type), values), len(rows)
+        return _filled(values) if self.to == "mandatory" else pa.nulls(len(values), values.type)
 
 
 def _filled(values: pa.Array) -> pa.Array:

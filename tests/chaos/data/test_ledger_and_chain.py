@@ -79,6 +79,19 @@ def test_rows_keep_their_names_when_others_go() -> None:
     assert pa.concat_tables(parts).to_pylist() == both.to_pylist()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_that_becomes_optional_does_so_for_rows_that_moved(kind: str) -> None:
+    faults = [made("data.delete_rows", rate=0.5), made("schema.change_nullability", column="v", rate=0.5)]
+    table = pa.table({"v": range(40)})
+    parts = [
+        values_of(chaos.inject(frame_of(kind, table.slice(at, 10)), *faults, seed=1, first_row=at))["v"]
+        for at in range(0, 40, 10)
+    ]
+    whole = values_of(chaos.inject(frame_of(kind, table), *faults, seed=1))["v"]
+    assert [value for part in parts for value in part] == whole
+    assert None in whole
+
+
 def test_one_pass_selects_what_single_passes_do() -> None:
     draws = [(key64(1, i), rate) for i, rate in enumerate((0.0, 0.001, 0.1, 0.9, 1.0))]
     rows = Positions(10**12, 70_000)

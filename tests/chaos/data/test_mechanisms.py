@@ -15,6 +15,7 @@ import chaos
 from chaos.data.frames import corrupt
 from chaos.data.where import Condition
 from chaos.errors import InvalidFault
+from chaos.registry import registry
 
 N = 20_000
 TABLE = pa.table(
@@ -135,6 +136,24 @@ def test_rows_of_one_key_are_hit_together() -> None:
 def test_conditions_that_cannot_be_met_are_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidFault, match=message):
         chaos.inject(TABLE, "data.null_spike", column="v", rate=0.5, seed=1, **params)
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.covariate_drift", {"column": "v", "shift": 8}),
+        ("data.bounded_drift", {"column": "v", "low": 0, "high": 1}),
+        ("data.concept_drift", {"column": "seg", "classes": ["JFK", "EWR"]}),
+        ("data.prior_drift", {"column": "seg", "growing": ["JFK"], "rate": 1}),
+    ],
+)
+def test_a_drift_of_rows_named_by_key_needs_their_times(fault: str, params: dict[str, Any]) -> None:
+    """A key is no position, and was taken for one: nearly every row was beyond the end."""
+    course = {"key": ["seg"], "shape": "incremental", "end": "2013-01-08"}
+    with pytest.raises(InvalidFault, match="give the column of times as time"):
+        registry.create(fault, params | course | {"end": 4})
+    registry.create(fault, params | course | {"time": "day", "start": "2013-01-01"})
+    registry.create(fault, params | {"key": ["seg"]})  # all at once, wherever they are
 
 
 def test_a_fault_on_rows_needs_to_know_the_column_of_a_condition() -> None:

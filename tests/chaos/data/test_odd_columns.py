@@ -15,6 +15,7 @@ import pytest
 
 import chaos
 from chaos.data.adapters.objects import from_objects
+from chaos.data.casts import cast
 from chaos.data.frames import corrupt
 from chaos.errors import ChaosError, InvalidFault
 from chaos.fault import kinds_of_type
@@ -39,6 +40,9 @@ ARROW: Mapping[str, pa.Array] = {
     "view": pa.array([f"a text of {k} characters" for k in range(N)], pa.string_view()),
     "binary": pa.array([f"b{k}".encode() for k in range(N)]),
     "fixed binary": pa.array([b"abcd"] * N, pa.binary(4)),
+    "bytes": pa.array([bytes([0xFF, k]) for k in range(N)], pa.large_binary()),
+    "fixed bytes": pa.array([bytes([0xFF, k]) for k in range(N)], pa.binary(2)),
+    "bytes view": pa.array([bytes([0xFF, k]) for k in range(N)], pa.binary_view()),
     "list": pa.array([[k, 2] for k in range(N)]),
     "struct": pa.array([{"a": k, "b": "x"} for k in range(N)]),
     "map": pa.array([[("k", k)] for k in range(N)], pa.map_(pa.string(), pa.int64())),
@@ -58,6 +62,7 @@ POLARS: Mapping[str, pl.Series] = {
     "tz": pl.Series([datetime(2020, 1, 1)] * N).dt.replace_time_zone("Europe/Berlin"),
     "null": pl.Series([None] * N),
     "binary": pl.Series([b"x"] * N),
+    "bytes": pl.Series([bytes([0xFF, k]) for k in range(N)]),
     "object": pl.Series([object() for _ in range(N)], dtype=pl.Object),
 }
 PANDAS: Mapping[str, Any] = {
@@ -145,6 +150,32 @@ def test_rows_of_any_type_can_be_repeated_and_left_out(kind: str) -> None:
 def test_types_that_nobody_else_has_are_named(frame: Any, why: str) -> None:
     with pytest.raises(InvalidFault, match=why):
         chaos.inject(frame, "data.null_spike", column="x", rate=1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("column", "written"),
+    [
+        *[
+            (pa.array([b"a.c", b"\xff\0.", None], kind), ["b'a.c'", r"b'\xff\x00.'", None])
+            for kind in (pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(3))
+        ],
+        (
+            pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"\xff" * 16], pa.binary(16))),
+            ["ffffffff-ffff-ffff-ffff-ffffffffffff"],
+        ),
+        (pa.array([pa.MonthDayNano([0, 1, 2])]), ["MonthDayNano(months=0, days=1, nanoseconds=2)"]),
+    ],
+)
+def test_what_arrow_has_no_text_for_is_written_as_python_does(column: pa.Array, written: list[str | None]) -> None:
+    assert cast(column, "text").to_pylist() == written
+    assert cast(column, "text_comma").to_pylist() == [text and text.replace(".", ",") for text in written]
+    assert cast(column, "float").to_pylist() == [None] * len(column)
+
+
+def test_bytes_become_the_same_text_in_every_frame() -> None:
+    frames = [FRAMES[f"{kind} bytes"] for kind in ("arrow", "polars")]
+    made = [list(chaos.inject(frame, "schema.change_type", column="x", seed=1)["x"]) for frame in frames]
+    assert [str(text) for text in made[0]] == made[1]
 
 
 def test_a_struct_is_no_text() -> None:

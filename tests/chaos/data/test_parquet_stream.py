@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -58,14 +61,68 @@ def test_layout_compression_types_and_metadata_stay(source: Path, tmp_path: Path
             assert now.column(i).compression == was.column(i).compression
 
 
-def test_a_column_that_held_no_null_may_get_its_first_one_late(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "params", "nulls"),
+    [
+        ("data.null_spike", {"rate": 1, "where": {"above": 900}}, 99),
+        ("schema.change_nullability", {"rate": 0.001}, 1),
+    ],
+)
+def test_a_column_that_held_no_null_may_get_its_first_one_late(
+    tmp_path: Path, fault: str, params: dict[str, Any], nulls: int
+) -> None:
     schema = pa.schema([pa.field("v", pa.int64(), nullable=False)])
     pq.write_table(pa.table({"v": range(1000)}, schema=schema), tmp_path / "in.parquet", row_group_size=100)
-    where = {"above": 900}
-    chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", "data.null_spike", column="v", rate=1,
-                         where=where, seed=1)  # fmt: skip
+    chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", fault, column="v", seed=1, **params)
     out = pq.read_table(tmp_path / "out.parquet")["v"]
-    assert (out.type, out.null_count) == (pa.int64(), 99)
+    assert (out.type, out.null_count) == (pa.int64(), nulls)
+
+
+def test_a_category_of_pandas_may_get_more_words_late(tmp_path: Path) -> None:
+    """Its codes are numbers up to 127, and the words of the first row groups are few."""
+    frame = pd.DataFrame({"c": pd.Categorical([f"w{k % 120:03}" for k in range(2000)])})
+    frame.to_parquet(tmp_path / "in.parquet", row_group_size=20)
+    fault = registry.create("data.broken_keys", {"column": "c", "rate": 0.2})
+    chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", fault, seed=1)
+    out = pd.read_parquet(tmp_path / "out.parquet")
+    assert str(out["c"].dtype) == "category"
+    assert out["c"].tolist() == chaos.inject(frame, fault, seed=1)["c"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("schema.rename_column", {"column": "v", "to": "w"}),
+        ("schema.add_column", {"to": "w"}),
+        ("schema.duplicate_column", {"column": "s"}),
+        ("schema.move_field", {"column": "v", "into": "w"}),
+    ],
+)
+def test_columns_that_were_not_there_are_compressed_as_the_others(
+    tmp_path: Path, fault: str, params: dict[str, Any]
+) -> None:
+    table = pa.table({"v": range(9), "s": [{"a": 1, "b": [1]}] * 9, "t": ["a"] * 9})
+    codecs = {"v": "ZSTD", "s.a": "ZSTD", "s.b.list.element": "ZSTD", "t": "GZIP"}
+    pq.write_table(table, tmp_path / "in.parquet", compression=codecs)
+    chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", fault, seed=1, **params)
+    group = pq.read_metadata(tmp_path / "out.parquet").row_group(0)
+    written = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
+    assert written.pop("t") == "GZIP"
+    assert set(written.values()) == {"ZSTD"}
+
+
+@pytest.mark.parametrize("twice", ["v", "w"])
+def test_a_column_that_is_there_twice_can_stay_but_not_change(tmp_path: Path, twice: str) -> None:
+    table = pa.table([[1, 2], [3, 4], [5, 6]], ["v", twice, "w"])
+    pq.write_table(table, tmp_path / "in.parquet")
+    fault = registry.create("data.null_spike", {"column": "v", "rate": 1})
+    if twice == "v":
+        with pytest.raises(InvalidFault, match="column 'v' occurs 2 times"):
+            chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", fault, seed=1)
+        assert not (tmp_path / "out.parquet").exists()
+    else:
+        chaos.inject_parquet(tmp_path / "in.parquet", tmp_path / "out.parquet", fault, seed=1)
+        assert pq.ParquetFile(tmp_path / "out.parquet").read().column(2).to_pylist() == [5, 6]
 
 
 def test_a_folder_is_one_data_set(tmp_path: Path) -> None:
@@ -143,6 +200,13 @@ def test_a_file_may_replace_itself(source: Path) -> None:
     assert pq.read_table(source).to_pylist() == expected.to_pylist()
 
 
+def test_a_column_becomes_optional_by_the_names_that_rows_had(source: Path, tmp_path: Path) -> None:
+    faults = [FAULTS[2], registry.create("schema.change_nullability", {"column": "u8"})]
+    chaos.inject_parquet(source, tmp_path / "out.parquet", *faults, seed=4)
+    whole = chaos.inject(pq.read_table(source), *faults, seed=4)
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == whole.to_pylist()
+
+
 @pytest.mark.parametrize(
     ("fault", "params", "message"),
     [
@@ -165,6 +229,31 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
         chaos.inject_parquet(tmp_path / "text.parquet", tmp_path / "out", FAULTS[0], seed=1)
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         chaos.inject_parquet(tmp_path / "nothing", tmp_path / "out", FAULTS[0], seed=1)
+
+
+@pytest.mark.parametrize("at", ["page", "footer"])
+def test_a_damaged_file_is_named(source: Path, tmp_path: Path, at: str) -> None:
+    written = bytearray(source.read_bytes())
+    about = pq.read_metadata(source)
+    page = about.row_group(3).column(0).data_page_offset
+    first = page if at == "page" else len(written) - 8 - about.serialized_size
+    written[first : first + 60] = b"\xff" * 60
+    source.write_bytes(written)
+    with pytest.raises(PayloadError, match=r"in\.parquet' is (damaged|no Parquet file): "):
+        chaos.inject_parquet(source, tmp_path / "out.parquet", FAULTS[0], seed=4)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_disk_that_cannot_be_read_is_no_damaged_file(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> Iterator[pa.RecordBatch]:
+        yield from ()
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", failing)
+    with pytest.raises(OSError, match="the disk is broken"):
+        chaos.inject_parquet(source, tmp_path / "out.parquet", FAULTS[0], seed=4)
 
 
 def test_an_empty_file_stays_one(tmp_path: Path) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from frame_kinds import KINDS, frame_of, values_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import chaos
 from chaos.data.cells import naming
 from chaos.data.keys import row_ids
 from chaos.data.row_fault import moved_ids
@@ -138,6 +144,20 @@ def test_text_keys_hash_by_value_alone(values: list[str | None], cut: int) -> No
         assert found.ids.tolist() == ids.ids.tolist()
 
 
+@pytest.mark.parametrize("values", [["", "a", "", "b"], ["", None, "a"], [b"", b"a"]])
+def test_an_empty_key_is_the_same_in_a_batch_of_nothing_else(values: list[Any]) -> None:
+    table = pa.table({"k": values})
+    assert hashed(table) == [hashed(table.slice(at, 1))[0] for at in range(len(values))]
+
+
+def hashed(table: pa.Table) -> list[int]:
+    """The ids of a table's rows by the column k."""
+    found = row_ids(TableCells(table), ["k"], 0)
+    assert isinstance(found, Keys)
+    ids: list[int] = found.ids.tolist()
+    return ids
+
+
 def test_the_order_of_characters_and_of_columns_counts() -> None:
     table = pa.table({"a": ["ab", "ba", "a", "aa"], "b": ["ba", "ab", "aa", "a"]})
     forth, back = row_ids(TableCells(table), ["a", "b"], 0), row_ids(TableCells(table), ["b", "a"], 0)
@@ -147,11 +167,59 @@ def test_the_order_of_characters_and_of_columns_counts() -> None:
     assert forth.ids[0] != back.ids[0]
 
 
-def test_widths_of_numbers_and_times_do_not_count() -> None:
-    narrow = pa.table({"k": pa.array([1, 2, None], pa.int16()), "t": pa.array([0, 1, 2], pa.timestamp("s"))})
-    wide = pa.table({"k": pa.array([1, 2, None], pa.int64()), "t": narrow["t"].cast(pa.timestamp("ns"))})
-    for key in (["k"], ["t"]):
-        one, two = row_ids(TableCells(narrow), key, 0), row_ids(TableCells(wide), key, 0)
-        assert isinstance(one, Keys)
-        assert isinstance(two, Keys)
-        assert one.ids.tolist() == two.ids.tolist()
+WIDTHS: Mapping[str, list[pa.Array]] = {
+    "numbers": [pa.array([1, 2, None], kind) for kind in (pa.int16(), pa.int64(), pa.uint64())],
+    "floats": [pa.array([0.5, float("nan"), 2]), pa.array([0.5, None, 2], pa.float32())],
+    "stamps": [pa.array([0, 1, None], pa.timestamp("s")), pa.array([0, 10**9, None], pa.timestamp("ns"))],
+    "times": [
+        pa.array([time(1), time(2, 3, 4), None], kind)
+        for kind in (pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns"))
+    ],
+    "durations": [
+        pa.array([timedelta(hours=1), timedelta(seconds=-1), None], pa.duration(unit))
+        for unit in ("s", "ms", "us", "ns")
+    ],
+    "dates": [pa.array([date(1969, 12, 31), date(2020, 1, 1), None], kind) for kind in (pa.date32(), pa.date64())],
+    "bytes": [
+        pa.array([b"abcd", None, b"\xff\0\0\0"], kind)
+        for kind in (pa.binary(4), pa.binary(), pa.large_binary(), pa.binary_view())
+    ],
+    "uuids": [
+        pa.array([bytes(16), None], pa.binary(16)),
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16), None], pa.binary(16))),
+    ],
+    "decimals": [
+        pa.array([Decimal("1.5"), Decimal(100), Decimal("-0.1"), None], kind)
+        for kind in (pa.decimal128(5, 1), pa.decimal128(38, 2), pa.decimal256(60, 30))
+    ],
+    "large decimals": [pa.array([Decimal(10**30)], pa.decimal128(38, scale)) for scale in (-2, 0, 7)],
+}
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_widths_units_and_scales_of_keys_do_not_count(name: str) -> None:
+    first, *others = [hashed(pa.table({"k": column})) for column in WIDTHS[name]]
+    assert len(set(first)) == len(first)
+    assert others == [first] * len(others)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [time(k, 2, 3) for k in range(20)],
+        [timedelta(minutes=k) for k in range(20)],
+        [date(2020, 1, 1 + k) for k in range(20)],
+        [Decimal(k) / 4 for k in range(20)],
+        [0.5, float("nan"), None] * 6 + [1.5, 2.5],
+    ],
+)
+def test_every_kind_of_frame_hits_the_rows_of_the_same_keys(keys: list[Any]) -> None:
+    table = pa.table({"k": keys, "n": range(20)})
+    frames = [frame_of(kind, table) for kind in KINDS]
+    kept = [values_of(chaos.inject(frame, "data.delete_rows", rate=0.5, key=["k"], seed=3))["n"] for frame in frames]
+    assert kept == [kept[0]] * len(KINDS)
+
+
+def test_intervals_are_keys_too() -> None:
+    values = [pa.MonthDayNano([1, 2, 3]), None, pa.MonthDayNano([1, 2, 4])]
+    assert len(set(hashed(pa.table({"k": pa.array(values)})))) == 3
