@@ -157,6 +157,8 @@ def kinds_of_type(type_name: str) -> frozenset[ColumnKind]:
     [<ColumnKind.NUMBER: 'number'>]
     """
     name = type_name.lower()
+    if name == "null":  # no value tells what the column holds, and none can be wrong
+        return frozenset({ColumnKind.NUMBER, ColumnKind.TEXT, ColumnKind.TIME})
     if name.startswith(("int", "uint", "float", "double", "half", "decimal", "number")):
         return frozenset({ColumnKind.NUMBER})
     if name.startswith(("timestamp", "date", "time")):

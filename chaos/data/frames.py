@@ -13,7 +13,7 @@ from chaos.data.adapters import Adapter, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, require
 from chaos.data.columns import whole
-from chaos.data.frame_cells import FrameCells, mixed
+from chaos.data.frame_cells import MIXED, FrameCells, mixed
 from chaos.data.ledger import (
     CellsChanged,
     ColumnDropped,
@@ -140,7 +140,7 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     wanted = list(dict.fromkeys(column for _, column, _ in fault.column_refs()))
     try:
         table = adapter.take(frame, names if fault.reshapes else wanted or names)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except MIXED as error:
         raise mixed(fault.name, ", ".join(wanted), error) from None
     batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
     done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)

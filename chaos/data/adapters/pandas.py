@@ -17,6 +17,10 @@ from chaos.data.rows import I64
 class PandasAdapter:
     """Positions, never labels: a duplicate or unsorted index makes no difference."""
 
+    def __init__(self) -> None:
+        # By identity, with the column, so that no other one gets its place in memory.
+        self._objects: dict[int, tuple[pd.Series[Any], pa.DataType]] = {}
+
     def names(self, frame: pd.DataFrame) -> Sequence[Any]:
         names: list[Any] = frame.columns.tolist()
         return names
@@ -33,14 +37,18 @@ class PandasAdapter:
             if dtype.kind in "iufbM":
                 return pa.from_numpy_dtype(dtype)
             if dtype.kind == "O":
-                return type_of_objects(column)
+                return self._type_of_objects(column)
         if isinstance(dtype, pd.ArrowDtype):
             return value_type(dtype.pyarrow_dtype)
         return value_type(_to_arrow(column.iloc[:0]).type)
 
     def gather(self, column: pd.Series[Any], rows: I64 | None) -> pa.Array:
         dtype = column.dtype
-        if rows is None or len(rows) == len(column):
+        every = rows is None or len(rows) == len(column)
+        if isinstance(dtype, np.dtype) and dtype.kind == "O":
+            objects = column.to_numpy()
+            return from_objects(objects if every else objects.take(rows), self._type_of_objects(column))
+        if rows is None or every:
             return _to_arrow(column)
         if isinstance(dtype, np.dtype):
             return _from_numpy(column.to_numpy().take(rows))
@@ -87,7 +95,7 @@ class PandasAdapter:
 
     def take(self, frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
         # A list of arrays keeps the row count even where no column is named.
-        return pa.table([_to_arrow(frame[name]) for name in names], names=list(names))
+        return pa.table([self.gather(frame[name], None) for name in names], names=list(names))
 
     def replace(self, frame: pd.DataFrame, name: str, column: pa.Array) -> pd.DataFrame:
         return self.put(frame, {name: pd.Series(_from_arrow(column), index=frame.index, copy=False)})
@@ -109,11 +117,15 @@ class PandasAdapter:
         frame: pd.DataFrame = table.to_pandas()
         return frame
 
+    def _type_of_objects(self, column: pd.Series[Any]) -> pa.DataType:
+        """The type of a column of objects, looked for once, since some of them may not tell it."""
+        if id(column) not in self._objects:
+            self._objects[id(column)] = column, type_of_objects(column)
+        return self._objects[id(column)][1]
+
 
 def _from_numpy(values: Any) -> pa.Array:
     kind = values.dtype.kind
-    if kind == "O":
-        return from_objects(values)
     # NaN is how these columns say null; looking for it first is faster than having Arrow do it, and then nothing is
     # copied.
     return pa.array(values, from_pandas=kind == "f" and bool(np.isnan(values).any()))

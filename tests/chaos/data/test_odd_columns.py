@@ -79,6 +79,9 @@ PANDAS: Mapping[str, Any] = {
     "mixed": pd.Series([k if k % 2 else f"s{k}" for k in range(N)], dtype=object),
     "nulls of all kinds": pd.Series([[None, np.nan, pd.NaT, "x"][k % 4] for k in range(N)], dtype=object),
     "objects": pd.Series(list(range(N)), dtype=object),
+    "no objects": pd.Series([None] * N, dtype=object),
+    "large objects": pd.Series([2**63 + k for k in range(N)], dtype=object),
+    "objects with a zone": pd.Series([pd.Timestamp("2020-01-01", tz="Europe/Berlin")] * N, dtype=object),
     "decimals": pd.Series([Decimal(k) for k in range(N)], dtype=object),
     "dicts": pd.Series([{"a": k} for k in range(N)], dtype=object),
     "arrays": pd.Series([np.array([k, 1]) for k in range(N)], dtype=object),
@@ -156,6 +159,49 @@ def test_texts_of_objects_are_read_as_arrow_reads_them(texts: list[Any]) -> None
     for times in (1, 3000):  # also over several parts, of which only the last is not all text
         values = np.array(["before"] * (times - 1) * bool(texts) + texts, dtype=object)
         assert from_objects(values).equals(pa.array(values.tolist(), from_pandas=True))
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_victims_without_a_value_are_of_the_columns_type(rate: float) -> None:
+    frame = pd.DataFrame({"x": pd.Series(["N1", None], dtype=object)})
+    for seed in range(20):
+        where = {"missing": True} if rate == 1.0 else ()
+        chaos.inject(frame, "data.typos", column="x", rate=rate, where=where, seed=seed)
+    assert chaos.inject(frame, "data.disguised_null", column="x", value="?", rate=1.0, seed=1)["x"].notna().all()
+
+
+def test_whole_numbers_among_fractions_are_no_whole_numbers() -> None:
+    """Whichever of the values are hit: a fault does not guess the type by them."""
+    frame = pd.DataFrame({"x": pd.Series([k if k % 2 else k + 0.5 for k in range(N)], dtype=object)})
+    where = {"column": "n", "among": [k for k in range(N) if k % 2]}
+    frame["n"] = range(N)
+    made = chaos.inject(frame, "data.gaussian_noise", column="x", sigma=0.1, rate=1.0, where=where, seed=1)["x"]
+    assert all(value != round(value) for value in made[1::2])
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.gaussian_noise", {"sigma": 1.0, "rate": 1.0}),
+        ("data.typos", {"rate": 1.0}),
+        ("data.time_shift", {"by_s": 60.0, "rate": 1.0}),
+        ("schema.number_format", {}),
+        ("schema.change_precision", {"decimals": 1}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pandas no objects", "arrow null"])
+def test_a_column_without_a_value_may_be_of_any_type(kind: str, fault: str, params: Mapping[str, Any]) -> None:
+    frame = FRAMES[kind]
+    done = corrupt(frame, fault, column="x", seed=1, **params)
+    assert done.ledger.changed == 0
+    assert held(done.frame) == held(frame)
+
+
+@pytest.mark.parametrize("numbers", [[2**64, 1], [-1, 2**63]])
+def test_whole_numbers_beyond_all_types_are_a_clear_error(numbers: list[int]) -> None:
+    frame = pd.DataFrame({"x": pd.Series(numbers, dtype=object)})
+    with pytest.raises(InvalidFault, match="not of one type"):
+        chaos.inject(frame, "data.null_spike", column="x", rate=1.0, seed=1)
 
 
 @pytest.mark.parametrize("seed", ["7", 7.0, None])
