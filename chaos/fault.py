@@ -176,8 +176,10 @@ class FeedFault(Fault):
     """
 
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.FEED})
-    #: `corrupt` needs every column of a table, also those that no parameter names: it changes which there are.
+    #: `corrupt` changes which columns there are. Of a frame it sees blanks for those that no parameter names.
     reshapes: ClassVar[bool] = False
+    #: `corrupt` looks at what is in the columns, and not at their names alone.
+    reads: ClassVar[bool] = True
 
     def plan(self, view: PointView) -> Plan:
         rule = {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from chaos.data.adapters import Adapter, adapter_of
+from chaos.data.adapters import Adapter, Arrangement, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, require
 from chaos.data.columns import whole
@@ -33,6 +35,9 @@ from chaos.gateway.batch import Batch
 from chaos.registry import registry
 
 F = TypeVar("F")
+
+#: Field metadata: the place in the frame of the column that it stands for.
+_PLACE = b"place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +140,11 @@ def _moved(adapter: Adapter, frame: Any, done: Corruption) -> tuple[Any, Corrupt
 
 
 def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, first_row: int) -> tuple[Any, Corruption]:
-    """A fault that is no draw of cells or rows: it gets the columns that it names as a table."""
+    """A fault that is no draw of cells or rows: it gets what it looks at as a table."""
     names = list(adapter.names(frame))
     wanted = list(dict.fromkeys(column for _, column, _ in fault.column_refs()))
     try:
-        table = adapter.take(frame, names if fault.reshapes else wanted or names)
+        table = _seen(adapter, frame, fault, names, wanted)
     except MIXED as error:
         raise mixed(fault.name, ", ".join(wanted), error) from None
     batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
@@ -149,6 +154,40 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     for step in steps:
         out = _do(adapter, out, step, batch.table, fault.name)
     return out, replace(done, steps=tuple(steps))
+
+
+def _seen(adapter: Adapter, frame: Any, fault: FeedFault, names: list[Any], wanted: list[str]) -> pa.Table:
+    """The columns that a fault names, or all of them if it names none; for what it does not look at there are blanks.
+
+    If it changes which columns there are, it sees all names, and each field tells which column of the frame it is.
+    """
+    if fault.reads and not fault.reshapes:
+        return adapter.take(frame, wanted or names)
+    read = wanted if fault.reads else []
+    values = adapter.take(frame, read)
+    blank = pa.nulls(adapter.rows(frame))
+    fields, contents = [], []
+    for place, name in enumerate(names):
+        if fault.reshapes or name in wanted:
+            field = values.schema.field(name) if name in read else pa.field(str(name), blank.type)
+            fields.append(field.with_metadata({_PLACE: str(place).encode()}))
+            contents.append(values.column(name) if name in read else blank)
+    if not fields:
+        return pa.table([blank], names=[""]).select([])  # which has rows
+    return pa.Table.from_arrays(contents, schema=pa.schema(fields))
+
+
+def _arrangement(after: pa.Table, names: list[Any]) -> Arrangement:
+    """What became of the columns that `_seen` showed."""
+    columns: list[tuple[Any, int | pa.ChunkedArray]] = []
+    for field, values in zip(after.schema, after.columns, strict=True):
+        mark = (field.metadata or {}).get(_PLACE)
+        if mark is None:
+            columns.append((field.name, values))
+        else:
+            old = names[int(mark)]  # a name in pandas may be of any type
+            columns.append((old if str(old) == field.name else field.name, int(mark)))
+    return columns
 
 
 def revert(frame: F, ledger: Corruption) -> F:
@@ -201,14 +240,20 @@ def make_fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
 
 
 def _require_once(fault: FeedFault, names: Sequence[Any]) -> None:
-    """Raises `InvalidFault` if a column that the fault names is missing, or is there more than once."""
+    """Raises `InvalidFault` if a column that the fault names is missing, or is there more than once.
+
+    A fault that changes which columns there are names them all.
+    """
     problems = []
+    if fault.reshapes:
+        counts = Counter(map(str, names))
+        problems += [Problem("", f"column {name!r} occurs {n} times") for name, n in counts.items() if n > 1]
     for param, column, _ in fault.column_refs():
         if column not in names:
             known = [str(name) for name in names]
             hint = suggestion(column, known) or f" Columns: {', '.join(known) or 'none'}."
             problems.append(Problem(param, f"no column {column!r}.{hint}"))
-        elif names.count(column) > 1:
+        elif names.count(column) > 1 and not fault.reshapes:
             problems.append(Problem(param, f"column {column!r} occurs {names.count(column)} times"))
     if problems:
         raise InvalidFault(fault.name, problems)
@@ -218,7 +263,10 @@ def _in_frame(adapter: Adapter, step: Step, names: list[Any], frame: Any) -> Ste
     """The fault saw an Arrow table of the columns that it names: the step is put in terms of the frame."""
     if isinstance(step, ColumnDropped):
         name = step.field.name
-        return replace(step, index=names.index(name), original=adapter.column(frame, name))
+        column = adapter.column(frame, name)
+        with suppress(*MIXED):  # a column may be dropped whatever it holds
+            step = replace(step, field=pa.field(name, adapter.type_of(column)))
+        return replace(step, index=names.index(name), original=column)
     if isinstance(step, ColumnReplaced):
         return replace(step, original=adapter.column(frame, step.column))
     return replace(step, original=frame) if isinstance(step, TableReplaced) else step
@@ -231,7 +279,7 @@ def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -
     if isinstance(step, RowsTaken):
         return adapter.take_rows(frame, step.order)
     if isinstance(step, TableReplaced):
-        return adapter.from_table(after)
+        return adapter.arranged(frame, _arrangement(after, list(adapter.names(frame))))
     if isinstance(step, ColumnReplaced):
         return adapter.replace(frame, step.column, whole(after, step.column))
     if isinstance(step, ColumnDropped):

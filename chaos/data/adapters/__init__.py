@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from chaos.data.rows import I64
 
+#: The columns of a new frame: the name of each, and its place in the old frame or its values.
+Arrangement = Sequence[tuple[Any, int | pa.ChunkedArray]]
+
 
 class Adapter(Protocol):
     """What the engine needs of a kind of frame. Frames go in untouched; new ones come out, sharing columns."""
@@ -76,8 +79,8 @@ class Adapter(Protocol):
         """The frame with a column, as `column` gives it, put in."""
         ...
 
-    def from_table(self, table: pa.Table) -> Any:
-        """A frame of the kind."""
+    def arranged(self, frame: Any, columns: Arrangement) -> Any:
+        """The frame with these columns in this order; those that it has had before are as they were."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from chaos.data.adapters import Arrangement
 from chaos.data.columns import gathered, joined, scattered_over, taken, value_type
 from chaos.data.ledger import form_of, in_form, rename
 from chaos.data.rows import I64
@@ -74,8 +75,17 @@ class ArrowAdapter:
     def insert(self, frame: Any, index: int, name: str, column: ArrowColumn) -> Any:
         return _like(frame, _table(frame).add_column(index, *column))
 
-    def from_table(self, table: pa.Table) -> Any:
-        return table
+    def arranged(self, frame: Any, columns: Arrangement) -> Any:
+        table = _table(frame)
+        fields, contents = [], []
+        for name, content in columns:
+            if isinstance(content, int):
+                fields.append(table.schema.field(content).with_name(name))
+                contents.append(table.column(content))
+            else:
+                fields.append(pa.field(name, content.type))
+                contents.append(content)
+        return _like(frame, pa.Table.from_arrays(contents, schema=pa.schema(fields, table.schema.metadata)))
 
 
 def _table(frame: Any) -> pa.Table:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from chaos.data.adapters import Arrangement
 from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
 from chaos.data.columns import gathered, in_words, joined, plain, scattered_over, value_type
 from chaos.data.rows import I64
@@ -44,11 +45,12 @@ class PandasAdapter:
 
     def gather(self, column: pd.Series[Any], rows: I64 | None) -> pa.Array:
         dtype = column.dtype
-        every = rows is None or len(rows) == len(column)
+        if rows is not None and len(rows) == len(column):
+            rows = None
         if isinstance(dtype, np.dtype) and dtype.kind == "O":
             objects = column.to_numpy()
-            return from_objects(objects if every else objects.take(rows), self._type_of_objects(column))
-        if rows is None or every:
+            return from_objects(objects if rows is None else objects.take(rows), self._type_of_objects(column))
+        if rows is None:
             return _to_arrow(column)
         if isinstance(dtype, np.dtype):
             return _from_numpy(column.to_numpy().take(rows))
@@ -113,9 +115,19 @@ class PandasAdapter:
         out.insert(index, name, column)
         return out
 
-    def from_table(self, table: pa.Table) -> pd.DataFrame:
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+    def arranged(self, frame: pd.DataFrame, columns: Arrangement) -> pd.DataFrame:
+        in_arrow = len(frame.columns) > 0 and all(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
+        contents: dict[int, Any] = {}
+        for at, (_, content) in enumerate(columns):
+            if isinstance(content, int):
+                contents[at] = frame.iloc[:, content]
+            else:
+                values = pd.arrays.ArrowExtensionArray(content) if in_arrow else _from_arrow(joined(content))
+                contents[at] = pd.Series(values, index=frame.index, copy=False)
+        out = pd.DataFrame(contents, index=frame.index, copy=False)
+        kind = object if frame.columns.dtype == object else None
+        out.columns = pd.Index([name for name, _ in columns], dtype=kind, name=frame.columns.name)
+        return cast(Any, out).__finalize__(frame)  # type: ignore[no-any-return]  # what else the frame carries
 
     def _type_of_objects(self, column: pd.Series[Any]) -> pa.DataType:
         """The type of a column of objects, looked for once, since some of them may not tell it."""

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from chaos.data.adapters import Arrangement
 from chaos.data.columns import plain, scattered
 from chaos.data.rows import I64
 
@@ -64,8 +65,13 @@ class PolarsAdapter:
     def insert(self, frame: Any, index: int, name: str, column: Any) -> Any:
         return frame.clone().insert_column(index, column)
 
-    def from_table(self, table: pa.Table) -> Any:
-        return pl.from_arrow(table)
+    def arranged(self, frame: Any, columns: Arrangement) -> Any:
+        return pl.DataFrame(
+            [
+                frame.to_series(content).rename(name) if isinstance(content, int) else _series(name, content)
+                for name, content in columns
+            ]
+        )
 
 
 def _text_scattered(series: Any, rows: I64, values: pa.Array, form: Any) -> Any:
