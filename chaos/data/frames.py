@@ -14,7 +14,7 @@ import pyarrow as pa
 from chaos.data.adapters import Adapter, Arrangement, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, require
-from chaos.data.columns import whole
+from chaos.data.columns import is_text, whole
 from chaos.data.frame_cells import MIXED, FrameCells, mixed
 from chaos.data.ledger import (
     CellsChanged,
@@ -281,9 +281,21 @@ def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -
     if isinstance(step, TableReplaced):
         return adapter.arranged(frame, _arrangement(after, list(adapter.names(frame))))
     if isinstance(step, ColumnReplaced):
-        return adapter.replace(frame, step.column, whole(after, step.column))
+        return _rewritten(adapter, frame, step, whole(after, step.column))
     if isinstance(step, ColumnDropped):
         return adapter.drop(frame, str(step.field.name))
     if step.new in list(adapter.names(frame)):
         raise InvalidFault(fault, [Problem("to", f"there is a column {step.new!r} already")])
     return adapter.rename(frame, step.old, step.new)
+
+
+def _rewritten(adapter: Adapter, frame: Any, step: ColumnReplaced, values: pa.Array) -> Any:
+    """The frame with other values in a column, which is of the same dtype if they are of the same type."""
+    column = adapter.column(frame, step.column)
+    kind = adapter.type_of(column)
+    if is_text(values.type) and is_text(kind) and values.type != kind:
+        values = values.cast(kind)
+    if values.type != kind or adapter.is_plain(column):
+        return adapter.replace(frame, step.column, values)
+    changed = adapter.scattered(column, step.rows, values.take(pa.array(step.rows)))
+    return adapter.put(frame, {step.column: changed})

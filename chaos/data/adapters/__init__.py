@@ -63,6 +63,10 @@ class Adapter(Protocol):
         """These columns as an Arrow table, without copying where the layouts agree."""
         ...
 
+    def is_plain(self, column: Any) -> bool:
+        """Whether the column is of the dtype that `replace` gives to values of its type."""
+        ...
+
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         """The whole column, type included."""
         ...

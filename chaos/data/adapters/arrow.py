@@ -62,9 +62,18 @@ class ArrowAdapter:
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return _table(frame).select(list(names))
 
+    def is_plain(self, column: ArrowColumn) -> bool:
+        return value_type(column[0].type) == column[0].type
+
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         table = _table(frame)
-        return _like(frame, table.set_column(table.schema.get_field_index(name), pa.field(name, column.type), column))
+        index = table.schema.get_field_index(name)
+        field = table.schema.field(index)
+        if field.type != column.type:
+            field = pa.field(name, column.type)
+        return _like(
+            frame, table.set_column(index, field.with_nullable(field.nullable or column.null_count > 0), column)
+        )
 
     def rename(self, frame: Any, old: str, new: str) -> Any:
         return _like(frame, rename(_table(frame), old, new))

@@ -99,6 +99,12 @@ class PandasAdapter:
         # A list of arrays keeps the row count even where no column is named.
         return pa.table([self.gather(frame[name], None) for name in names], names=list(names))
 
+    def is_plain(self, column: pd.Series[Any]) -> bool:
+        dtype = column.dtype
+        if isinstance(dtype, np.dtype):
+            return dtype.kind in "iufbM"
+        return isinstance(dtype, pd.StringDtype) and dtype == pd.Series([""]).dtype
+
     def replace(self, frame: pd.DataFrame, name: str, column: pa.Array) -> pd.DataFrame:
         return self.put(frame, {name: pd.Series(_from_arrow(column), index=frame.index, copy=False)})
 

@@ -53,6 +53,9 @@ class PolarsAdapter:
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return pa.table([_to_arrow(frame.get_column(name)) for name in names], names=list(names))
 
+    def is_plain(self, column: Any) -> bool:
+        return column.dtype not in (pl.Categorical, pl.Enum)
+
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         return frame.with_columns(_series(name, column))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import chaos
+from chaos.data.adapters import adapter_of
 from chaos.data.frames import corrupt
 from chaos.errors import InvalidFault
 
@@ -120,3 +122,69 @@ def test_names_that_occur_twice_are_a_clear_error(fault: str, kind: str) -> None
         frame = pd.DataFrame([[1, 2, 3]], columns=["a", "b", "b"])
     with pytest.raises(InvalidFault, match="column 'b' occurs 2 times"):
         chaos.inject(frame, fault, seed=1, **RESHAPING[fault])
+
+
+TEXTS = ["Jfk", None, "Lga", "Jfk"]
+NUMBERS = [1.0, None, 3.0, 2.0]
+STAMPS = [datetime(2020, 1, 1), None, datetime(2020, 1, 3), datetime(2020, 1, 4)]
+LOWER = ("schema.recode_categories", {"column": "x", "style": "lower"}, ["jfk", None, "lga", "jfk"])
+MERGED = ("schema.merge_categories", {"column": "x", "values": ["Jfk"], "into": "Ewr"}, ["Ewr", None, "Lga", "Ewr"])
+NULLED = ("schema.change_nullability", {"column": "x", "rate": 1.0}, [None] * 4)
+TEXT_FILLED = ("schema.change_nullability", {"column": "x", "to": "mandatory"}, ["Jfk", "", "Lga", "Jfk"])
+FILLED = ("schema.change_nullability", {"column": "x", "to": "mandatory"}, [1, 0, 3, 2])
+ROUNDED = ("schema.change_precision", {"column": "x", "decimals": -1}, [0, None, 0, 0])
+SKEWED = (
+    "freshness.skew_stamps",
+    {"columns": ["x"], "by_s": 60.0},
+    [stamp and stamp + timedelta(minutes=1) for stamp in STAMPS],
+)
+REWRITTEN: Mapping[str, tuple[Any, Any]] = {
+    "category": (pd.Series(TEXTS, dtype="category"), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "object": (pd.Series(TEXTS, dtype=object), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "string": (pd.Series(TEXTS, dtype=pd.StringDtype("python")), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "str": (pd.Series(TEXTS, dtype="str"), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "arrow string": (pd.Series(TEXTS, dtype=pd.ArrowDtype(pa.string())), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "Int64": (pd.Series(NUMBERS, dtype="Int64"), (NULLED, FILLED, ROUNDED)),
+    "Float32": (pd.Series(NUMBERS, dtype="Float32"), (NULLED, FILLED, ROUNDED)),
+    "arrow int64": (pd.Series(NUMBERS, dtype=pd.ArrowDtype(pa.int64())), (NULLED, FILLED, ROUNDED)),
+    "float32": (pd.Series(NUMBERS, dtype="float32"), (NULLED, FILLED, ROUNDED)),
+    "arrow stamps": (pd.Series(STAMPS, dtype=pd.ArrowDtype(pa.timestamp("us"))), (SKEWED, NULLED)),
+    "object stamps": (pd.Series(STAMPS, dtype=object), (SKEWED, NULLED)),
+    "polars categorical": (pl.Series(TEXTS, dtype=pl.Categorical), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "polars enum": (pl.Series(TEXTS, dtype=pl.Enum(["Jfk", "Lga"])), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "polars text": (pl.Series(TEXTS), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "dictionary": (pa.array(TEXTS).dictionary_encode(), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "view": (pa.array(TEXTS, pa.string_view()), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+    "large": (pa.array(TEXTS, pa.large_string()), (LOWER, MERGED, NULLED, TEXT_FILLED)),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault", "params", "wanted"),
+    [(kind, *case) for kind, (_, cases) in REWRITTEN.items() for case in cases],
+)
+def test_a_column_that_is_rewritten_keeps_its_dtype(
+    kind: str, fault: str, params: Mapping[str, Any], wanted: list[Any]
+) -> None:
+    column = REWRITTEN[kind][0]
+    make = {pd.Series: pd.DataFrame, pl.Series: pl.DataFrame}.get(type(column), pa.table)
+    frame: Any = make({"x": column})
+    done = corrupt(frame, fault, seed=1, **params)
+    adapter = adapter_of(frame)
+    made = adapter.column(done.frame, "x")
+    assert adapter.gather(made, None).to_pylist() == wanted
+    assert _class_of(made) == _class_of(adapter.column(frame, "x"))
+    assert done.reverted().equals(frame)
+
+
+def test_what_a_rewritten_column_of_arrow_is_annotated_with_stays() -> None:
+    frame = pa.table({"x": [1.5]}, schema=pa.schema([pa.field("x", pa.float64(), metadata={"unit": "m"})]))
+    made = chaos.inject(frame, "schema.change_precision", column="x", decimals=0, seed=1)
+    assert made.schema.equals(frame.schema, check_metadata=True)
+
+
+def _class_of(column: Any) -> Any:
+    """A column's dtype; without its categories, which grow."""
+    if isinstance(column, tuple):
+        return column[0].type
+    return str(column.dtype) if isinstance(column, pd.Series) else type(column.dtype)
