@@ -59,7 +59,11 @@ class FrameCells:
         """Make a change, for `frame` and for what is read from here on; the step with what its revert needs."""
         column = self._column(step.column)
         form = self._adapter.form(column, step.rows, step.originals)
-        changed = self._adapter.scattered(column, step.rows, step.values)
+        try:
+            changed = self._adapter.scattered(column, step.rows, step.values)
+        except MIXED as error:
+            problem = Problem("column", f"{step.column!r} cannot hold the new values: {error}")
+            raise InvalidFault(self.fault, [problem]) from None
         self._columns[step.column] = self._changed[step.column] = changed
         return CellsChanged(step.column, step.rows, step.originals, step.values, form)
 

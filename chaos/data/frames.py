@@ -279,7 +279,10 @@ def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -
     if isinstance(step, RowsTaken):
         return adapter.take_rows(frame, step.order)
     if isinstance(step, TableReplaced):
-        return adapter.arranged(frame, _arrangement(after, list(adapter.names(frame))))
+        try:
+            return adapter.arranged(frame, _arrangement(after, list(adapter.names(frame))))
+        except MIXED as error:
+            raise InvalidFault(fault, [Problem("", f"the frame cannot hold the new columns: {error}")]) from None
     if isinstance(step, ColumnReplaced):
         return _rewritten(adapter, frame, step, whole(after, step.column))
     if isinstance(step, ColumnDropped):

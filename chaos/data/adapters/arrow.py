@@ -63,7 +63,7 @@ class ArrowAdapter:
         return _table(frame).select(list(names))
 
     def is_plain(self, column: ArrowColumn) -> bool:
-        return value_type(column[0].type) == column[0].type
+        return bool(value_type(column[0].type) == column[0].type)
 
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         table = _table(frame)
@@ -71,9 +71,8 @@ class ArrowAdapter:
         field = table.schema.field(index)
         if field.type != column.type:
             field = pa.field(name, column.type)
-        return _like(
-            frame, table.set_column(index, field.with_nullable(field.nullable or column.null_count > 0), column)
-        )
+        field = field.with_nullable(field.nullable or column.null_count > 0)
+        return _like(frame, table.set_column(index, field, column))
 
     def rename(self, frame: Any, old: str, new: str) -> Any:
         return _like(frame, rename(_table(frame), old, new))

@@ -153,6 +153,8 @@ def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
         return _from_numpy(series.to_numpy())
     array = pa.array(series, from_pandas=True)
+    if isinstance(series.dtype, pd.CategoricalDtype) and isinstance(array.type.value_type, pa.BaseExtensionType):
+        return pa.DictionaryArray.from_arrays(array.indices, _words(series.dtype))
     if isinstance(array.type, pa.BaseExtensionType):
         raise TypeError(f"they are {series.dtype}, which is a type of pandas alone")
     return joined(array) if isinstance(array, pa.ChunkedArray) else array
@@ -213,7 +215,7 @@ def _with_objects(series: pd.Series[Any], rows: I64, objects: Any) -> pd.Series[
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
     """New categories are put behind the old ones; the order of ordered ones stays."""
     old = _words(dtype)
-    words, places = in_words(old, values)
+    words, places = _in_words(old, values)
     codes: Any = cast(Any, series.array).codes.copy()
     if len(words) > len(old):
         more = pd.Index(_from_arrow(words.slice(len(old))))
@@ -224,13 +226,31 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
 
 
 def _words(dtype: Any) -> pa.Array:
-    """The categories in one array; those of an Arrow column may come in chunks."""
+    """The categories in one array; those of an Arrow column may come in chunks. Of intervals it has the ends."""
     words = pa.array(dtype.categories, from_pandas=True)
+    if isinstance(words.type, pa.BaseExtensionType):
+        if not words.type.storage_type.num_fields:
+            raise TypeError(f"their categories are {dtype.categories.dtype}, which is a type of pandas alone")
+        words = words.storage
     return plain(joined(words) if isinstance(words, pa.ChunkedArray) else words)
 
 
+def _in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """`in_words`, also of intervals, of which no other ones can come in."""
+    if values.null_count == len(values):
+        return words, pa.nulls(len(values), pa.int64())
+    if not words.type.num_fields:
+        return in_words(words, values)
+    known = {tuple(word.values()): place for place, word in enumerate(words.to_pylist())}
+    items = [None if item is None else tuple(item.values()) for item in plain(values).to_pylist()]
+    lacking = {item for item in items if item is not None}.difference(known)
+    if lacking:
+        raise ValueError(f"no category is the interval from {' to '.join(map(str, lacking.pop()))}")
+    return words, pa.array([None if item is None else known[item] for item in items], pa.int64())
+
+
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
-    words = plain(pa.array(cast(Any, series.dtype).categories, from_pandas=True))
+    words = _words(series.dtype)
     codes: Any = cast(Any, series.array).codes.take(rows)
     missing = codes < 0
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)

@@ -73,6 +73,8 @@ PANDAS: Mapping[str, Any] = {
     "timedelta": pd.to_timedelta(I, unit="s"),
     "period": pd.period_range("2020-01", periods=N, freq="M"),
     "interval": pd.interval_range(0, N),
+    "category of intervals": pd.cut(I, 3),
+    "category of periods": pd.Categorical(pd.period_range("2020-01", periods=N, freq="M")),
     "complex": I * 1j,
     "arrow decimal": pd.array([Decimal(k) for k in range(N)], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
     "arrow date": pd.array([date(2020, 1, 1)] * N, dtype=pd.ArrowDtype(pa.date32())),
@@ -148,6 +150,21 @@ def test_rows_of_any_type_can_be_repeated_and_left_out(kind: str) -> None:
 def test_types_that_nobody_else_has_are_named(frame: Any, why: str) -> None:
     with pytest.raises(InvalidFault, match=why):
         chaos.inject(frame, "data.null_spike", column="x", rate=1, seed=1)
+
+
+def test_categories_that_are_intervals() -> None:
+    frame = pd.DataFrame({"x": pd.cut([1, 5, 9, np.nan], 3), "y": pd.cut([10, 20, 30, 40], 3)})
+    emptied = corrupt(frame, "data.null_spike", column="x", rate=1.0, seed=1)
+    assert emptied.frame["x"].isna().all()
+    assert emptied.frame["x"].dtype == frame["x"].dtype
+    assert emptied.reverted().equals(frame)
+    turned = corrupt(frame, "data.permuted_within_group", column="x", seed=1)
+    assert not turned.frame["x"].equals(frame["x"])
+    assert turned.frame["x"].value_counts(dropna=False).equals(frame["x"].value_counts(dropna=False))
+    assert turned.frame["x"].dtype == frame["x"].dtype
+    assert turned.reverted().equals(frame)
+    with pytest.raises(InvalidFault, match="cannot hold the new values: no category is the interval from"):
+        chaos.inject(frame, "data.swapped_columns", column="x", other="y", rate=1.0, seed=1)
 
 
 def test_a_struct_is_no_text() -> None:
