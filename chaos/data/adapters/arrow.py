@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from chaos.data.adapters import Arrangement
-from chaos.data.columns import gathered, joined, scattered_over, taken, value_type
+from chaos.data.columns import joined, scattered_over, taken, value_type
 from chaos.data.ledger import form_of, in_form, rename
 from chaos.data.rows import I64
+from chaos.data.source import read
 
 ArrowColumn = tuple[pa.Field, pa.ChunkedArray]
 
@@ -33,8 +34,7 @@ class ArrowAdapter:
         return value_type(column[0].type)
 
     def gather(self, column: ArrowColumn, rows: I64 | None) -> pa.Array:
-        _, values = column
-        return joined(values) if rows is None or len(rows) == len(values) else gathered(values, rows)
+        return read(column[1], rows)
 
     def scattered(self, column: ArrowColumn, rows: I64, values: pa.Array, form: Any = None) -> ArrowColumn:
         field, old = column
@@ -103,5 +103,7 @@ def _table(frame: Any) -> pa.Table:
 def _like(frame: Any, table: pa.Table) -> Any:
     if isinstance(frame, pa.Table):
         return table
+    if not table.num_columns:  # made of no arrays, it would have no rows
+        return frame.select([])
     columns = [joined(c) for c in table.columns]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)

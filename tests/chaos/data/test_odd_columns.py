@@ -17,7 +17,8 @@ import chaos
 from chaos.data.adapters.objects import from_objects
 from chaos.data.frames import corrupt
 from chaos.errors import ChaosError, InvalidFault
-from chaos.fault import kinds_of_type
+from chaos.fault import FeedFault, kinds_of_type
+from chaos.gateway.batch import Batch
 from chaos.registry import registry
 
 N = 24
@@ -165,6 +166,19 @@ def test_categories_that_are_intervals() -> None:
     assert turned.reverted().equals(frame)
     with pytest.raises(InvalidFault, match="cannot hold the new values: no category is the interval from"):
         chaos.inject(frame, "data.swapped_columns", column="x", other="y", rate=1.0, seed=1)
+
+
+@pytest.mark.parametrize("rate", [0.9, 1.0])
+@pytest.mark.parametrize("values", [ARROW["view"], ARROW["dictionary"]], ids=str)
+def test_another_category_for_all_rows_as_for_some(values: pa.Array, rate: float) -> None:
+    table = pa.table({"x": values})
+    fault = registry.create("data.wrong_category", {"column": "x", "categories": ["p", "q"], "rate": rate})
+    assert isinstance(fault, FeedFault)
+    done = corrupt(table, fault, seed=1)
+    assert done.ledger.changed > 0
+    assert done.frame["x"].type == values.type
+    assert done.frame.equals(fault.corrupt(Batch.of(table), seed=1)[0].table)
+    assert done.reverted().equals(table)
 
 
 def test_a_struct_is_no_text() -> None:

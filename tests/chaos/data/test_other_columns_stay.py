@@ -114,6 +114,14 @@ def test_other_columns_of_arrow(fault: str, kind: Any) -> None:
     assert done.reverted().equals(frame)
 
 
+@pytest.mark.parametrize("rows", [2, 0])
+def test_a_batch_without_its_only_column_still_has_rows(rows: int) -> None:
+    batch = pa.RecordBatch.from_pydict({"a": [1, 2]}).slice(0, rows)
+    done = corrupt(batch, "schema.drop_column", column="a", seed=1)
+    assert (done.frame.num_rows, done.frame.num_columns) == (rows, 0)
+    assert done.reverted().equals(batch)
+
+
 @reshaping
 @pytest.mark.parametrize("kind", ["pandas", "arrow"])
 def test_names_that_occur_twice_are_a_clear_error(fault: str, kind: str) -> None:
