@@ -134,7 +134,7 @@ def _moved(adapter: Adapter, frame: Any, done: Corruption) -> tuple[Any, Corrupt
     """The frame with its rows moved, the ledger fit for its revert, and the order that the rows were taken in."""
     for step in done.steps:
         assert isinstance(step, RowsTaken)
-        kept = replace(step, originals=adapter.take_rows(frame, step.removed))
+        kept = replace(step, originals=adapter.take_rows(frame, step.removed), labels=adapter.labels(frame))
         return adapter.take_rows(frame, step.order), replace(done, steps=(kept,)), step.order
     return frame, done, None
 
@@ -205,7 +205,7 @@ def _undo(adapter: Adapter, frame: Any, step: Step) -> Any:
         restored = adapter.scattered(column, step.rows, step.originals, step.form)
         return adapter.put(frame, {step.column: restored})
     if isinstance(step, RowsTaken):
-        return adapter.put_back(frame, step.originals, step.inverse())
+        return adapter.put_back(frame, step.originals, step.inverse(), step.labels)
     if isinstance(step, ColumnRenamed):
         return adapter.rename(frame, step.new, step.old)
     if isinstance(step, ColumnDropped):

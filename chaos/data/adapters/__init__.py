@@ -55,8 +55,12 @@ class Adapter(Protocol):
         """The frame's rows in this order."""
         ...
 
-    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
-        """The rows of both frames, one behind the other, in this order."""
+    def labels(self, frame: Any) -> Any:
+        """The names of the rows, if they have any."""
+        ...
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64, labels: Any) -> Any:
+        """The rows of both frames, one behind the other, in this order, with these names."""
         ...
 
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:

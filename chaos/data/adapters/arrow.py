@@ -55,7 +55,10 @@ class ArrowAdapter:
     def take_rows(self, frame: Any, order: I64) -> Any:
         return _like(frame, taken(_table(frame), order))
 
-    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+    def labels(self, frame: Any) -> Any:
+        return None
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64, labels: Any) -> Any:
         both = pa.concat_tables([_table(frame), _table(originals)])
         return _like(frame, taken(both, inverse).combine_chunks())
 

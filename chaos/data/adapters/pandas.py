@@ -91,9 +91,14 @@ class PandasAdapter:
     def take_rows(self, frame: pd.DataFrame, order: I64) -> pd.DataFrame:
         return frame.take(order)
 
-    def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64) -> pd.DataFrame:
+    def labels(self, frame: pd.DataFrame) -> Any:
+        return frame.index
+
+    def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64, labels: Any) -> pd.DataFrame:
         both: pd.DataFrame = pd.concat([frame, originals]) if len(originals) else frame
-        return both.take(inverse)
+        out = both.take(inverse)
+        out.index = labels  # a range is a range again, and times have the frequency that they had
+        return out
 
     def take(self, frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
         # A list of arrays keeps the row count even where no column is named.

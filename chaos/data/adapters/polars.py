@@ -47,7 +47,10 @@ class PolarsAdapter:
     def take_rows(self, frame: Any, order: I64) -> Any:
         return frame[order]
 
-    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+    def labels(self, frame: Any) -> Any:
+        return None
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64, labels: Any) -> Any:
         return pl.concat([frame, originals])[inverse]
 
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:

@@ -140,6 +140,24 @@ def test_rows_of_any_type_can_be_repeated_and_left_out(kind: str) -> None:
         assert held(done.reverted()) == held(frame)
 
 
+@pytest.mark.parametrize("fault", ["data.duplicate_rows", "data.delete_rows", "data.shuffled_rows"])
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.RangeIndex(10, 10 + 2 * N, 2, name="k"),
+        pd.date_range("2020-01-01", periods=N, freq="D"),
+        pd.MultiIndex.from_product([["a", "b"], range(N // 2)], names=["k", "l"]),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_rows_that_come_back_have_the_index_that_they_had(fault: str, index: Any) -> None:
+    frame = pd.DataFrame({"x": I}, index=index)
+    done = corrupt(frame, fault, rate=0.5, seed=3)
+    pd.testing.assert_index_equal(done.frame.index, frame.index.take(done.frame["x"]))
+    pd.testing.assert_frame_equal(done.reverted(), frame, check_index_type="exact", check_freq=True)
+    assert done.ledger.changed
+
+
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
