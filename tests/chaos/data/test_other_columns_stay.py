@@ -71,6 +71,15 @@ def test_the_copy_of_a_column_is_of_its_dtype() -> None:
     assert list(made.columns[5:7]) == ["period", "period_1"]
 
 
+@pytest.mark.parametrize("name", ["period", "mixed", "sparse", "interval", "large"])
+@pytest.mark.parametrize("fault", ["schema.drop_column", "schema.rename_column"])
+def test_a_column_goes_or_gets_another_name_whatever_it_holds(fault: str, name: str) -> None:
+    frame = odd_frame()
+    done = corrupt(frame, fault, seed=1, **{**FAULTS[fault], "column": name})
+    assert name not in done.frame
+    pd.testing.assert_frame_equal(done.reverted(), frame)
+
+
 def test_frames_in_arrows_dtypes_get_new_columns_in_them() -> None:
     frame = pd.DataFrame({"a": pd.array([1, None], dtype=pd.ArrowDtype(pa.int16()))})
     made = chaos.inject(frame, "schema.move_field", column="a", into="o", seed=1)
