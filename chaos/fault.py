@@ -157,6 +157,8 @@ def kinds_of_type(type_name: str) -> frozenset[ColumnKind]:
     [<ColumnKind.NUMBER: 'number'>]
     """
     name = type_name.lower()
+    if name == "null":  # no value tells what the column holds, and none can be wrong
+        return frozenset({ColumnKind.NUMBER, ColumnKind.TEXT, ColumnKind.TIME})
     if name.startswith(("int", "uint", "float", "double", "half", "decimal", "number")):
         return frozenset({ColumnKind.NUMBER})
     if name.startswith(("timestamp", "date", "time")):
@@ -174,8 +176,10 @@ class FeedFault(Fault):
     """
 
     points: ClassVar[frozenset[PointKind]] = frozenset({PointKind.FEED})
-    #: `corrupt` needs every column of a table, also those that no parameter names: it changes which there are.
+    #: `corrupt` changes which columns there are. Of a frame it sees blanks for those that no parameter names.
     reshapes: ClassVar[bool] = False
+    #: `corrupt` looks at what is in the columns, and not at their names alone.
+    reads: ClassVar[bool] = True
 
     def plan(self, view: PointView) -> Plan:
         rule = {

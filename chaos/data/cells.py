@@ -129,6 +129,8 @@ def changes(
         return []
     take = victims.cells.take
     old = {column: take(column, victims.rows, dictionaries) for column in columns}
+    if all(pa.types.is_null(values.type) for values in old.values()):
+        return []  # nothing else fits in there
     steps = []
     for column, new in edit(old, victims).items():
         different = differs(old[column], new)

@@ -30,8 +30,9 @@ class ColumnRewrite(PayloadFault):
         from chaos.data.columns import plain, whole  # here: validating a scenario needs no pyarrow
 
         require_values(self, batch)
-        values = whole(batch.table, self.column)
-        return replace_column(self.name, batch, self.column, self.rewrite(plain(values)))
+        values = plain(whole(batch.table, self.column))
+        new = values if str(values.type) == "null" else self.rewrite(values)  # no value, nothing to rewrite
+        return replace_column(self.name, batch, self.column, new)
 
 
 def require_values(fault: PayloadFault, batch: Batch) -> None:

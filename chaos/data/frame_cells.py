@@ -14,7 +14,7 @@ from chaos.data.rows import I64
 from chaos.errors import InvalidFault, Problem
 
 #: What is raised where the objects of a column have no type in common.
-_MIXED = (pa.ArrowException, TypeError, ValueError)
+MIXED = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
 class FrameCells:
@@ -37,14 +37,14 @@ class FrameCells:
         """The type of a column's values; raises `InvalidFault` if they have no common one."""
         try:
             return self._adapter.type_of(self._column(column))
-        except _MIXED as error:
+        except MIXED as error:
             raise mixed(self.fault, column, error) from None
 
     def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
         """The values at some rows, ascending; with their dictionary only if that is asked for."""
         try:
             values = self._adapter.gather(self._column(column), rows)
-        except _MIXED as error:
+        except MIXED as error:
             raise mixed(self.fault, column, error) from None
         return values if dictionaries else plain(values)
 
@@ -52,14 +52,18 @@ class FrameCells:
         """All values of a column."""
         try:
             return plain(self._adapter.gather(self._column(column), None))
-        except _MIXED as error:
+        except MIXED as error:
             raise mixed(self.fault, column, error) from None
 
     def change(self, step: CellsChanged) -> CellsChanged:
         """Make a change, for `frame` and for what is read from here on; the step with what its revert needs."""
         column = self._column(step.column)
         form = self._adapter.form(column, step.rows, step.originals)
-        changed = self._adapter.scattered(column, step.rows, step.values)
+        try:
+            changed = self._adapter.scattered(column, step.rows, step.values)
+        except MIXED as error:
+            problem = Problem("column", f"{step.column!r} cannot hold the new values: {error}")
+            raise InvalidFault(self.fault, [problem]) from None
         self._columns[step.column] = self._changed[step.column] = changed
         return CellsChanged(step.column, step.rows, step.originals, step.values, form)
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from chaos.data.adapters import Adapter, adapter_of
+from chaos.data.adapters import Adapter, Arrangement, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, require
-from chaos.data.columns import whole
-from chaos.data.frame_cells import FrameCells, mixed
+from chaos.data.columns import is_text, whole
+from chaos.data.frame_cells import MIXED, FrameCells, mixed
 from chaos.data.ledger import (
     CellsChanged,
     ColumnDropped,
@@ -33,6 +35,9 @@ from chaos.gateway.batch import Batch
 from chaos.registry import registry
 
 F = TypeVar("F")
+
+#: Field metadata: the place in the frame of the column that it stands for.
+_PLACE = b"place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +134,18 @@ def _moved(adapter: Adapter, frame: Any, done: Corruption) -> tuple[Any, Corrupt
     """The frame with its rows moved, the ledger fit for its revert, and the order that the rows were taken in."""
     for step in done.steps:
         assert isinstance(step, RowsTaken)
-        kept = replace(step, originals=adapter.take_rows(frame, step.removed))
+        kept = replace(step, originals=adapter.take_rows(frame, step.removed), labels=adapter.labels(frame))
         return adapter.take_rows(frame, step.order), replace(done, steps=(kept,)), step.order
     return frame, done, None
 
 
 def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, first_row: int) -> tuple[Any, Corruption]:
-    """A fault that is no draw of cells or rows: it gets the columns that it names as a table."""
+    """A fault that is no draw of cells or rows: it gets what it looks at as a table."""
     names = list(adapter.names(frame))
     wanted = list(dict.fromkeys(column for _, column, _ in fault.column_refs()))
     try:
-        table = adapter.take(frame, names if fault.reshapes else wanted or names)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+        table = _seen(adapter, frame, fault, names, wanted)
+    except MIXED as error:
         raise mixed(fault.name, ", ".join(wanted), error) from None
     batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
     done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)
@@ -149,6 +154,40 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     for step in steps:
         out = _do(adapter, out, step, batch.table, fault.name)
     return out, replace(done, steps=tuple(steps))
+
+
+def _seen(adapter: Adapter, frame: Any, fault: FeedFault, names: list[Any], wanted: list[str]) -> pa.Table:
+    """The columns that a fault names, or all of them if it names none; for what it does not look at there are blanks.
+
+    If it changes which columns there are, it sees all names, and each field tells which column of the frame it is.
+    """
+    if fault.reads and not fault.reshapes:
+        return adapter.take(frame, wanted or names)
+    read = wanted if fault.reads else []
+    values = adapter.take(frame, read)
+    blank = pa.nulls(adapter.rows(frame))
+    fields, contents = [], []
+    for place, name in enumerate(names):
+        if fault.reshapes or name in wanted:
+            field = values.schema.field(name) if name in read else pa.field(str(name), blank.type)
+            fields.append(field.with_metadata({_PLACE: str(place).encode()}))
+            contents.append(values.column(name) if name in read else blank)
+    if not fields:
+        return pa.table([blank], names=[""]).select([])  # which has rows
+    return pa.Table.from_arrays(contents, schema=pa.schema(fields))
+
+
+def _arrangement(after: pa.Table, names: list[Any]) -> Arrangement:
+    """What became of the columns that `_seen` showed."""
+    columns: list[tuple[Any, int | pa.ChunkedArray]] = []
+    for field, values in zip(after.schema, after.columns, strict=True):
+        mark = (field.metadata or {}).get(_PLACE)
+        if mark is None:
+            columns.append((field.name, values))
+        else:
+            old = names[int(mark)]  # a name in pandas may be of any type
+            columns.append((old if str(old) == field.name else field.name, int(mark)))
+    return columns
 
 
 def revert(frame: F, ledger: Corruption) -> F:
@@ -166,7 +205,7 @@ def _undo(adapter: Adapter, frame: Any, step: Step) -> Any:
         restored = adapter.scattered(column, step.rows, step.originals, step.form)
         return adapter.put(frame, {step.column: restored})
     if isinstance(step, RowsTaken):
-        return adapter.put_back(frame, step.originals, step.inverse())
+        return adapter.put_back(frame, step.originals, step.inverse(), step.labels)
     if isinstance(step, ColumnRenamed):
         return adapter.rename(frame, step.new, step.old)
     if isinstance(step, ColumnDropped):
@@ -201,14 +240,20 @@ def make_fault(fault: str | FeedFault, params: dict[str, Any]) -> FeedFault:
 
 
 def _require_once(fault: FeedFault, names: Sequence[Any]) -> None:
-    """Raises `InvalidFault` if a column that the fault names is missing, or is there more than once."""
+    """Raises `InvalidFault` if a column that the fault names is missing, or is there more than once.
+
+    A fault that changes which columns there are names them all.
+    """
     problems = []
+    if fault.reshapes:
+        counts = Counter(map(str, names))
+        problems += [Problem("", f"column {name!r} occurs {n} times") for name, n in counts.items() if n > 1]
     for param, column, _ in fault.column_refs():
         if column not in names:
             known = [str(name) for name in names]
             hint = suggestion(column, known) or f" Columns: {', '.join(known) or 'none'}."
             problems.append(Problem(param, f"no column {column!r}.{hint}"))
-        elif names.count(column) > 1:
+        elif names.count(column) > 1 and not fault.reshapes:
             problems.append(Problem(param, f"column {column!r} occurs {names.count(column)} times"))
     if problems:
         raise InvalidFault(fault.name, problems)
@@ -218,7 +263,10 @@ def _in_frame(adapter: Adapter, step: Step, names: list[Any], frame: Any) -> Ste
     """The fault saw an Arrow table of the columns that it names: the step is put in terms of the frame."""
     if isinstance(step, ColumnDropped):
         name = step.field.name
-        return replace(step, index=names.index(name), original=adapter.column(frame, name))
+        column = adapter.column(frame, name)
+        with suppress(*MIXED):  # a column may be dropped whatever it holds
+            step = replace(step, field=pa.field(name, adapter.type_of(column)))
+        return replace(step, index=names.index(name), original=column)
     if isinstance(step, ColumnReplaced):
         return replace(step, original=adapter.column(frame, step.column))
     return replace(step, original=frame) if isinstance(step, TableReplaced) else step
@@ -231,11 +279,26 @@ def _do(adapter: Adapter, frame: Any, step: Step, after: pa.Table, fault: str) -
     if isinstance(step, RowsTaken):
         return adapter.take_rows(frame, step.order)
     if isinstance(step, TableReplaced):
-        return adapter.from_table(after)
+        try:
+            return adapter.arranged(frame, _arrangement(after, list(adapter.names(frame))))
+        except MIXED as error:
+            raise InvalidFault(fault, [Problem("", f"the frame cannot hold the new columns: {error}")]) from None
     if isinstance(step, ColumnReplaced):
-        return adapter.replace(frame, step.column, whole(after, step.column))
+        return _rewritten(adapter, frame, step, whole(after, step.column))
     if isinstance(step, ColumnDropped):
         return adapter.drop(frame, str(step.field.name))
     if step.new in list(adapter.names(frame)):
         raise InvalidFault(fault, [Problem("to", f"there is a column {step.new!r} already")])
     return adapter.rename(frame, step.old, step.new)
+
+
+def _rewritten(adapter: Adapter, frame: Any, step: ColumnReplaced, values: pa.Array) -> Any:
+    """The frame with other values in a column, which is of the same dtype if they are of the same type."""
+    column = adapter.column(frame, step.column)
+    kind = adapter.type_of(column)
+    if is_text(values.type) and is_text(kind) and values.type != kind:
+        values = values.cast(kind)
+    if values.type != kind or adapter.is_plain(column):
+        return adapter.replace(frame, step.column, values)
+    changed = adapter.scattered(column, step.rows, values.take(pa.array(step.rows)))
+    return adapter.put(frame, {step.column: changed})

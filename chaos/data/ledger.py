@@ -101,7 +101,8 @@ class RowsTaken:
     """Rows were repeated, left out or moved: row ``i`` of the result is row ``order[i]`` of the ``before`` rows.
 
     ``rows`` are the rows of the result that are copies or out of place; ``removed`` the rows that are gone, and
-    ``originals`` holds those, as a frame of the container's kind.
+    ``originals`` holds those, as a frame of the container's kind. ``labels`` are the names that the container has for
+    its rows besides: the index of a pandas frame.
     """
 
     before: int
@@ -109,6 +110,7 @@ class RowsTaken:
     rows: I64
     removed: I64
     originals: Any
+    labels: Any = None
 
     def redo(self, table: pa.Table) -> pa.Table:
         """The rows taken from a table that still has them all."""

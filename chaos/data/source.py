@@ -37,6 +37,14 @@ class Cells(Protocol):
         ...
 
 
+def read(column: pa.ChunkedArray, rows: I64 | None) -> pa.Array:
+    """A column's values at some rows, ascending, or all of them; in a dictionary if it has one, and never as views."""
+    if rows is not None and len(rows) < len(column):
+        return gathered(column, rows)
+    values = joined(column)
+    return values if pa.types.is_dictionary(values.type) else plain(values)
+
+
 @dataclass(frozen=True, slots=True)
 class TableCells:
     """The cells of an Arrow table."""
@@ -58,8 +66,7 @@ class TableCells:
 
     def take(self, column: str, rows: I64, dictionaries: bool = False) -> pa.Array:
         """The values at some rows, ascending; with their dictionary only if that is asked for."""
-        given = self.table.column(column)
-        values = joined(given) if len(rows) == len(given) else gathered(given, rows)
+        values = read(self.table.column(column), rows)
         return values if dictionaries else plain(values)
 
     def whole(self, column: str) -> pa.Array:

@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from chaos.data.rows import I64
 
+#: The columns of a new frame: the name of each, and its place in the old frame or its values.
+Arrangement = Sequence[tuple[Any, int | pa.ChunkedArray]]
+
 
 class Adapter(Protocol):
     """What the engine needs of a kind of frame. Frames go in untouched; new ones come out, sharing columns."""
@@ -52,12 +55,20 @@ class Adapter(Protocol):
         """The frame's rows in this order."""
         ...
 
-    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
-        """The rows of both frames, one behind the other, in this order."""
+    def labels(self, frame: Any) -> Any:
+        """The names of the rows, if they have any."""
+        ...
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64, labels: Any) -> Any:
+        """The rows of both frames, one behind the other, in this order, with these names."""
         ...
 
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         """These columns as an Arrow table, without copying where the layouts agree."""
+        ...
+
+    def is_plain(self, column: Any) -> bool:
+        """Whether the column is of the dtype that `replace` gives to values of its type."""
         ...
 
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
@@ -76,8 +87,8 @@ class Adapter(Protocol):
         """The frame with a column, as `column` gives it, put in."""
         ...
 
-    def from_table(self, table: pa.Table) -> Any:
-        """A frame of the kind."""
+    def arranged(self, frame: Any, columns: Arrangement) -> Any:
+        """The frame with these columns in this order; those that it has had before are as they were."""
         ...
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaos.data.columns import gathered, joined, scattered_over, taken, value_type
+from chaos.data.adapters import Arrangement
+from chaos.data.columns import joined, scattered_over, taken, value_type
 from chaos.data.ledger import form_of, in_form, rename
 from chaos.data.rows import I64
+from chaos.data.source import read
 
 ArrowColumn = tuple[pa.Field, pa.ChunkedArray]
 
@@ -32,8 +34,7 @@ class ArrowAdapter:
         return value_type(column[0].type)
 
     def gather(self, column: ArrowColumn, rows: I64 | None) -> pa.Array:
-        _, values = column
-        return joined(values) if rows is None or len(rows) == len(values) else gathered(values, rows)
+        return read(column[1], rows)
 
     def scattered(self, column: ArrowColumn, rows: I64, values: pa.Array, form: Any = None) -> ArrowColumn:
         field, old = column
@@ -54,16 +55,27 @@ class ArrowAdapter:
     def take_rows(self, frame: Any, order: I64) -> Any:
         return _like(frame, taken(_table(frame), order))
 
-    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+    def labels(self, frame: Any) -> Any:
+        return None
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64, labels: Any) -> Any:
         both = pa.concat_tables([_table(frame), _table(originals)])
         return _like(frame, taken(both, inverse).combine_chunks())
 
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return _table(frame).select(list(names))
 
+    def is_plain(self, column: ArrowColumn) -> bool:
+        return bool(value_type(column[0].type) == column[0].type)
+
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         table = _table(frame)
-        return _like(frame, table.set_column(table.schema.get_field_index(name), pa.field(name, column.type), column))
+        index = table.schema.get_field_index(name)
+        field = table.schema.field(index)
+        if field.type != column.type:
+            field = pa.field(name, column.type)
+        field = field.with_nullable(field.nullable or column.null_count > 0)
+        return _like(frame, table.set_column(index, field, column))
 
     def rename(self, frame: Any, old: str, new: str) -> Any:
         return _like(frame, rename(_table(frame), old, new))
@@ -74,8 +86,17 @@ class ArrowAdapter:
     def insert(self, frame: Any, index: int, name: str, column: ArrowColumn) -> Any:
         return _like(frame, _table(frame).add_column(index, *column))
 
-    def from_table(self, table: pa.Table) -> Any:
-        return table
+    def arranged(self, frame: Any, columns: Arrangement) -> Any:
+        table = _table(frame)
+        fields, contents = [], []
+        for name, content in columns:
+            if isinstance(content, int):
+                fields.append(table.schema.field(content).with_name(name))
+                contents.append(table.column(content))
+            else:
+                fields.append(pa.field(name, content.type))
+                contents.append(content)
+        return _like(frame, pa.Table.from_arrays(contents, schema=pa.schema(fields, table.schema.metadata)))
 
 
 def _table(frame: Any) -> pa.Table:
@@ -85,5 +106,7 @@ def _table(frame: Any) -> pa.Table:
 def _like(frame: Any, table: pa.Table) -> Any:
     if isinstance(frame, pa.Table):
         return table
+    if not table.num_columns:  # made of no arrays, it would have no rows
+        return frame.select([])
     columns = [joined(c) for c in table.columns]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)

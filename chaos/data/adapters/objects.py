@@ -20,9 +20,10 @@ _TYPES = {
     "integer": pa.int64(),
     "mixed-integer-float": pa.float64(),
     "boolean": pa.bool_(),
-    "datetime": pa.timestamp("us"),
     "date": pa.date32(),
 }
+#: The largest whole number that is no unsigned one.
+_LARGEST = 2**63 - 1
 #: Bytes that offsets of 32 bits reach.
 _MOST = 2**31 - 1
 #: Objects read at a time: they are looked at several times, and lie all over the memory.
@@ -32,18 +33,27 @@ _PART = 1 << 12
 def type_of_objects(series: pd.Series[Any]) -> pa.DataType:
     """What an object column holds, by its first values; a victim of another kind is an error when it is read."""
     first = series.iloc[:_LOOKED_AT]
-    inferred = pd.api.types.infer_dtype(first if first.notna().any() else series, skipna=True)
+    if not first.notna().any():
+        first = series
+    inferred = pd.api.types.infer_dtype(first, skipna=True)
+    if inferred == "integer" and first.max() > _LARGEST:
+        return pa.uint64()
+    if inferred == "datetime":  # Arrow knows the time zone
+        return pa.array(first, from_pandas=True).type
     return _TYPES.get(inferred) or pa.array(series, from_pandas=True).type
 
 
-def from_objects(values: Any) -> pa.Array:
-    """A numpy array of objects as an Arrow array; nulls of any kind are null.
+def from_objects(values: Any, kind: pa.DataType | None = None) -> pa.Array:
+    """A numpy array of objects as an Arrow array, of a type that some of them may not tell; nulls of any kind are null.
+
+    Raises `pa.ArrowException`, ``TypeError``, ``ValueError`` or ``OverflowError`` for one of another type.
 
     >>> from_objects(np.array(["JFK", None, "Zürich"], dtype=object)).to_pylist()
     ['JFK', None, 'Zürich']
     """
     parts = []
-    for first in range(0, len(values), _PART):
+    is_known = kind is not None and not pa.types.is_string(kind)
+    for first in range(0, 0 if is_known else len(values), _PART):
         part = _from_texts(values[first : first + _PART].tolist())
         if part is None:
             break
@@ -51,7 +61,7 @@ def from_objects(values: Any) -> pa.Array:
     else:
         if parts:
             return pa.concat_arrays(parts)
-    return pa.array(values.tolist(), from_pandas=True)  # a list is read faster than an array of objects
+    return pa.array(values.tolist(), kind, from_pandas=True)  # a list is read faster than an array of objects
 
 
 def _from_texts(items: list[Any]) -> pa.Array | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from chaos.data.adapters import Arrangement
 from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
 from chaos.data.columns import gathered, in_words, joined, plain, scattered_over, value_type
 from chaos.data.rows import I64
@@ -16,6 +17,10 @@ from chaos.data.rows import I64
 
 class PandasAdapter:
     """Positions, never labels: a duplicate or unsorted index makes no difference."""
+
+    def __init__(self) -> None:
+        # By identity, with the column, so that no other one gets its place in memory.
+        self._objects: dict[int, tuple[pd.Series[Any], pa.DataType]] = {}
 
     def names(self, frame: pd.DataFrame) -> Sequence[Any]:
         names: list[Any] = frame.columns.tolist()
@@ -33,14 +38,19 @@ class PandasAdapter:
             if dtype.kind in "iufbM":
                 return pa.from_numpy_dtype(dtype)
             if dtype.kind == "O":
-                return type_of_objects(column)
+                return self._type_of_objects(column)
         if isinstance(dtype, pd.ArrowDtype):
             return value_type(dtype.pyarrow_dtype)
         return value_type(_to_arrow(column.iloc[:0]).type)
 
     def gather(self, column: pd.Series[Any], rows: I64 | None) -> pa.Array:
         dtype = column.dtype
-        if rows is None or len(rows) == len(column):
+        if rows is not None and len(rows) == len(column):
+            rows = None
+        if isinstance(dtype, np.dtype) and dtype.kind == "O":
+            objects = column.to_numpy()
+            return from_objects(objects if rows is None else objects.take(rows), self._type_of_objects(column))
+        if rows is None:
             return _to_arrow(column)
         if isinstance(dtype, np.dtype):
             return _from_numpy(column.to_numpy().take(rows))
@@ -81,13 +91,24 @@ class PandasAdapter:
     def take_rows(self, frame: pd.DataFrame, order: I64) -> pd.DataFrame:
         return frame.take(order)
 
-    def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64) -> pd.DataFrame:
+    def labels(self, frame: pd.DataFrame) -> Any:
+        return frame.index
+
+    def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64, labels: Any) -> pd.DataFrame:
         both: pd.DataFrame = pd.concat([frame, originals]) if len(originals) else frame
-        return both.take(inverse)
+        out = both.take(inverse)
+        out.index = labels  # a range is a range again, and times have the frequency that they had
+        return out
 
     def take(self, frame: pd.DataFrame, names: Sequence[str]) -> pa.Table:
         # A list of arrays keeps the row count even where no column is named.
-        return pa.table([_to_arrow(frame[name]) for name in names], names=list(names))
+        return pa.table([self.gather(frame[name], None) for name in names], names=list(names))
+
+    def is_plain(self, column: pd.Series[Any]) -> bool:
+        dtype = column.dtype
+        if isinstance(dtype, np.dtype):
+            return dtype.kind in "iufbM"
+        return isinstance(dtype, pd.StringDtype) and dtype == pd.Series([""]).dtype
 
     def replace(self, frame: pd.DataFrame, name: str, column: pa.Array) -> pd.DataFrame:
         return self.put(frame, {name: pd.Series(_from_arrow(column), index=frame.index, copy=False)})
@@ -105,15 +126,29 @@ class PandasAdapter:
         out.insert(index, name, column)
         return out
 
-    def from_table(self, table: pa.Table) -> pd.DataFrame:
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+    def arranged(self, frame: pd.DataFrame, columns: Arrangement) -> pd.DataFrame:
+        in_arrow = len(frame.columns) > 0 and all(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
+        contents: dict[int, Any] = {}
+        for at, (_, content) in enumerate(columns):
+            if isinstance(content, int):
+                contents[at] = frame.iloc[:, content]
+            else:
+                values = pd.arrays.ArrowExtensionArray(content) if in_arrow else _from_arrow(joined(content))
+                contents[at] = pd.Series(values, index=frame.index, copy=False)
+        out = pd.DataFrame(contents, index=frame.index, copy=False)
+        kind = object if frame.columns.dtype == object else None
+        out.columns = pd.Index([name for name, _ in columns], dtype=kind, name=frame.columns.name)
+        return cast(Any, out).__finalize__(frame)  # type: ignore[no-any-return]  # what else the frame carries
+
+    def _type_of_objects(self, column: pd.Series[Any]) -> pa.DataType:
+        """The type of a column of objects, looked for once, since some of them may not tell it."""
+        if id(column) not in self._objects:
+            self._objects[id(column)] = column, type_of_objects(column)
+        return self._objects[id(column)][1]
 
 
 def _from_numpy(values: Any) -> pa.Array:
     kind = values.dtype.kind
-    if kind == "O":
-        return from_objects(values)
     # NaN is how these columns say null; looking for it first is faster than having Arrow do it, and then nothing is
     # copied.
     return pa.array(values, from_pandas=kind == "f" and bool(np.isnan(values).any()))
@@ -123,6 +158,8 @@ def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
         return _from_numpy(series.to_numpy())
     array = pa.array(series, from_pandas=True)
+    if isinstance(series.dtype, pd.CategoricalDtype) and isinstance(array.type.value_type, pa.BaseExtensionType):
+        return pa.DictionaryArray.from_arrays(array.indices, _words(series.dtype))
     if isinstance(array.type, pa.BaseExtensionType):
         raise TypeError(f"they are {series.dtype}, which is a type of pandas alone")
     return joined(array) if isinstance(array, pa.ChunkedArray) else array
@@ -183,7 +220,7 @@ def _with_objects(series: pd.Series[Any], rows: I64, objects: Any) -> pd.Series[
 def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype: Any) -> Any:
     """New categories are put behind the old ones; the order of ordered ones stays."""
     old = _words(dtype)
-    words, places = in_words(old, values)
+    words, places = _in_words(old, values)
     codes: Any = cast(Any, series.array).codes.copy()
     if len(words) > len(old):
         more = pd.Index(_from_arrow(words.slice(len(old))))
@@ -194,13 +231,31 @@ def _scattered_codes(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
 
 
 def _words(dtype: Any) -> pa.Array:
-    """The categories in one array; those of an Arrow column may come in chunks."""
+    """The categories in one array; those of an Arrow column may come in chunks. Of intervals it has the ends."""
     words = pa.array(dtype.categories, from_pandas=True)
+    if isinstance(words.type, pa.BaseExtensionType):
+        if not words.type.storage_type.num_fields:
+            raise TypeError(f"their categories are {dtype.categories.dtype}, which is a type of pandas alone")
+        words = words.storage
     return plain(joined(words) if isinstance(words, pa.ChunkedArray) else words)
 
 
+def _in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """`in_words`, also of intervals, of which no other ones can come in."""
+    if values.null_count == len(values):
+        return words, pa.nulls(len(values), pa.int64())
+    if not words.type.num_fields:
+        return in_words(words, values)
+    known = {tuple(word.values()): place for place, word in enumerate(words.to_pylist())}
+    items = [None if item is None else tuple(item.values()) for item in plain(values).to_pylist()]
+    lacking = {item for item in items if item is not None}.difference(known)
+    if lacking:
+        raise ValueError(f"no category is the interval from {' to '.join(map(str, lacking.pop()))}")
+    return words, pa.array([None if item is None else known[item] for item in items], pa.int64())
+
+
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
-    words = plain(pa.array(cast(Any, series.dtype).categories, from_pandas=True))
+    words = _words(series.dtype)
     codes: Any = cast(Any, series.array).codes.take(rows)
     missing = codes < 0
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)

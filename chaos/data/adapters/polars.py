@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from chaos.data.adapters import Arrangement
 from chaos.data.columns import plain, scattered
 from chaos.data.rows import I64
 
@@ -46,11 +47,17 @@ class PolarsAdapter:
     def take_rows(self, frame: Any, order: I64) -> Any:
         return frame[order]
 
-    def put_back(self, frame: Any, originals: Any, inverse: I64) -> Any:
+    def labels(self, frame: Any) -> Any:
+        return None
+
+    def put_back(self, frame: Any, originals: Any, inverse: I64, labels: Any) -> Any:
         return pl.concat([frame, originals])[inverse]
 
     def take(self, frame: Any, names: Sequence[str]) -> pa.Table:
         return pa.table([_to_arrow(frame.get_column(name)) for name in names], names=list(names))
+
+    def is_plain(self, column: Any) -> bool:
+        return column.dtype not in (pl.Categorical, pl.Enum)
 
     def replace(self, frame: Any, name: str, column: pa.Array) -> Any:
         return frame.with_columns(_series(name, column))
@@ -64,8 +71,13 @@ class PolarsAdapter:
     def insert(self, frame: Any, index: int, name: str, column: Any) -> Any:
         return frame.clone().insert_column(index, column)
 
-    def from_table(self, table: pa.Table) -> Any:
-        return pl.from_arrow(table)
+    def arranged(self, frame: Any, columns: Arrangement) -> Any:
+        return pl.DataFrame(
+            [
+                frame.to_series(content).rename(name) if isinstance(content, int) else _series(name, content)
+                for name, content in columns
+            ]
+        )
 
 
 def _text_scattered(series: Any, rows: I64, values: pa.Array, form: Any) -> Any:

@@ -32,6 +32,7 @@ class AddColumn(PayloadFault):
     """
 
     reshapes: ClassVar[bool] = True
+    reads: ClassVar[bool] = False
     name: ClassVar[str] = "schema.add_column"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = (
         "feed:weather",

@@ -28,6 +28,7 @@ class DropColumn(PayloadFault):
     ['dewp']
     """
 
+    reads: ClassVar[bool] = False
     name: ClassVar[str] = "schema.drop_column"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:weather", {"column": "wind_speed"})
 

@@ -30,6 +30,7 @@ class DuplicateColumn(PayloadFault):
     """
 
     reshapes: ClassVar[bool] = True
+    reads: ClassVar[bool] = False
     name: ClassVar[str] = "schema.duplicate_column"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:flights", {"column": "dep_delay"})
 

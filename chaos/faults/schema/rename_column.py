@@ -29,6 +29,7 @@ class RenameColumn(PayloadFault):
     ['temp_f']
     """
 
+    reads: ClassVar[bool] = False
     name: ClassVar[str] = "schema.rename_column"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = (
         "feed:weather",

@@ -32,6 +32,7 @@ class ReorderColumns(PayloadFault):
     """
 
     reshapes: ClassVar[bool] = True
+    reads: ClassVar[bool] = False
     name: ClassVar[str] = "schema.reorder_columns"
     example: ClassVar[tuple[str, Mapping[str, Any]]] = ("feed:weather", {"last": ["origin", "temp"]})
 

@@ -18,7 +18,8 @@ from chaos.data.adapters.objects import from_objects
 from chaos.data.casts import cast
 from chaos.data.frames import corrupt
 from chaos.errors import ChaosError, InvalidFault
-from chaos.fault import kinds_of_type
+from chaos.fault import FeedFault, kinds_of_type
+from chaos.gateway.batch import Batch
 from chaos.registry import registry
 
 N = 24
@@ -78,12 +79,17 @@ PANDAS: Mapping[str, Any] = {
     "timedelta": pd.to_timedelta(I, unit="s"),
     "period": pd.period_range("2020-01", periods=N, freq="M"),
     "interval": pd.interval_range(0, N),
+    "category of intervals": pd.cut(I, 3),
+    "category of periods": pd.Categorical(pd.period_range("2020-01", periods=N, freq="M")),
     "complex": I * 1j,
     "arrow decimal": pd.array([Decimal(k) for k in range(N)], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
     "arrow date": pd.array([date(2020, 1, 1)] * N, dtype=pd.ArrowDtype(pa.date32())),
     "mixed": pd.Series([k if k % 2 else f"s{k}" for k in range(N)], dtype=object),
     "nulls of all kinds": pd.Series([[None, np.nan, pd.NaT, "x"][k % 4] for k in range(N)], dtype=object),
     "objects": pd.Series(list(range(N)), dtype=object),
+    "no objects": pd.Series([None] * N, dtype=object),
+    "large objects": pd.Series([2**63 + k for k in range(N)], dtype=object),
+    "objects with a zone": pd.Series([pd.Timestamp("2020-01-01", tz="Europe/Berlin")] * N, dtype=object),
     "decimals": pd.Series([Decimal(k) for k in range(N)], dtype=object),
     "dicts": pd.Series([{"a": k} for k in range(N)], dtype=object),
     "arrays": pd.Series([np.array([k, 1]) for k in range(N)], dtype=object),
@@ -139,6 +145,24 @@ def test_rows_of_any_type_can_be_repeated_and_left_out(kind: str) -> None:
         assert held(done.reverted()) == held(frame)
 
 
+@pytest.mark.parametrize("fault", ["data.duplicate_rows", "data.delete_rows", "data.shuffled_rows"])
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.RangeIndex(10, 10 + 2 * N, 2, name="k"),
+        pd.date_range("2020-01-01", periods=N, freq="D"),
+        pd.MultiIndex.from_product([["a", "b"], range(N // 2)], names=["k", "l"]),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_rows_that_come_back_have_the_index_that_they_had(fault: str, index: Any) -> None:
+    frame = pd.DataFrame({"x": I}, index=index)
+    done = corrupt(frame, fault, rate=0.5, seed=3)
+    pd.testing.assert_index_equal(done.frame.index, frame.index.take(done.frame["x"]))
+    pd.testing.assert_frame_equal(done.reverted(), frame, check_index_type="exact", check_freq=True)
+    assert done.ledger.changed
+
+
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
@@ -178,6 +202,34 @@ def test_bytes_become_the_same_text_in_every_frame() -> None:
     assert [str(text) for text in made[0]] == made[1]
 
 
+def test_categories_that_are_intervals() -> None:
+    frame = pd.DataFrame({"x": pd.cut([1, 5, 9, np.nan], 3), "y": pd.cut([10, 20, 30, 40], 3)})
+    emptied = corrupt(frame, "data.null_spike", column="x", rate=1.0, seed=1)
+    assert emptied.frame["x"].isna().all()
+    assert emptied.frame["x"].dtype == frame["x"].dtype
+    assert emptied.reverted().equals(frame)
+    turned = corrupt(frame, "data.permuted_within_group", column="x", seed=1)
+    assert not turned.frame["x"].equals(frame["x"])
+    assert turned.frame["x"].value_counts(dropna=False).equals(frame["x"].value_counts(dropna=False))
+    assert turned.frame["x"].dtype == frame["x"].dtype
+    assert turned.reverted().equals(frame)
+    with pytest.raises(InvalidFault, match="cannot hold the new values: no category is the interval from"):
+        chaos.inject(frame, "data.swapped_columns", column="x", other="y", rate=1.0, seed=1)
+
+
+@pytest.mark.parametrize("rate", [0.9, 1.0])
+@pytest.mark.parametrize("values", [ARROW["view"], ARROW["dictionary"]], ids=str)
+def test_another_category_for_all_rows_as_for_some(values: pa.Array, rate: float) -> None:
+    table = pa.table({"x": values})
+    fault = registry.create("data.wrong_category", {"column": "x", "categories": ["p", "q"], "rate": rate})
+    assert isinstance(fault, FeedFault)
+    done = corrupt(table, fault, seed=1)
+    assert done.ledger.changed > 0
+    assert done.frame["x"].type == values.type
+    assert done.frame.equals(fault.corrupt(Batch.of(table), seed=1)[0].table)
+    assert done.reverted().equals(table)
+
+
 def test_a_struct_is_no_text() -> None:
     assert not kinds_of_type("struct<a: int64>")
 
@@ -187,6 +239,49 @@ def test_texts_of_objects_are_read_as_arrow_reads_them(texts: list[Any]) -> None
     for times in (1, 3000):  # also over several parts, of which only the last is not all text
         values = np.array(["before"] * (times - 1) * bool(texts) + texts, dtype=object)
         assert from_objects(values).equals(pa.array(values.tolist(), from_pandas=True))
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_victims_without_a_value_are_of_the_columns_type(rate: float) -> None:
+    frame = pd.DataFrame({"x": pd.Series(["N1", None], dtype=object)})
+    for seed in range(20):
+        where = {"missing": True} if rate == 1.0 else ()
+        chaos.inject(frame, "data.typos", column="x", rate=rate, where=where, seed=seed)
+    assert chaos.inject(frame, "data.disguised_null", column="x", value="?", rate=1.0, seed=1)["x"].notna().all()
+
+
+def test_whole_numbers_among_fractions_are_no_whole_numbers() -> None:
+    """Whichever of the values are hit: a fault does not guess the type by them."""
+    frame = pd.DataFrame({"x": pd.Series([k if k % 2 else k + 0.5 for k in range(N)], dtype=object)})
+    where = {"column": "n", "among": [k for k in range(N) if k % 2]}
+    frame["n"] = range(N)
+    made = chaos.inject(frame, "data.gaussian_noise", column="x", sigma=0.1, rate=1.0, where=where, seed=1)["x"]
+    assert all(value != round(value) for value in made[1::2])
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.gaussian_noise", {"sigma": 1.0, "rate": 1.0}),
+        ("data.typos", {"rate": 1.0}),
+        ("data.time_shift", {"by_s": 60.0, "rate": 1.0}),
+        ("schema.number_format", {}),
+        ("schema.change_precision", {"decimals": 1}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pandas no objects", "arrow null"])
+def test_a_column_without_a_value_may_be_of_any_type(kind: str, fault: str, params: Mapping[str, Any]) -> None:
+    frame = FRAMES[kind]
+    done = corrupt(frame, fault, column="x", seed=1, **params)
+    assert done.ledger.changed == 0
+    assert held(done.frame) == held(frame)
+
+
+@pytest.mark.parametrize("numbers", [[2**64, 1], [-1, 2**63]])
+def test_whole_numbers_beyond_all_types_are_a_clear_error(numbers: list[int]) -> None:
+    frame = pd.DataFrame({"x": pd.Series(numbers, dtype=object)})
+    with pytest.raises(InvalidFault, match="not of one type"):
+        chaos.inject(frame, "data.null_spike", column="x", rate=1.0, seed=1)
 
 
 @pytest.mark.parametrize("seed", ["7", 7.0, None])
