@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,8 @@ class RunFolder:
             draft.write_bytes(content.encode() if isinstance(content, str) else content)
             draft.replace(self.path / name)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):  # on a file system that is read-only this fails as well
+                draft.unlink(missing_ok=True)
             reason = f"{self.path / name} cannot be written ({error.strerror or error})."
             if error.errno not in NO_ROOM:
                 raise UsageError(f"{reason} The journal is safe: then `pipequake score {self.path}`.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -30,7 +31,8 @@ def report_command(run: Path, *, form: str, output: Path | None) -> None:
         draft.write_text(text, encoding="utf-8", newline="\n")
         draft.replace(output)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # on a file system that is read-only this fails as well
+            draft.unlink(missing_ok=True)
         raise UsageError(
             f"{output} can't be written ({error.strerror or error}). Give another file with --output."
         ) from None
