@@ -109,14 +109,14 @@ def _unseen(treatment: Arm, control: Arm, policy: Policy) -> str:
     due = (control.requests.sent_s >= treatment.warmup_s) & (control.requests.sent_s < treatment.observed_end_s)
     if not (control.requests.answered & due).any():
         return "the control run has no answered request in the horizon"
+    # What was under way when a run was stopped has no line: that is its end, and no gap.
+    seen_s = min(_common_end(treatment, control), float(treatment.requests.sent_s.max()))
     for log in treatment.faults:
         if log.act_s is None or log.act_s >= treatment.observed_end_s:
             continue
         if control.observed_end_s <= log.act_s:
             return f"the control run ended before {log.id} acted"
-        end_s = (
-            _common_end(treatment, control) if log.end_s is None else min(log.end_s, _common_end(treatment, control))
-        )
+        end_s = seen_s if log.end_s is None else min(log.end_s, seen_s)
         during = pair(control.requests, treatment.requests, log.act_s, end_s)
         asked = int(((control.requests.sent_s >= log.act_s) & (control.requests.sent_s < end_s)).sum())
         if asked - len(during.control) > 1 and during.coverage < policy.coverage_min:

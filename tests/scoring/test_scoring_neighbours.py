@@ -113,6 +113,13 @@ def test_a_fault_whose_time_was_not_seen_is_not_absorbed() -> None:
     assert "only 0 % of the control's requests while a was in effect" in found.reasons[0]
 
 
+def test_requests_under_way_when_a_run_is_stopped_are_no_gap() -> None:
+    fault = dataclasses.replace(OUTAGE, ends=START + HOUR)
+    stopped = treated([fault], [unanswered(START, START + HOUR - 600)], reason="stopped", ends=START + HOUR)
+    cut = dataclasses.replace(stopped, drop=lambda record: record["sent"] >= START + HOUR - 600)
+    assert outcomes(judged(cut)) == ["silent"]
+
+
 def test_a_control_that_answers_nothing_is_no_measure() -> None:
     down = unanswered(WARMUP, END)
     found = judged(treated([OUTAGE], [down], [], CLAIMS), control=Made(changes=(down,)))
