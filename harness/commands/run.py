@@ -82,7 +82,8 @@ def run_command(options: RunOptions) -> int:
     _check(options, target)
     target.preflight(options.backend)
     scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=_say), options.only)
-    _check_span(_plan(options, target, scenarios), target)
+    arms = _plan(options, target, scenarios)
+    _check_span(arms, target)
     rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
@@ -103,7 +104,6 @@ def run_command(options: RunOptions) -> int:
     with on_signals(interrupt.request):  # from beginning to end: what was learnt is always reported
         with Progress(console) as progress:
             target.prepare(progress.note)
-            arms = _plan(options, target, scenarios)
             manifest["later_s"] = {arm.arm_id: shift for arm in arms if (shift := shift_of(arm, scenarios))}
             folder.write_manifest(manifest)
             with guarded(target, options.backend, folder, stop_file, interrupt, progress.note) as pulse:
