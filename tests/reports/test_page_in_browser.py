@@ -67,7 +67,7 @@ def test_it_fits_and_asks_for_nothing(browser: Browser, report: Path, viewport: 
     assert page.locator("canvas").count() == 0
     page.click("#fold")
     page.wait_for_function("document.querySelectorAll('details.scenario[open]').length === 4")
-    page.locator("details.scenario").first.scroll_into_view_if_needed()
+    page.locator("figure[data-plot]").first.scroll_into_view_if_needed()
     page.wait_for_selector(".plots canvas")
     assert is_within(page)
     assert page.locator(".curves:visible").count() < page.locator(".curves").count()
@@ -164,6 +164,15 @@ def test_the_keyboard_is_enough(browser: Browser, report: Path) -> None:
     assert "Availability" in said
     assert "control" in said
     assert browser.errors == []
+
+
+def test_what_is_opened_by_hand_is_drawn_wherever_the_page_stands(browser: Browser, report: Path) -> None:
+    page = browser.open(report)
+    head = page.locator("#list > details > summary").last
+    head.evaluate("e => e.focus({ preventScroll: true })")
+    assert head.evaluate("e => e.getBoundingClientRect().top > innerHeight + 200"), "near, this shows nothing"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".plots canvas")
 
 
 def test_without_scripts_the_numbers_and_a_still_timeline_are_there(browser: Browser, report: Path) -> None:

@@ -174,7 +174,8 @@
     drawn.push({ box, made });
   }
 
-  /* What is in view, or nearly, at once; the rest when it comes near. */
+  /* What is opened by hand, in view or nearly, at once; the rest when it comes near. A scroll towards what has the
+     focus may be under way still: where that stands is no measure then. */
   const margin = 200;
   const isNear = (figure) => {
     const { top, bottom } = figure.getBoundingClientRect();
@@ -189,8 +190,9 @@
   }, { rootMargin: margin + "px" });
   document.getElementById("list").addEventListener("toggle", (event) => {
     if (!event.target.open) return;
+    const byHand = event.target.querySelector("summary") === document.activeElement;
     for (const figure of event.target.querySelectorAll("figure[data-plot]:not(.live)")) {
-      if (isNear(figure)) mount(figure);
+      if (byHand || isNear(figure)) mount(figure);
       else waiting.observe(figure);
     }
   }, true);
