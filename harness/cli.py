@@ -13,6 +13,7 @@ import click
 
 from harness.errors import HarnessError
 from harness.report_files import FILES
+from harness.standard_streams import outlive_readers
 from harness.verdict import ExitCode
 
 _EXIT_CODES = """
@@ -518,7 +519,16 @@ def schema() -> None:
 
 def main() -> None:
     """Entry point: errors of the user's are told in plain words, with the exit code that belongs to them."""
-    guarded(lambda: cli(prog_name="pipequake", standalone_mode=False))
+    outlive_readers()
+    guarded(_command)
+
+
+def _command() -> None:
+    try:
+        cli(prog_name="pipequake", standalone_mode=False)
+    finally:
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()  # while what goes wrong can still be told
 
 
 def guarded(command: Callable[[], Any]) -> None:
@@ -539,9 +549,6 @@ def guarded(command: Callable[[], Any]) -> None:
     except ChaosError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(ExitCode.USAGE)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(ExitCode.PASSED)
     except Exception as error:  # the boundary: what gets here is a defect of Pipequake
         if os.environ.get("PIPEQUAKE_DEBUG"):
             raise

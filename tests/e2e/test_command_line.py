@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,6 +73,36 @@ def test_scoring_again_gives_the_same_scorecard(finished: Path) -> None:
     done = pipequake("score", "results/latest", cwd=finished)
     assert done.returncode == 1, done.stderr
     assert card.read_bytes() == before
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_exit_code_is_the_verdict_also_if_nobody_reads_to_the_end(
+    finished: Path, tmp_path: Path, unbuffered: str
+) -> None:
+    lines = journal(finished / "results" / "latest")
+    (tmp_path / "passed").mkdir()
+    kept = [json.dumps(line) for line in lines if line["arm"].split("/")[1] == "mature"]
+    (tmp_path / "passed" / "journal.jsonl").write_text("\n".join(kept) + "\n")
+    for arguments, code in ((["score", "passed"], 0), (["score", finished / "results" / "latest"], 1), (["faults"], 0)):
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            done = pipequake(*arguments, cwd=tmp_path, stdout=writer, PYTHONUNBUFFERED=unbuffered)
+        finally:
+            os.close(writer)
+        assert (done.returncode, done.stderr) == (code, "")
+    assert (tmp_path / "passed" / "report.html").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [["faults"], ["score", "results/latest", "--json"]])
+def test_output_that_finds_no_room_is_told(finished: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = pipequake(*arguments, cwd=finished, stdout=full)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == (
+        "error: the output can't be written (No space left on device). Send it somewhere else."
+    )
 
 
 @pytest.mark.slow
