@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ def run_command(options: RunOptions) -> int:
         "time_scale": time_scale_of(options),
         "load": options.load or HARNESS_LOAD,
         "reports": list(options.reports),
+        "planned": dict(Counter(arm.scenario.name for arm in arms if arm.scenario is not None)),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

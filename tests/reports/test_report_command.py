@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -21,9 +22,11 @@ from harness.commands.report import report_command
 from harness.errors import HarnessError, JournalError, UsageError
 from harness.publish import publish, reported
 from harness.report_files import FILES
+from harness.reports.markdown import escaped
 from harness.run_description import RunDescription, describe
 from harness.run_folder import RunFolder
 from harness.settings import SettingsError, read_settings
+from harness.verdict import ExitCode, Verdict
 
 
 @pytest.fixture
@@ -56,6 +59,36 @@ def test_a_run_writes_the_forms_that_its_description_names(run: Path) -> None:
     (run / "run.json").write_text('{"reports": []}')
     publish(RunFolder.open(run), console, as_json=False)
     assert {path.name for path in run.iterdir()} == kept | {"scorecard.json"}
+
+
+def test_what_never_started_is_said_and_nothing_passes_over_it(run: Path) -> None:
+    started = {"careful": "store-goes-dark-careful", "other": "other-careful", "control": "control-careful"}
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    (run / "journal.jsonl").write_text("".join(x for x in lines if json.loads(x).get("arm") in started.values()))
+    assert reported(RunFolder.open(run)).scorecard.verdict is Verdict.PASSED
+    assert "never started" not in reported(RunFolder.open(run)).text("html")
+    planned = {"store-goes-dark": 2, **{f"extra-<{n}>": 1 for n in range(6)}}
+    (run / "run.json").write_text(json.dumps({"planned": planned, "reports": ["html", "markdown"]}))
+    said = (
+        "7 of 8 planned experiments never started; nothing was run of 6 of 7 scenarios: "
+        "extra-<0>, extra-<1>, extra-<2>, extra-<3>, extra-<4> and 1 more."
+    )
+    console = Console(file=io.StringIO(), width=200)
+    assert publish(RunFolder.open(run), console, as_json=False) == ExitCode.INCONCLUSIVE
+    assert isinstance(console.file, io.StringIO)
+    assert said in " ".join(console.file.getvalue().split())
+    assert escaped(said) in (run / "report.md").read_text()
+    assert html.escape(said) in (run / "report.html").read_text()
+    assert "What was run ended as expected." in (run / "report.html").read_text()
+
+
+def test_of_a_run_that_ended_before_any_experiment_it_is_said_what_was_planned(run: Path) -> None:
+    (run / "journal.jsonl").write_text("")
+    (run / "run.json").write_text('{"planned": {"one": 2}}')
+    for form in ("html", "markdown"):
+        shown = reported(RunFolder.open(run)).text(form)
+        assert "2 of 2 planned experiments never started; nothing was run of 1 of 1 scenarios: one." in shown
+        assert "No experiment was run." in shown
 
 
 def test_without_a_description_there_is_a_report_all_the_same(run: Path) -> None:
