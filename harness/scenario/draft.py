@@ -45,6 +45,8 @@ class Draft:
     start: datetime | None
     blast_radius: BlastRadius | None
     through: str | None = None
+    steady: bool = True
+    """Whether a steady state is asked for."""
 
 
 def draft(raw: Mapping[str, Any]) -> Draft:
@@ -60,6 +62,7 @@ def draft(raw: Mapping[str, Any]) -> Draft:
         start=_or_none(_START.validate_python, raw.get("start")),
         blast_radius=_or_none(BlastRadius.model_validate, raw.get("blast_radius", {})),
         through=raw["through"] if isinstance(raw.get("through"), str) else None,
+        steady="steady_state" not in raw or bool(_entries(raw, "steady_state")),
     )
 
 

@@ -222,7 +222,7 @@ class Scenario(_Part):
         alias="grain",
         description="For runs of weeks: no batch, poll or look comes more often. Default: the target's own rhythm.",
     )
-    users: Share | None = Field(
+    users: Annotated[Share, Field(gt=0)] | None = Field(
         default=None, description="For runs of weeks: the share of users who ask. Default: all of them."
     )
     through: Name | None = Field(

@@ -39,6 +39,11 @@ def test_eight_lines_are_a_scenario() -> None:
     assert scenario.steady_state[0].at_least == 0.99
 
 
+def test_no_warm_up_is_needed_where_no_steady_state_is_asked_for() -> None:
+    scenario = parse_scenario(MINIMAL + "warmup: 0s\nsteady_state: []\n", registry=REGISTRY)
+    assert (scenario.warmup_s, scenario.steady_state) == (0, ())
+
+
 def test_a_full_scenario_is_valid_against_its_target() -> None:
     scenario = parse_scenario(FULL, facts=FACTS, registry=REGISTRY, backend="sim")
     assert scenario.fault_ids() == ("nulls", "data.scale", "data.scale-2")
