@@ -28,7 +28,7 @@ from harness.errors import DiskFull, UsageError
 from harness.experiment import grow, plan_arms, shift_of
 from harness.git_state import git_state
 from harness.journal import read_journal
-from harness.library import load_scenarios
+from harness.library import load_scenarios, require_backend
 from harness.publish import publish
 from harness.report_files import DEFAULT
 from harness.run_folder import RunFolder
@@ -301,10 +301,7 @@ def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]
 
 
 def _check(options: RunOptions, target: Target) -> None:
-    if options.backend not in target.backends:
-        raise UsageError(
-            f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
-        )
+    require_backend(options.backend, target)
     if options.backend == SIMULATOR and options.time_scale is not None:
         raise UsageError("the simulator's time has no scale: it takes as long as it takes. Leave out --time-scale.")
     if options.load == LOCUST_LOAD:

@@ -204,6 +204,10 @@ def test_help_and_validation_load_nothing_heavy() -> None:
 BAD_INPUT = {
     "unknown profile": (["run", "quick.yaml", "--profile", "matur"], "unknown profile 'matur'"),
     "unknown backend": (["run", "quick.yaml", "--backend", "moon"], "unknown backend 'moon'"),
+    "unknown backend to validate for": (
+        ["validate", "quick.yaml", "late.yaml", "--backend", "moon"],
+        "error: unknown backend 'moon'. Backends of this version: sim, local, compose.\n",
+    ),
     "unknown name": (["run", "quick.yaml", "--only", "quck"], "no scenario is called 'quck'"),
     "results is a file": (["run", "quick.yaml", "--results", "quick.yaml"], "results cannot be written"),
     "no such path": (["run", "missing.yaml"], "missing.yaml: no such file"),
