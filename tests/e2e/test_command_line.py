@@ -221,6 +221,7 @@ BAD_INPUT = {
     "too large": (["validate", "huge.yaml"], "larger than 1 MiB"),
     "malformed": (["validate", "malformed.yaml"], "malformed.yaml:2:"),
     "a bomb": (["validate", "bomb.yaml"], "bomb.yaml:"),
+    "a pipe without a writer": (["validate", "pipe.yaml"], "pipe.yaml: nobody writes to this named pipe"),
     "contradictory": (["validate", "both.yaml"], "`at` and `after` both say when the fault begins. Keep one of them."),
     "many mistakes": (["validate", "many.yaml"], "more problems. Mend these first."),
     "too deep": (["validate", "deep.yaml"], "deep.yaml:"),
@@ -258,6 +259,7 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "many.yaml").write_text(QUICK + "".join(f"slip{n}: 1\n" for n in range(60)))
     (folder / "deep.yaml").write_text("name: " + "[" * 5000)
     (folder / "binary.yaml").write_bytes(b"\x00\xff\xfe" * 100)
+    os.mkfifo(folder / "pipe.yaml")
     (folder / "damaged").mkdir()
     (folder / "damaged" / "journal.jsonl").write_text('{"arm":"a","kind":"arm.start","t":0}\ngarbage\n{}\n')
     return folder

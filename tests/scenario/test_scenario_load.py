@@ -94,6 +94,17 @@ def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert str(caught.value) == f"{path}: {message}"
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="a shell has no <(command) here")
+def test_what_is_written_to_a_pipe_is_read() -> None:
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, MINIMAL.encode())
+        os.close(writer)
+        assert load_scenario(f"/dev/fd/{reader}", registry=REGISTRY).name == "weather-goes-null"
+    finally:
+        os.close(reader)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_file(tmp_path: Path) -> None:
     path = tmp_path / "secret.yaml"
