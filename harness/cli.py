@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -421,7 +421,7 @@ def schedule() -> None:
 
 @schedule.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="List what is due next, and start nothing.")
+@click.option("--dry-run", is_flag=True, help="List what is due next, check what it would run, and start nothing.")
 @click.option("--next", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many to list.")
 @click.option("--once", metavar="JOB", help="Run one job now, if its guards let it, and end.")
 @click.option("--release", is_flag=True, help="Let runs start again after the target was left dirty.")
@@ -430,10 +430,18 @@ def serve(file: Path, dry_run: bool, count: int, once: str | None, release: bool
     from harness.commands import schedule as command
 
     if dry_run:
-        sys.exit(command.upcoming_command(file, count))
+        sys.exit(command.upcoming_command(file, count, _check_run))
     if release:
         sys.exit(command.release_command(file))
     sys.exit(command.serve_command(file) if once is None else command.once_command(file, once))
+
+
+def _check_run(arguments: Sequence[str]) -> None:
+    """Raises what `pipequake run` would raise for its arguments before it runs anything."""
+    from harness.commands.run import RunOptions, check_run
+    from harness.settings import find_settings
+
+    check_run(RunOptions(**find_settings().over(run.make_context("run", list(arguments)).params)))
 
 
 @schedule.command("export")

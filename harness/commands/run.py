@@ -38,12 +38,13 @@ from harness.scenario import Scenario
 from harness.scenario.durations import format_duration
 from harness.scenario.model import MAX_RUN_S
 from harness.scenario.suggest import suggestion
+from harness.scoring import Rates
 from harness.targets import load_target
 from harness.targets.base import HARNESS_LOAD, LOCUST_LOAD, SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
 from harness.workers import Done, on_signals, run_arms, run_trunks
 
-__all__ = ["RunOptions", "guarded", "run_command", "run_into", "time_scale_of"]
+__all__ = ["RunOptions", "check_run", "guarded", "run_command", "run_into", "time_scale_of"]
 
 DEFAULT_PROFILES = ("mature",)
 #: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
@@ -80,12 +81,8 @@ def run_command(options: RunOptions) -> int:
     stop_file = StopFile(default_stop_file())
     stop_file.refuse_start()
     target = load_target()
-    _check(options, target)
+    scenarios, arms, rates = _planned(options, target, _say)
     target.preflight(options.backend)
-    scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=_say), options.only)
-    arms = _plan(options, target, scenarios)
-    _check_span(arms, target)
-    rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
     manifest: dict[str, Any] = {
@@ -127,6 +124,21 @@ def guarded(
     if backend == SIMULATOR:
         return nullcontext(Pulse(stop_file, interrupt))
     return guarded_live_run(target, backend, folder, stop_file, interrupt, say)
+
+
+def check_run(options: RunOptions) -> None:
+    """Raises `HarnessError` for what can be known to keep a run from starting, whatever the machine it starts on."""
+    _planned(options, load_target(), lambda text: None)
+
+
+def _planned(
+    options: RunOptions, target: Target, say: Callable[[str], None]
+) -> tuple[list[Scenario], list[Arm], Rates | None]:
+    _check(options, target)
+    scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=say), options.only)
+    arms = _plan(options, target, scenarios)
+    _check_span(arms, target)
+    return scenarios, arms, None if options.rates is None else load_rates(options.rates)
 
 
 def _say(text: str) -> None:
