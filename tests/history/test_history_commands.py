@@ -49,6 +49,19 @@ def test_history_lists_the_newest_first(results: Path, capsys: pytest.CaptureFix
     assert "skipped: photos: no run: nothing of Pipequake is in it" in said
 
 
+def test_runs_in_which_nothing_was_measured_are_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(results / "run-6", [], manifest(6))
+    put(results / "run-7", [], manifest(7))
+    (results / "run-7" / "experiments.parquet").unlink()  # its scorecard says the same
+    history_command(Selection(results), limit=9, as_json=True)
+    shown, said = capsys.readouterr()
+    assert len(json.loads(shown)) == 5
+    assert "skipped: run-6 and 1 more: ended before anything was measured\n" in said
+    put(results / "run-5", [], manifest(5))  # judged again, with nothing left
+    index_command(results, rebuild=False)
+    assert "skipped: run-5: ended before anything was measured" in capsys.readouterr().err
+
+
 def test_history_selects(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def runs(**selection: str) -> list[str]:
         history_command(Selection(results, **selection), limit=9, as_json=True)
