@@ -177,6 +177,9 @@ def test_gate_errors_say_what_to_do(results: Path) -> None:
         gate_command(None, "nightly", (), results, form="terminal")
     assert "there is no baseline 'nightly': none is saved under this name" in str(error.value)
     assert "Save one: pipequake baseline nightly RUN" in str(error.value)
+    for run, same in ((None, "latest"), (results / "run-2", "run-2"), (results / "latest", str(results / "run-5"))):
+        with pytest.raises(UsageError, match="is the run that is judged: it can't be its own baseline"):
+            gate_command(run, same, (), results, form="terminal")
     with pytest.raises(UsageError, match="has no experiments of profile 'q'"):
         gate_command(None, "run-1", ("q",), results, form="terminal")
     (results / "latest").unlink()
