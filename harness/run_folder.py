@@ -186,7 +186,9 @@ class RunFolder:
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """``run.json``: what was run, when and how. Wall-clock times live here and nowhere else."""
-        self.write("run.json", json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        # Paths may hold bytes that are no text; JSON can't.
+        self.write("run.json", text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
     def manifest(self) -> dict[str, Any]:
         """``run.json``, or nothing if it is missing or unreadable."""

@@ -1,4 +1,5 @@
-"""Standard output whose reader may leave: ``pipequake score RUN | head -1`` ends with the verdict's exit code."""
+"""Standard output that changes no exit code: its reader may leave (``pipequake score RUN | head -1``), and its encoding
+may lack a character."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ class _Outliving(io.FileIO):
 
 
 def outlive_readers() -> None:
-    """Makes this process's standard streams go on when their readers are gone."""
+    """Makes this process's standard streams go on when their readers are gone, and with every character."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)  # None where it is closed, something else where a program put it there
         if not isinstance(stream, io.TextIOWrapper):
@@ -43,7 +44,7 @@ def outlive_readers() -> None:
         wrapped = io.TextIOWrapper(
             io.BufferedWriter(raw) if isinstance(stream.buffer, io.BufferedWriter) else raw,  # raw with python -u
             encoding=stream.encoding,
-            errors=stream.errors,
+            errors="backslashreplace" if stream.errors == "strict" else stream.errors,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

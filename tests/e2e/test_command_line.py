@@ -94,6 +94,22 @@ def test_the_exit_code_is_the_verdict_also_if_nobody_reads_to_the_end(
     assert (tmp_path / "passed" / "report.html").exists()
 
 
+def test_any_character_can_be_printed_on_any_terminal(finished: Path) -> None:
+    for arguments, code in ((["score", "results/latest"], 1), (["score", "results/latest", "--json"], 1)):
+        done = pipequake(*arguments, cwd=finished, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr.count("internal error")) == (code, 0), done.stderr
+    assert json.loads(done.stdout)["verdict"] == "failed"
+
+
+def test_paths_that_are_no_text_are_run_and_reported(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"odd\xff")
+    (tmp_path / f"{odd}.yaml").write_text(QUICK)
+    done = pipequake("run", f"{odd}.yaml", "--results", odd, cwd=tmp_path, PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "report: odd" in done.stdout
+    assert (tmp_path / odd / "latest" / "report.html").exists()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", [["faults"], ["score", "results/latest", "--json"]])
 def test_output_that_finds_no_room_is_told(finished: Path, arguments: list[str]) -> None:

@@ -83,6 +83,13 @@ def test_a_later_process_of_the_same_pid_is_not_ended() -> None:
     assert not identity.alive()
 
 
+def test_a_reason_that_is_no_text_stops_all_the_same(tmp_path: Path) -> None:
+    file = StopFile(tmp_path / "stop")
+    file.put("fire\n\x1b[2J\udcff")
+    with pytest.raises(UsageError, match=r"\+00:00 fire \[2J\?\): no run starts"):
+        file.refuse_start()
+
+
 def test_the_stop_file_refuses_and_interrupts(tmp_path: Path) -> None:
     file = StopFile(tmp_path / "stop")
     interrupt = Interrupt()
