@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ class _Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _Scale(click.FloatRange):
+    """A number in a range, in which no comparison finds nan."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is no number.", param, ctx) if isnan(number) else number
 
 
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,7 +88,7 @@ def init() -> None:
 )
 @click.option(
     "--time-scale",
-    type=click.FloatRange(1, 3600),
+    type=_Scale(1, 3600),
     metavar="N",
     help="How many seconds of the replay pass in a real one, outside of the simulator. [default: 120]",
 )

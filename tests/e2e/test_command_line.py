@@ -243,6 +243,7 @@ BAD_INPUT = {
     "too deep": (["validate", "deep.yaml"], "deep.yaml:"),
     "not text": (["validate", "binary.yaml"], "binary.yaml"),
     "not a number": (["run", "quick.yaml", "--seed", "x"], "'x' is not a valid integer range"),
+    "nan": (["run", "quick.yaml", "--backend", "local", "--time-scale", "nan"], "'nan' is no number."),
     "no jobs": (["run", "quick.yaml", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
     "unknown option": (["run", "quick.yaml", "--fast"], "No such option"),
     "unknown command": (["rum"], "No such command 'rum'"),
