@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -170,6 +172,27 @@ def test_a_library_reports_the_problems_of_all_files(tmp_path: Path, monkeypatch
         "d.yaml: no such file. Check the path. `pipequake scenarios` shows scenarios to start from.",
         "b.yaml:1:7: name: 'weather-goes-null' is the name of a.yaml already. Rename one of them.",
     ]
+
+
+def test_a_library_leaves_out_nothing_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("lib").mkdir()
+    Path("lib/one.yaml").write_text(MINIMAL)
+    Path("lib/.#one.yaml").symlink_to("me@here.123")
+    Path("lib/lost.yaml").symlink_to("gone.yaml")
+    with pytest.raises(ScenarioError, match=r"^lib/lost\.yaml: no such file\."):
+        load_library(["lib"], registry=REGISTRY)
+    Path("lib/lost.yaml").unlink()
+    assert len(load_library(["lib"], registry=REGISTRY)) == 1
+    walk = os.walk
+
+    def forbidden(top: Path, *, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
+        yield from walk(top)
+        onerror(PermissionError(errno.EACCES, "Permission denied", "lib/secret"))
+
+    monkeypatch.setattr(os, "walk", forbidden)
+    with pytest.raises(ScenarioError, match=r"^lib/secret: can't be read \(Permission denied\)\. Check its perm"):
+        load_library(["lib"], registry=REGISTRY)
 
 
 def test_a_library_of_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
