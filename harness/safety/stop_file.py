@@ -44,7 +44,9 @@ class StopFile:
             raise UsageError(f"{self.path} cannot be written ({error.strerror}). Set PIPEQUAKE_STOP_FILE.") from error
 
     def clear(self) -> bool:
-        """Removes it; whether there was one."""
+        """Removes it; whether there was one. Raises `UsageError`, also for what no `put` has made: a device."""
+        if self.path.exists() and not self.path.is_file():
+            raise UsageError(f"{self.path} is no file. Set PIPEQUAKE_STOP_FILE to one, or unset it.")
         try:
             self.path.unlink()
         except FileNotFoundError:

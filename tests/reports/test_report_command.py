@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,27 @@ def test_an_interrupted_run_is_sent_to_recover(run: Path) -> None:
 def test_a_file_that_can_not_be_written_is_told(sample_run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no/such/out\.html can't be written \(No such file or directory\)"):
         report_command(sample_run, form="html", output=tmp_path / "no" / "such" / "out.html")
+
+
+def test_a_folder_is_no_file(sample_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for output in (Path(), tmp_path):
+        with pytest.raises(UsageError, match=r"can't be written \(Is a directory\)"):
+            report_command(sample_run, form="html", output=output)
+
+
+def test_a_link_stays_one_and_what_is_no_file_is_not_replaced(sample_run: Path, tmp_path: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to("there")
+    report_command(sample_run, form="markdown", output=link)
+    assert link.is_symlink()
+    written = (tmp_path / "there").read_bytes()
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(pipe.read_bytes)
+        report_command(sample_run, form="markdown", output=pipe)
+        assert pipe.is_fifo()
+        assert reading.result(timeout=10) == written
 
 
 def test_the_configuration_names_forms(tmp_path: Path) -> None:

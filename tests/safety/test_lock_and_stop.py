@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -88,6 +89,13 @@ def test_a_reason_that_is_no_text_stops_all_the_same(tmp_path: Path) -> None:
     file.put("fire\n\x1b[2J\udcff")
     with pytest.raises(UsageError, match=r"\+00:00 fire \[2J\?\): no run starts"):
         file.refuse_start()
+
+
+def test_only_a_file_is_cleared(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stop")
+    with pytest.raises(UsageError, match=r"stop is no file\. Set PIPEQUAKE_STOP_FILE to one"):
+        StopFile(tmp_path / "stop").clear()
+    assert (tmp_path / "stop").is_fifo()
 
 
 def test_the_stop_file_refuses_and_interrupts(tmp_path: Path) -> None:
