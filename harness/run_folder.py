@@ -84,6 +84,11 @@ class RunFolder:
             os.close(lock)
         return lock is None
 
+    def require_ended(self) -> None:
+        """Raises `UsageError` while the run goes on: what its arms write must be left to it."""
+        if self.in_use():
+            raise UsageError(f"{self.path} is still running. Wait for its end.")
+
     def _try_to_lock(self, within_s: float = 0.0) -> int | None:
         """A locked descriptor of the arms' folder, closed when this process ends; None if another one has it."""
         handle = os.open(self.path / "arms", os.O_RDONLY)

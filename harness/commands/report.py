@@ -20,6 +20,7 @@ def report_command(run: Path, *, form: str, output: Path | None) -> None:
     A link stays one, and what is no file (a device, a named pipe) is written to and never replaced.
     """
     folder = RunFolder.open(run)
+    folder.require_ended()
     if not folder.journal.exists():
         raise UsageError(
             f"{run} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."

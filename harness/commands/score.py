@@ -17,6 +17,7 @@ def score_command(path: Path, *, rates: Path | None, as_json: bool) -> int:
     """Scores a run again, with other rates if there are any; the exit code of its verdict."""
     given = None if rates is None else load_rates(rates)
     folder = RunFolder.open(path)
+    folder.require_ended()
     if not folder.journal.exists():
         if not folder.unmerged():
             raise UsageError(f"{path}: its journal was pruned; only its scorecard and its rows are left. Run it again.")

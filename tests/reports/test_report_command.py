@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.cli import cli
+from harness.commands.compare import compare_command
 from harness.commands.report import report_command
+from harness.commands.score import score_command
 from harness.errors import HarnessError, JournalError, UsageError
 from harness.publish import publish, reported
 from harness.report_files import FILES
@@ -184,6 +186,21 @@ def test_an_interrupted_run_is_sent_to_recover(run: Path) -> None:
     (run / "journal.jsonl").rename(run / "arms" / "one.jsonl")
     with pytest.raises(UsageError, match="`pipequake recover` puts it together"):
         report_command(run, form="html", output=None)
+
+
+def test_a_run_that_goes_on_is_left_alone(sample_run: Path, tmp_path: Path) -> None:
+    going = RunFolder.claim(tmp_path / "going")
+    part = going.arm_journal("one")
+    shutil.copy(sample_run / "journal.jsonl", part)
+    for command in (
+        lambda: score_command(going.path, rates=None, as_json=False),
+        lambda: report_command(going.path, form="html", output=None),
+        lambda: compare_command(going.path, sample_run, (), form="terminal"),
+        lambda: compare_command(sample_run, going.path, (), form="terminal"),
+    ):
+        with pytest.raises(UsageError, match=r"going is still running\. Wait for its end\."):
+            command()
+    assert [*going.path.rglob("*")] == [part.parent, part]
 
 
 def test_a_file_that_can_not_be_written_is_told(sample_run: Path, tmp_path: Path) -> None:
