@@ -30,6 +30,7 @@ from harness.reports.markdown import escaped
 from harness.run_description import RunDescription, describe
 from harness.run_folder import RunFolder
 from harness.settings import SettingsError, read_settings
+from harness.targets.base import DESCRIPTION
 from harness.verdict import ExitCode, Verdict
 
 
@@ -201,6 +202,20 @@ def test_a_run_that_goes_on_is_left_alone(sample_run: Path, tmp_path: Path) -> N
         with pytest.raises(UsageError, match=r"going is still running\. Wait for its end\."):
             command()
     assert [*going.path.rglob("*")] == [part.parent, part]
+
+
+def test_what_a_killed_run_left_is_taken_back_before_it_is_scored(sample_run: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    (killed / "arms").mkdir(parents=True)
+    part = Path(shutil.copy(sample_run / "journal.jsonl", killed / "arms" / "one.jsonl"))
+    left = killed / "arms" / f"one{DESCRIPTION}"
+    left.write_text("{}")
+    with pytest.raises(UsageError, match=r"killed was killed, and not all that it left is taken back\. First `pipeq"):
+        score_command(killed, rates=None, as_json=False)
+    assert part.exists()
+    left.unlink()
+    score_command(killed, rates=None, as_json=False)
+    assert not part.exists()
 
 
 def test_a_file_that_can_not_be_written_is_told(sample_run: Path, tmp_path: Path) -> None:
