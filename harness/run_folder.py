@@ -89,6 +89,13 @@ class RunFolder:
         if self.in_use():
             raise UsageError(f"{self.path} is still running. Wait for its end.")
 
+    def require_journal(self) -> None:
+        """Raises `UsageError` if no record is left: then nothing can be judged or drawn anew."""
+        if not self.journal.exists() and not self.unmerged():
+            raise UsageError(
+                f"{self.path}: its journal was pruned; only its scorecard and its rows are left. Run it again."
+            )
+
     def _try_to_lock(self, within_s: float = 0.0) -> int | None:
         """A locked descriptor of the arms' folder, closed when this process ends; None if another one has it."""
         handle = os.open(self.path / "arms", os.O_RDONLY)

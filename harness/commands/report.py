@@ -21,6 +21,7 @@ def report_command(run: Path, *, form: str, output: Path | None) -> None:
     """
     folder = RunFolder.open(run)
     folder.require_ended()
+    folder.require_journal()
     if not folder.journal.exists():
         raise UsageError(
             f"{run} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."

@@ -19,9 +19,8 @@ def score_command(path: Path, *, rates: Path | None, as_json: bool) -> int:
     given = None if rates is None else load_rates(rates)
     folder = RunFolder.open(path)
     folder.require_ended()
+    folder.require_journal()
     if not folder.journal.exists():
-        if not folder.unmerged():
-            raise UsageError(f"{path}: its journal was pruned; only its scorecard and its rows are left. Run it again.")
         if stranded_arms(folder.path):  # what takes it back reads the arms' journals
             raise UsageError(f"{path} was killed, and not all that it left is taken back. First `pipequake recover`.")
         folder.merge_unmerged()

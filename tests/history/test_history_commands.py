@@ -15,6 +15,7 @@ from harness.commands.compare import compare_command
 from harness.commands.gate import gate_command
 from harness.commands.history import Selection, history_command, index_command, since_moment, trend_command
 from harness.commands.prune import prune_command
+from harness.commands.report import report_command
 from harness.commands.score import score_command
 from harness.errors import UsageError
 from harness.git_state import git_state
@@ -222,6 +223,8 @@ def test_what_was_pruned_still_answers(results: Path, capsys: pytest.CaptureFixt
     assert gate_command(results / "run-2", "main", (), results, form="terminal") == ExitCode.PASSED
     with pytest.raises(UsageError, match="its journal was pruned; only its scorecard and its rows are left"):
         score_command(results / "run-1", rates=None, as_json=False)
+    with pytest.raises(UsageError, match="its journal was pruned; only its scorecard and its rows are left"):
+        report_command(results / "run-1", form="html", output=None)
     capsys.readouterr()
     history_command(Selection(results), limit=9, as_json=True)
     assert len(json.loads(capsys.readouterr().out)) == 5
