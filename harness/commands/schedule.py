@@ -54,7 +54,8 @@ def serve_command(file: Path) -> int:
             endpoint = Endpoint(schedule.listen, service.health, service.metrics)
             stack.callback(endpoint.close)
             _say(f"health and metrics at http://{endpoint.names[0]}/health and /metrics")
-        _say(f"{len(schedule.jobs)} jobs; state in {schedule.state}")
+        count = len(schedule.jobs)
+        _say(f"{count} job{'s' * (count != 1)}; state in {schedule.state}")
         service.run()
     _say("ended")
     return ExitCode.PASSED

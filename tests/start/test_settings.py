@@ -52,6 +52,15 @@ def test_a_repository_ends_the_search_and_other_projects_files_are_passed_over(t
     assert find_settings(inner).seed == 7
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SettingsError, match="the current folder was removed"):
+        find_settings()
+
+
 def test_options_win() -> None:
     settings = Settings(profile=("ad_hoc",), seed=7, jobs=3, scenarios=(Path("chaos"),))
     given_options = {"paths": (), "profiles": (), "seed": 0, "jobs": None, "backend": None, "results": None, "only": ()}
