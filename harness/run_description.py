@@ -47,7 +47,11 @@ class RunDescription(BaseModel):
         missing = {name: count - begun[name] for name, count in self.planned.items() if count > begun[name]}
         if not missing:
             return ""
-        text = f"{sum(missing.values())} of {sum(self.planned.values())} planned experiments never started"
+        total = sum(self.planned.values())
+        if not begun:
+            none = f"None of {total} planned experiments started."
+            return none if total > 1 else "The one planned experiment never started."
+        text = f"{sum(missing.values())} of {total} planned experiments never started"
         whole = [name for name in missing if not begun[name]]
         if not whole:
             return f"{text}."
