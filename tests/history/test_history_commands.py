@@ -73,14 +73,16 @@ def test_history_selects(results: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert runs(since="2026-03-04") == ["run-5", "run-4"]
     assert runs(verdict="failed", profile="p", backend="sim") == ["run-5"]
     assert runs(profile="p'; drop table experiments; --") == []
+    assert runs(branch="no\udcfftext") == []
     history_command(Selection(results, profile="nobody"), limit=9, as_json=False)
     assert capsys.readouterr().out == "no run matches; `pipequake run` makes one\n"
 
 
 def test_a_time_that_is_none() -> None:
     assert since_moment("2026-03-01T10:00+02:00", datetime.now(UTC)) == datetime(2026, 3, 1, 8)
-    with pytest.raises(UsageError, match=r"--since soon: expected a date such as 2026-03-01 or a duration"):
-        since_moment("soon", datetime.now(UTC))
+    for text in ("soon", "0001-01-01T00:00+14:00", "99999999d"):
+        with pytest.raises(UsageError, match=r"expected a date such as 2026-03-01 or a duration"):
+            since_moment(text, datetime.now(UTC))
 
 
 def test_trend_draws_and_says_what_changed(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
