@@ -123,7 +123,9 @@ def test_every_mistake_is_told_at_once_and_two_configurations_are_refused(
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_give_settings_or_a_settings_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    file = tmp_path_factory.getbasetemp() / "pipequake.toml"
+    folder = tmp_path_factory.getbasetemp() / "any-bytes"  # not above the folders of other tests: they would find it
+    folder.mkdir(exist_ok=True)
+    file = folder / "pipequake.toml"
     file.write_bytes(data)
     with suppress(SettingsError):
         read_settings(file)
