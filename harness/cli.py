@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 
 from harness.errors import HarnessError
 from harness.report_files import FILES
+from harness.standard_streams import outlive_readers
 from harness.verdict import ExitCode
 
 _EXIT_CODES = """
@@ -40,6 +42,14 @@ class _Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _Scale(click.FloatRange):
+    """A number in a range, in which no comparison finds nan."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is no number.", param, ctx) if isnan(number) else number
 
 
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,7 +88,7 @@ def init() -> None:
 )
 @click.option(
     "--time-scale",
-    type=click.FloatRange(1, 3600),
+    type=_Scale(1, 3600),
     metavar="N",
     help="How many seconds of the replay pass in a real one, outside of the simulator. [default: 120]",
 )
@@ -420,7 +430,7 @@ def schedule() -> None:
 
 @schedule.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="List what is due next, and start nothing.")
+@click.option("--dry-run", is_flag=True, help="List what is due next, check what it would run, and start nothing.")
 @click.option("--next", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many to list.")
 @click.option("--once", metavar="JOB", help="Run one job now, if its guards let it, and end.")
 @click.option("--release", is_flag=True, help="Let runs start again after the target was left dirty.")
@@ -429,10 +439,18 @@ def serve(file: Path, dry_run: bool, count: int, once: str | None, release: bool
     from harness.commands import schedule as command
 
     if dry_run:
-        sys.exit(command.upcoming_command(file, count))
+        sys.exit(command.upcoming_command(file, count, _check_run))
     if release:
         sys.exit(command.release_command(file))
     sys.exit(command.serve_command(file) if once is None else command.once_command(file, once))
+
+
+def _check_run(arguments: Sequence[str]) -> None:
+    """Raises what `pipequake run` would raise for its arguments before it runs anything."""
+    from harness.commands.run import RunOptions, check_run
+    from harness.settings import find_settings
+
+    check_run(RunOptions(**find_settings().over(run.make_context("run", list(arguments)).params)))
 
 
 @schedule.command("export")
@@ -518,7 +536,16 @@ def schema() -> None:
 
 def main() -> None:
     """Entry point: errors of the user's are told in plain words, with the exit code that belongs to them."""
-    guarded(lambda: cli(prog_name="pipequake", standalone_mode=False))
+    outlive_readers()
+    guarded(_command)
+
+
+def _command() -> None:
+    try:
+        cli(prog_name="pipequake", standalone_mode=False)
+    finally:
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()  # while what goes wrong can still be told
 
 
 def guarded(command: Callable[[], Any]) -> None:
@@ -539,9 +566,6 @@ def guarded(command: Callable[[], Any]) -> None:
     except ChaosError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(ExitCode.USAGE)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(ExitCode.PASSED)
     except Exception as error:  # the boundary: what gets here is a defect of Pipequake
         if os.environ.get("PIPEQUAKE_DEBUG"):
             raise

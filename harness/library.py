@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chaos.registry import registry
+from harness.errors import UsageError
 from harness.scenario import Scenario, load_library
 from harness.targets import load_target
+from harness.targets.base import Target
 
-__all__ = ["built_in_library", "default_paths", "load_scenarios"]
+__all__ = ["built_in_library", "default_paths", "load_scenarios", "require_backend"]
 
 
 def built_in_library() -> Path:
@@ -33,7 +35,10 @@ def load_scenarios(
     out, and ``say`` is told of them.
     """
     asked = list(paths) or default_paths()
-    facts = load_target().facts()
+    target = load_target()
+    if backend is not None:
+        require_backend(backend, target)
+    facts = target.facts()
     scenarios = load_library(asked, facts)
     if backend is None:
         return scenarios
@@ -45,6 +50,12 @@ def load_scenarios(
     if left_out := [scenario.name for scenario in scenarios if not _can_do(scenario, backend)]:
         say(f"left out, as the backend {backend!r} can't do their faults: {', '.join(left_out)}")
     return able
+
+
+def require_backend(name: str, target: Target) -> None:
+    """Raises `UsageError` for a backend that the target doesn't have."""
+    if name not in target.backends:
+        raise UsageError(f"unknown backend {name!r}. Backends of this version: {', '.join(target.backends)}.")
 
 
 def _can_do(scenario: Scenario, backend: str) -> bool:

@@ -18,7 +18,7 @@ from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.scoring import Scorecard, score
 from harness.scoring.scorecard import UnreadableScorecard
-from harness.verdict import ExitCode
+from harness.verdict import ExitCode, Verdict, worst
 
 __all__ = ["judged", "kept_scorecard", "publish", "reported", "require_one_policy", "scored"]
 
@@ -36,7 +36,7 @@ def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
     if as_json:
         print(report.text("json"), end="")
     else:
-        terminal.render(report.scorecard, console, rerun=report.rerun)
+        terminal.render(report.scorecard, console, rerun=report.rerun, unrun=report.unrun)
         shown = next((FILES[form] for form in ("html", "markdown", ALWAYS) if form in (*wanted, ALWAYS)), "")
         console.print(f"\nreport: {folder.path / shown}", highlight=False, soft_wrap=True)
     return report.scorecard.verdict.exit_code
@@ -46,7 +46,11 @@ def reported(folder: RunFolder) -> Report:
     """The report of a run's journal, judged anew. Raises `UsageError` or `JournalError` for a damaged run."""
     about, traces = describe(folder), TraceReader()
     scorecard = score(traces.watching(read_journal(folder.journal)), rates=about.rates)
-    return Report(scorecard, about.rerun, traces, about.started)
+    unrun = about.unrun(scorecard)
+    if unrun:  # the journal doesn't know what isn't in it
+        verdict = worst([scorecard.verdict, Verdict.INCONCLUSIVE])
+        scorecard = scorecard.model_copy(update={"verdict": verdict})
+    return Report(scorecard, about.rerun, traces, about.started, unrun)
 
 
 def scored(folder: RunFolder) -> Scorecard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import UsageError
 from harness.report_files import DEFAULT
 from harness.run_folder import RunFolder
-from harness.scoring import Rates
+from harness.scoring import Rates, Scorecard
 from harness.scoring.findings import ExperimentFinding
 
 __all__ = ["RunDescription", "describe"]
 
 _SIMULATOR = "sim"
 _HARNESS = "harness"
+#: So many scenarios of which nothing was run are named.
+_NAMED = 5
 
 
 class RunDescription(BaseModel):
@@ -35,6 +38,28 @@ class RunDescription(BaseModel):
     rates: Rates | None = None
     reports: tuple[str, ...] = DEFAULT
     """The forms in which the run is reported besides JSON, names of `harness.report_files.FILES`."""
+    planned: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """How many experiments each scenario was to have; nothing if nobody noted it."""
+
+    def unrun(self, scorecard: Scorecard) -> str:
+        """How much of what was planned never started, as in a run that was interrupted; empty if all of it did."""
+        begun = Counter(experiment.scenario for experiment in scorecard.experiments)
+        missing = {name: count - begun[name] for name, count in self.planned.items() if count > begun[name]}
+        if not missing:
+            return ""
+        total = sum(self.planned.values())
+        if not begun:
+            none = f"None of {total} planned experiments started."
+            return none if total > 1 else "The one planned experiment never started."
+        text = f"{sum(missing.values())} of {total} planned experiments never started"
+        whole = [name for name in missing if not begun[name]]
+        if not whole:
+            return f"{text}."
+        more = f" and {len(whole) - _NAMED} more" if len(whole) > _NAMED else ""
+        return (
+            f"{text}; nothing was run of {len(whole)} of {len(self.planned)} scenarios: "
+            f"{', '.join(whole[:_NAMED])}{more}."
+        )
 
     def rerun(self, experiment: ExperimentFinding) -> str:
         """The command that runs one experiment again."""

@@ -84,6 +84,18 @@ class RunFolder:
             os.close(lock)
         return lock is None
 
+    def require_ended(self) -> None:
+        """Raises `UsageError` while the run goes on: what its arms write must be left to it."""
+        if self.in_use():
+            raise UsageError(f"{self.path} is still running. Wait for its end.")
+
+    def require_journal(self) -> None:
+        """Raises `UsageError` if no record is left: then nothing can be judged or drawn anew."""
+        if not self.journal.exists() and not self.unmerged():
+            raise UsageError(
+                f"{self.path}: its journal was pruned; only its scorecard and its rows are left. Run it again."
+            )
+
     def _try_to_lock(self, within_s: float = 0.0) -> int | None:
         """A locked descriptor of the arms' folder, closed when this process ends; None if another one has it."""
         handle = os.open(self.path / "arms", os.O_RDONLY)
@@ -186,7 +198,9 @@ class RunFolder:
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """``run.json``: what was run, when and how. Wall-clock times live here and nowhere else."""
-        self.write("run.json", json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        # Paths may hold bytes that are no text; JSON can't.
+        self.write("run.json", text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
     def manifest(self) -> dict[str, Any]:
         """``run.json``, or nothing if it is missing or unreadable."""

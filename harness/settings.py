@@ -70,7 +70,11 @@ def find_settings(start: Path | None = None) -> Settings:
 
     Raises `SettingsError`.
     """
-    here = (start or Path.cwd()).absolute()
+    try:
+        here = (start or Path.cwd()).absolute()
+    except FileNotFoundError:
+        message = "the current folder was removed. Change to one that is there."
+        raise SettingsError([Problem(".", 0, 0, "", message)]) from None
     for folder in (here, *here.parents):
         own, project = folder / NAME, folder / "pyproject.toml"
         in_project = project.is_file() and _tool_table(project) is not None

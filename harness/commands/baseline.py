@@ -27,8 +27,7 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         console.print(f"baseline {plain(name)} removed", markup=False)
     else:
         folder = RunFolder.open(run or newest_run(results))
-        if folder.in_use():
-            raise UsageError(f"{folder.path} is still running. Wait for its end.")
+        folder.require_ended()
         scorecard = judged(folder)
         if not scorecard.experiments:
             raise UsageError(f"{folder.path} has no experiments: nothing can be measured against it.")

@@ -34,8 +34,8 @@ def compare_command(first: Path, second: Path | None, profiles: Sequence[str], *
 
 
 def _comparisons(first: Path, second: Path | None, profiles: Sequence[str]) -> list[Comparison]:
-    one = scored(RunFolder.open(first))
-    other = one if second is None else scored(RunFolder.open(second))
+    one = _scored(first)
+    other = one if second is None else _scored(second)
     require_one_policy(one, other)
     pairs = _sides(first, one, second or first, other, profiles)
     found = [compare(a, b, one.policy) for a, b in pairs]
@@ -47,6 +47,12 @@ def _comparisons(first: Path, second: Path | None, profiles: Sequence[str]) -> l
             "Run the same scenarios with the same --seed and --repeats on both sides."
         )
     return found
+
+
+def _scored(run: Path) -> Scorecard:
+    folder = RunFolder.open(run)
+    folder.require_ended()
+    return scored(folder)
 
 
 def _sides(

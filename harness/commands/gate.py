@@ -26,8 +26,7 @@ __all__ = ["gate_command"]
 def gate_command(run: Path | None, baseline: str, profiles: Sequence[str], results: Path, *, form: str) -> int:
     """Judges a run against its baseline and prints it; the exit code."""
     folder = RunFolder.open(run or newest_run(results))
-    if folder.in_use():
-        raise UsageError(f"{folder.path} is still running. Wait for its end.")
+    folder.require_ended()
     second = judged(folder)
     backends = sorted({experiment.backend for experiment in second.experiments})
     if not backends:

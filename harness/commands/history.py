@@ -62,13 +62,13 @@ def since_moment(text: str, now: datetime) -> datetime:
     (datetime.datetime(2026, 3, 1, 0, 0), datetime.datetime(2026, 3, 1, 0, 0))
     """
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
         try:
-            moment = now - timedelta(seconds=parse_duration(text))
+            moment = datetime.fromisoformat(text)
         except ValueError:
-            raise UsageError(f"--since {text}: expected a date such as 2026-03-01 or a duration such as 30d.") from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+            moment = now - timedelta(seconds=parse_duration(text))
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        raise UsageError(f"--since {text}: expected a date such as 2026-03-01 or a duration such as 30d.") from None
 
 
 def history_command(selection: Selection, *, limit: int, as_json: bool) -> int:

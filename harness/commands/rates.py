@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from chaos.registry import registry
-from harness.errors import UsageError
+from harness.errors import ScenarioError
+from harness.scenario.document import read_document
+from harness.scenario.explain import Finding, explain_model
 from harness.scenario.suggest import suggestion
 from harness.scoring import Rates
 
@@ -16,26 +19,33 @@ __all__ = ["load_rates"]
 
 
 def load_rates(path: Path) -> Rates:
-    """The rates of a YAML file. Raises `UsageError` that names every entry that is wrong."""
-    known = ", ".join(Rates.model_fields)
+    """The rates of a YAML file. Raises `ScenarioError` that names every entry that is wrong."""
+    document = read_document(path, "file of rates", f"Known rates: {', '.join(Rates.model_fields)}.")
+    found = list(_unknown_families(document.root))
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise UsageError(f"{path}: the rates cannot be read ({reason}). Give a YAML file with --rates.") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict):
-        raise UsageError(f"{path}: expected rates by name, got {type(document).__name__}. Known: {known}.")
-    try:
-        rates = Rates.model_validate(document)
+        rates = Rates.model_validate(document.root)
     except ValidationError as error:
-        problems = [f"{path}: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
-        raise UsageError("\n".join([*problems, f"Known rates: {known}."])) from error
-    families = {name.partition(".")[0] for name in registry.names()}
-    by_family = rates.incidents_a_year if isinstance(rates.incidents_a_year, dict) else {}
-    wrong = [name for name in by_family if name not in families]
-    if wrong:
-        problems = [f"{path}: incidents_a_year: no fault is of family {n!r}. {suggestion(n, families)}" for n in wrong]
-        raise UsageError("\n".join(problems))
+        found = [*_wrong(error, document.root), *found]
+    if found:
+        raise ScenarioError([document.problem(f.place, f.message, at_key=f.at_key) for f in found])
     return rates
+
+
+def _wrong(error: ValidationError, root: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the model says; of a rate that may be written in two ways, only about the way in which it is written."""
+    for found in explain_model(error, {(): Rates}):
+        name, *way = found.place
+        if way and name == "incidents_a_year":
+            if str(way[0]).startswith("dict") == isinstance(root[name], Mapping):
+                yield Finding((name, *way[1:]), found.message, found.at_key)
+        else:
+            yield found
+
+
+def _unknown_families(root: Mapping[str, Any]) -> Iterator[Finding]:
+    families = {name.partition(".")[0] for name in registry.names()}
+    by_family = root.get("incidents_a_year")
+    for name in by_family if isinstance(by_family, Mapping) else ():
+        if name not in families:
+            message = f"no fault is of family {name!r}. {suggestion(name, families)}"
+            yield Finding(("incidents_a_year", name), message, at_key=True)

@@ -15,24 +15,39 @@ __all__ = ["report_command"]
 
 
 def report_command(run: Path, *, form: str, output: Path | None) -> None:
-    """Writes a run's report to a file, whole or not at all, or to standard output; changes nothing in the run."""
+    """Writes a run's report to a file, whole or not at all, or to standard output; changes nothing in the run.
+
+    A link stays one, and what is no file (a device, a named pipe) is written to and never replaced.
+    """
     folder = RunFolder.open(run)
+    folder.require_ended()
+    folder.require_journal()
     if not folder.journal.exists():
         raise UsageError(
             f"{run} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."
         )
-    text = reported(folder).text(form)
+    data = reported(folder).text(form).encode("utf-8")
     if output is None or str(output) == "-":
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    draft = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(output)
+        if output.exists() and not output.is_file():
+            output.write_bytes(data)
+        else:
+            _replace(Path(os.path.realpath(output)), data)
     except OSError as error:
-        with suppress(OSError):  # on a file system that is read-only this fails as well
-            draft.unlink(missing_ok=True)
         raise UsageError(
             f"{output} can't be written ({error.strerror or error}). Give another file with --output."
         ) from None
+
+
+def _replace(file: Path, data: bytes) -> None:
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_bytes(data)
+        draft.replace(file)
+    except OSError:
+        with suppress(OSError):  # on a file system that is read-only this fails as well
+            draft.unlink(missing_ok=True)
+        raise

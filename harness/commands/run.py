@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from harness.errors import DiskFull, UsageError
 from harness.experiment import grow, plan_arms, shift_of
 from harness.git_state import git_state
 from harness.journal import read_journal
-from harness.library import load_scenarios
+from harness.library import load_scenarios, require_backend
 from harness.publish import publish
 from harness.report_files import DEFAULT
 from harness.run_folder import RunFolder
@@ -37,12 +38,13 @@ from harness.scenario import Scenario
 from harness.scenario.durations import format_duration
 from harness.scenario.model import MAX_RUN_S
 from harness.scenario.suggest import suggestion
+from harness.scoring import Rates
 from harness.targets import load_target
 from harness.targets.base import HARNESS_LOAD, LOCUST_LOAD, SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
 from harness.workers import Done, on_signals, run_arms, run_trunks
 
-__all__ = ["RunOptions", "guarded", "run_command", "run_into", "time_scale_of"]
+__all__ = ["RunOptions", "check_run", "guarded", "run_command", "run_into", "time_scale_of"]
 
 DEFAULT_PROFILES = ("mature",)
 #: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
@@ -79,12 +81,8 @@ def run_command(options: RunOptions) -> int:
     stop_file = StopFile(default_stop_file())
     stop_file.refuse_start()
     target = load_target()
-    _check(options, target)
+    scenarios, arms, rates = _planned(options, target, _say)
     target.preflight(options.backend)
-    scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=_say), options.only)
-    arms = _plan(options, target, scenarios)
-    _check_span(arms, target)
-    rates = None if options.rates is None else load_rates(options.rates)
     folder = RunFolder.create(options.results, datetime.now(UTC))
     console = report_console(stderr=options.as_json)
     manifest: dict[str, Any] = {
@@ -94,6 +92,7 @@ def run_command(options: RunOptions) -> int:
         "time_scale": time_scale_of(options),
         "load": options.load or HARNESS_LOAD,
         "reports": list(options.reports),
+        "planned": dict(Counter(arm.scenario.name for arm in arms if arm.scenario is not None)),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,6 +124,21 @@ def guarded(
     if backend == SIMULATOR:
         return nullcontext(Pulse(stop_file, interrupt))
     return guarded_live_run(target, backend, folder, stop_file, interrupt, say)
+
+
+def check_run(options: RunOptions) -> None:
+    """Raises `HarnessError` for what can be known to keep a run from starting, whatever the machine it starts on."""
+    _planned(options, load_target(), lambda text: None)
+
+
+def _planned(
+    options: RunOptions, target: Target, say: Callable[[str], None]
+) -> tuple[list[Scenario], list[Arm], Rates | None]:
+    _check(options, target)
+    scenarios = chosen(load_scenarios(options.paths, backend=options.backend, say=say), options.only)
+    arms = _plan(options, target, scenarios)
+    _check_span(arms, target)
+    return scenarios, arms, None if options.rates is None else load_rates(options.rates)
 
 
 def _say(text: str) -> None:
@@ -299,10 +313,7 @@ def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]
 
 
 def _check(options: RunOptions, target: Target) -> None:
-    if options.backend not in target.backends:
-        raise UsageError(
-            f"unknown backend {options.backend!r}. Backends of this version: {', '.join(target.backends)}."
-        )
+    require_backend(options.backend, target)
     if options.backend == SIMULATOR and options.time_scale is not None:
         raise UsageError("the simulator's time has no scale: it takes as long as it takes. Leave out --time-scale.")
     if options.load == LOCUST_LOAD:

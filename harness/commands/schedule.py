@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, chdir
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.scenario.suggest import suggestion
 from harness.schedule.decide import State, fire_after, why_closed
 from harness.schedule.endpoint import Endpoint
@@ -54,7 +54,8 @@ def serve_command(file: Path) -> int:
             endpoint = Endpoint(schedule.listen, service.health, service.metrics)
             stack.callback(endpoint.close)
             _say(f"health and metrics at http://{endpoint.names[0]}/health and /metrics")
-        _say(f"{len(schedule.jobs)} jobs; state in {schedule.state}")
+        count = len(schedule.jobs)
+        _say(f"{count} job{'s' * (count != 1)}; state in {schedule.state}")
         service.run()
     _say("ended")
     return ExitCode.PASSED
@@ -83,8 +84,11 @@ def release_command(file: Path) -> int:
     return ExitCode.PASSED
 
 
-def upcoming_command(file: Path, count: int) -> int:
-    """Lists what is due next, and what would keep it from starting as far as that is known now."""
+def upcoming_command(file: Path, count: int, check: Callable[[Sequence[str]], None]) -> int:
+    """Lists what is due next, and what would keep it from starting as far as that is known now.
+
+    ``check`` raises what `pipequake run` would say of its arguments. Raises `UsageError` with all of that at the end.
+    """
     schedule = read_schedule(file)
     state = Memory(schedule.state).load()
     now = _now()
@@ -101,7 +105,21 @@ def upcoming_command(file: Path, count: int) -> int:
         local = begins.astimezone(job.cron.timezone)
         why = f"  left out ({closed[0]}): {closed[1]}" if closed else ""
         click.echo(f"{begins:%Y-%m-%d %H:%M:%S} UTC  {local:%a %H:%M %Z}  {job.name:<{width}}{why}".rstrip())
+    if refused := list(_refused(schedule, check)):
+        raise UsageError("\n".join(refused))
     return ExitCode.PASSED
+
+
+def _refused(schedule: Schedule, check: Callable[[Sequence[str]], None]) -> Iterator[str]:
+    """What is wrong with the run of each job, seen from the schedule's folder, where it would start."""
+    for job in schedule.jobs:
+        try:
+            with chdir(schedule.path.parent):
+                check(job.arguments)
+        except click.ClickException as error:
+            yield f"{schedule.path}: jobs.{job.name} can't run: {error.format_message()}"
+        except HarnessError as error:
+            yield f"{schedule.path}: jobs.{job.name} can't run: {error}"
 
 
 def export_command(file: Path, form: str) -> int:

@@ -75,9 +75,15 @@ def find_baseline(results: Path, name: str, run: RunFolder, backend: str, say: C
         found, missing = [], error
     if found:
         return RunFolder(results / found[0][0])
-    for path in (Path(name), results / name):
-        if path.is_dir() and path.resolve() != run.path.resolve():
+    folders = [path for path in (Path(name), results / name) if path.is_dir()]
+    for path in folders:
+        if path.resolve() != run.path.resolve():
             return RunFolder.open(path)
+    if folders:
+        raise UsageError(
+            f"{folders[0]} is the run that is judged: it can't be its own baseline. Name an earlier run, a git branch "
+            f"or a saved baseline. {_known(results)}"
+        )
     if missing is not None:
         raise missing
     raise UsageError(

@@ -54,11 +54,12 @@ def read_run(path: Path) -> Reading:
     """The rows of a run: from its Parquet file, else from its scorecard. Never raises for a run that is damaged."""
     try:
         rows, damage = _from_parquet(path)
-        if rows is not None:
-            return Reading(rows)
-        return _from_scorecard(path, damage)
+        reading = Reading(rows) if rows is not None else _from_scorecard(path, damage)
     except OSError as error:
         return _skipped(path, f"can't be read ({error.strerror or error})", "give yourself the right to read it")
+    if reading.rows is not None and not reading.rows.num_rows:
+        return _skipped(path, "ended before anything was measured", "")
+    return reading
 
 
 def _from_parquet(path: Path) -> tuple[pa.Table | None, str]:

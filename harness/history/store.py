@@ -61,7 +61,7 @@ class Store:
             try:
                 connection.register("fresh", self.fresh)
                 connection.execute(f"create temp view experiments as {self._union()}")
-                answer = connection.execute(sql, list(parameters))
+                answer = connection.execute(sql, [_as_text(value) for value in parameters])
                 names = [column[0] for column in answer.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
             except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
@@ -183,6 +183,11 @@ def import_duckdb() -> None:
         import duckdb  # noqa: F401 - is it there?
     except ImportError:
         raise NeedsDuckDB("the history of runs needs DuckDB. Install it: pip install 'pipequake[history]'") from None
+
+
+def _as_text(value: Any) -> Any:
+    """A parameter as DuckDB takes it: bytes of the command line that are no text match nothing."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
 
 
 def _literal(path: Path) -> str:

@@ -58,6 +58,8 @@ def title(scorecard: Scorecard) -> str:
     found = bad_ones(scorecard)
     if not scorecard.experiments:
         return "No experiment was run."
+    if not found and scorecard.verdict is not Verdict.PASSED:
+        return "What was run ended as expected."
     if not found:
         return "Every expectation came true."
     return f"{found[0].what}."

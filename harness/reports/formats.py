@@ -20,6 +20,8 @@ class Report:
     rerun: Rerun
     traces: TraceReader
     started: str
+    unrun: str = ""
+    """How much of the plan never started, in a sentence; empty if all of it did."""
 
     def text(self, form: str) -> str:
         """The report as json, html, markdown, junit or openmetrics; raises `KeyError` for any other form."""
@@ -27,9 +29,9 @@ class Report:
         if form == "json":
             return card.to_json()
         if form == "html":
-            return html.render(card, rerun=rerun, traces=self.traces, started=started)
+            return html.render(card, rerun=rerun, traces=self.traces, started=started, unrun=self.unrun)
         if form == "markdown":
-            return markdown.render(card, rerun=rerun)
+            return markdown.render(card, rerun=rerun, unrun=self.unrun)
         if form == "junit":
             return junit.render(card, rerun=rerun, started=started)
         if form == "openmetrics":

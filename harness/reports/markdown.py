@@ -45,16 +45,18 @@ LIMIT = 60_000
 _NAMED, _STEPS = 8, 5
 
 
-def render(scorecard: Scorecard, *, rerun: Rerun | None = None, limit: int = LIMIT) -> str:
+def render(scorecard: Scorecard, *, rerun: Rerun | None = None, unrun: str = "", limit: int = LIMIT) -> str:
     """The scorecard as GitHub-flavoured Markdown. Texts of scenarios and alerts can't become markup.
 
+    ``unrun`` says how much of the plan never started.
     Parts that would make it longer than ``limit`` characters are left out, the least bad first, and counted.
     """
     profiles = [profile for profile in scorecard.profiles if profile.experiments]
     parts = [f"# Pipequake: {scorecard.verdict.value}", f"**{escaped(title(scorecard))}** {escaped(tested(scorecard))}"]
+    missing = [f"**{escaped(unrun)}**"] if unrun else []
     if not profiles:
-        return f"{parts[0]}\n\n{escaped(title(scorecard))}\n"
-    parts += [*_bad(scorecard), *_next(scorecard), "## Tiers", _tiers(profiles)]
+        return "\n\n".join([parts[0], escaped(title(scorecard)), *missing]) + "\n"
+    parts += [*missing, *_bad(scorecard), *_next(scorecard), "## Tiers", _tiers(profiles)]
     parts += [escaped(f"{p.profile}: {cost_text(p.cost)}.") for p in profiles if p.cost is not None]
     note = REPEATS_NOTE if repeated(scorecard) else BRACKETS_NOTE
     optional = [

@@ -57,18 +57,25 @@ _OUTCOME_STYLE = {
 _VERDICT_STYLE = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "magenta"}
 
 
-def render(scorecard: Scorecard, console: Console, *, rerun: Rerun | None = None, shown: int = 5) -> None:
-    """Prints the scorecard. ``rerun`` gives the command that runs an experiment again; at most ``shown``
-    experiments whose claims did not come true are spelled out, the others are counted."""
+def render(
+    scorecard: Scorecard, console: Console, *, rerun: Rerun | None = None, unrun: str = "", shown: int = 5
+) -> None:
+    """Prints the scorecard. ``rerun`` gives the command that runs an experiment again, ``unrun`` says how much of the
+    plan never started; at most ``shown`` experiments whose claims did not come true are spelled out, the others are
+    counted."""
     width = min(WIDTH, console.width)
-    for part in _parts(scorecard, rerun, shown, width):
+    for part in _parts(scorecard, rerun, unrun, shown, width):
         console.print(part, width=width)
 
 
-def _parts(scorecard: Scorecard, rerun: Rerun | None, shown: int, width: int) -> list[RenderableType]:
+def _parts(scorecard: Scorecard, rerun: Rerun | None, unrun: str, shown: int, width: int) -> list[RenderableType]:
     verdict = Text(scorecard.verdict.value.upper(), style=f"bold {_VERDICT_STYLE[scorecard.verdict]}")
     title = Text.assemble(verdict, "  ", (headline(scorecard), "bold"))
-    parts: list[RenderableType] = [Text(), title, Text(setting(scorecard), style="dim")]
+    parts: list[RenderableType] = [Text(), title]
+    if unrun:
+        parts.append(Text(plain(unrun), style=_VERDICT_STYLE[Verdict.INCONCLUSIVE]))
+    if scorecard.experiments:
+        parts.append(Text(setting(scorecard), style="dim"))
     for profile in scorecard.profiles:
         if profile.experiments:
             parts += [Text(), _profile(profile, width), _table(scorecard, profile, width)]

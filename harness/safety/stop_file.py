@@ -39,12 +39,14 @@ class StopFile:
         """Stops everything that runs, and everything that would start."""
         text = f"{datetime.now(UTC).isoformat(timespec='seconds')} {reason}".strip() + "\n"
         try:
-            self.path.write_text(text, encoding="utf-8")
+            self.path.write_text(text, encoding="utf-8", errors="replace")
         except OSError as error:
             raise UsageError(f"{self.path} cannot be written ({error.strerror}). Set PIPEQUAKE_STOP_FILE.") from error
 
     def clear(self) -> bool:
-        """Removes it; whether there was one."""
+        """Removes it; whether there was one. Raises `UsageError`, also for what no `put` has made: a device."""
+        if self.path.exists() and not self.path.is_file():
+            raise UsageError(f"{self.path} is no file. Set PIPEQUAKE_STOP_FILE to one, or unset it.")
         try:
             self.path.unlink()
         except FileNotFoundError:
@@ -58,4 +60,5 @@ class StopFile:
             said = self.path.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
-        return f" ({said[:200]})" if said else ""
+        shown = " ".join("".join(c if c.isprintable() else " " for c in said[:200]).split())
+        return f" ({shown})" if shown else ""

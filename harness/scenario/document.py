@@ -7,6 +7,8 @@ aliases work within a limit on what they expand to; merge keys and tags do not.
 from __future__ import annotations
 
 import math
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +98,10 @@ def _refuse(path: str, line: int, column: int, message: str) -> ScenarioError:
 
 def _read_bytes(path: Path, shown: str, kind: str, hint: str) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             data = file.read(MAX_BYTES + 1)
+            if not data and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                raise _refuse(shown, 0, 0, f"nobody writes to this named pipe. Name a {kind}'s file.")
     except FileNotFoundError:
         raise _refuse(shown, 0, 0, f"no such file. Check the path. {hint}") from None
     except IsADirectoryError:
@@ -108,6 +112,13 @@ def _read_bytes(path: Path, shown: str, kind: str, hint: str) -> bytes:
     if len(data) > MAX_BYTES:
         raise _refuse(shown, 0, 0, f"larger than 1 MiB, which no {kind} needs. Split it into several files.")
     return data
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens a named pipe, too, without waiting for somebody to write to it; what is being written is waited for."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return handle
 
 
 def _decode(data: bytes, shown: str) -> str:

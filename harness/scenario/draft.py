@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harness.scenario.durations import parse_duration
-from harness.scenario.fields import Start
+from harness.scenario.fields import Grain, Start
 from harness.scenario.model import (
     BlastRadius,
     DegradationAtMost,
@@ -26,6 +26,7 @@ from harness.scenario.model import (
 __all__ = ["Draft", "draft"]
 
 _EXPECTATION: TypeAdapter[Any] = TypeAdapter(Expectation)
+_GRAIN: TypeAdapter[float] = TypeAdapter(Grain)
 _START: TypeAdapter[datetime] = TypeAdapter(Start)
 
 
@@ -45,6 +46,9 @@ class Draft:
     start: datetime | None
     blast_radius: BlastRadius | None
     through: str | None = None
+    grain_s: float | None = None
+    steady: bool = True
+    """Whether a steady state is asked for."""
 
 
 def draft(raw: Mapping[str, Any]) -> Draft:
@@ -60,6 +64,8 @@ def draft(raw: Mapping[str, Any]) -> Draft:
         start=_or_none(_START.validate_python, raw.get("start")),
         blast_radius=_or_none(BlastRadius.model_validate, raw.get("blast_radius", {})),
         through=raw["through"] if isinstance(raw.get("through"), str) else None,
+        grain_s=_or_none(_GRAIN.validate_python, raw.get("grain")),
+        steady="steady_state" not in raw or bool(_entries(raw, "steady_state")),
     )
 
 

@@ -13,7 +13,7 @@ from chaos.errors import InvalidPoint
 from chaos.points import Point
 from harness.scenario.durations import DURATION_PATTERN, format_duration, parse_duration
 
-__all__ = ["Explained", "FaultId", "Name", "PointName", "Seconds", "Share", "Start"]
+__all__ = ["NO_GRAIN", "Explained", "FaultId", "Grain", "Name", "PointName", "Seconds", "Share", "Start"]
 
 _NAME_PATTERN = "^[a-z0-9]+(-[a-z0-9]+)*$"
 _ID_PATTERN = "^[a-z0-9][a-z0-9._-]*$"
@@ -75,6 +75,16 @@ def _point(text: str) -> str:
         raise ValueError(f"{error}. Write for example 'feed:weather', 'link:serving->store'.") from None
 
 
+#: A duration of none is fine elsewhere; here it would mean that nothing limits how often work comes.
+NO_GRAIN = "nothing comes every 0s. Leave `grain` out for the target's own rhythm, or write for example '15m'."
+
+
+def _grain(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
+        raise ValueError(NO_GRAIN)
+    return value
+
+
 _START_FIX = "Write it in UTC, for example 2013-06-10T00:00:00."
 
 #: Seconds in Python, a humane duration in a file.
@@ -84,6 +94,7 @@ Seconds = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "4h", "1h30m", "250ms"]}),
 ]
+Grain = Annotated[Seconds, BeforeValidator(_grain)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def load_library(
     asked = list(paths)
     problems: list[Problem] = []
     loaded: list[tuple[Document, Scenario]] = []
-    files = list(_files(asked))
+    files = list(_files(asked, problems))
     for path in files:
         try:
             document = read_document(path)
@@ -72,7 +73,7 @@ def load_library(
         except ScenarioError as error:
             problems += error.problems
     problems += _same_names(loaded)
-    if not files:
+    if not files and not problems:
         shown = ", ".join(str(path) for path in asked) or "no path"
         problems.append(Problem(shown, 0, 0, "", "no scenario (*.yaml) here. Name a scenario or a folder of them."))
     if problems:
@@ -119,18 +120,31 @@ def _check(
     yield from check_caps(usable, registry)
 
 
-def _files(asked: list[str | Path]) -> Iterator[str | Path]:
-    """Every file once. A path that doesn't exist is passed on, so that reading it says so."""
+def _files(asked: list[str | Path], problems: list[Problem]) -> Iterator[str | Path]:
+    """Every file once. A path that doesn't exist is passed on, so that reading it says so; folders that can't be looked
+    into are problems."""
     seen = set()
     for path in asked:
         files: list[str | Path] = [path]
         if Path(path).is_dir():
-            files = [*sorted(f for f in Path(path).rglob("*") if f.suffix in (".yaml", ".yml") and f.is_file())]
+            files = [*_inside(Path(path), problems)]
         for file in files:
             absolute = Path(file).absolute()
             if absolute not in seen:
                 seen.add(absolute)
                 yield file
+
+
+def _inside(folder: Path, problems: list[Problem]) -> list[Path]:
+    """The scenario files in a folder, and links that should lead to some (hidden ones are an editor's)."""
+
+    def unreadable(error: OSError) -> None:
+        reason = f"can't be read ({error.strerror}). Check its permissions."
+        problems.append(Problem(str(error.filename), 0, 0, "", reason))
+
+    found = [Path(parent, name) for parent, _, names in os.walk(folder, onerror=unreadable) for name in names]
+    named = [path for path in found if path.suffix in (".yaml", ".yml")]
+    return sorted(path for path in named if path.is_file() or (path.is_symlink() and path.name[0] != "."))
 
 
 def _same_names(loaded: list[tuple[Document, Scenario]]) -> Iterator[Problem]:

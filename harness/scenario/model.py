@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 import chaos.blast_radius
 from harness.scenario.classification import Duration, Impact, Recovery, RootCause, Scope, Visibility
-from harness.scenario.fields import Explained, FaultId, Name, PointName, Seconds, Share, Start
+from harness.scenario.fields import Explained, FaultId, Grain, Name, PointName, Seconds, Share, Start
 from harness.verdict import Outcome
 
 #: Warm-up and horizon together: what a run can hold in memory and a person can wait for.
@@ -217,12 +217,12 @@ class Scenario(_Part):
     horizon_s: Seconds = Field(
         default=24 * 3600.0, alias="horizon", description="How long faults and their effects are watched."
     )
-    grain_s: Seconds | None = Field(
+    grain_s: Grain | None = Field(
         default=None,
         alias="grain",
         description="For runs of weeks: no batch, poll or look comes more often. Default: the target's own rhythm.",
     )
-    users: Share | None = Field(
+    users: Annotated[Share, Field(gt=0)] | None = Field(
         default=None, description="For runs of weeks: the share of users who ask. Default: all of them."
     )
     through: Name | None = Field(

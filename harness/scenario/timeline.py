@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.scenario.draft import Draft
 from harness.scenario.durations import format_duration
 from harness.scenario.explain import Finding
+from harness.scenario.fields import NO_GRAIN
 from harness.scenario.model import MAX_RUN_S, FaultSpec
 from harness.scenario.suggest import suggestion
 
@@ -27,6 +28,11 @@ def check_timeline(draft: Draft) -> Iterator[Finding]:
 def _check_length(draft: Draft) -> Iterator[Finding]:
     if draft.horizon_s == 0:
         yield Finding(("horizon",), "a horizon of 0s leaves no time for a fault. Write for example '24h'.")
+    if draft.grain_s == 0:
+        yield Finding(("grain",), NO_GRAIN)
+    if draft.warmup_s == 0 and draft.steady:
+        message = "a warm-up of 0s has no end at which a steady state could be seen. Write for example '6h'"
+        yield Finding(("warmup",), f"{message}, or ask for none: `steady_state: []`.")
     if draft.warmup_s is not None and draft.horizon_s is not None and draft.warmup_s + draft.horizon_s > MAX_RUN_S:
         total, most = format_duration(draft.warmup_s + draft.horizon_s), format_duration(MAX_RUN_S)
         yield Finding(("horizon",), f"warm-up and horizon are {total} together, more than {most}. Shorten one.")

@@ -56,7 +56,7 @@ class ScheduleError(UsageError):
 
 def read_schedule(path: Path) -> Schedule:
     """The schedule of a file. Raises `ScheduleError`, or `ScenarioError` for what is no YAML."""
-    reader = _Reader(read_document(path), path)
+    reader = _Reader(read_document(path, "schedule", "docs/schedule.md has one to start from."), path)
     schedule = reader.schedule()
     if reader.problems or schedule is None:
         raise ScheduleError(sorted(reader.problems, key=lambda problem: (problem.line, problem.column)))
@@ -129,7 +129,7 @@ class _Reader:
     def arguments(self, place: Place, raw: Mapping[str, Any], results: str) -> tuple[str, ...]:
         """What `pipequake run` is given."""
         nothing: tuple[str, ...] = ()
-        arguments = [*self.get(place, raw, "scenarios", _texts, nothing)]
+        arguments = [*self.get(place, raw, "scenarios", _paths, nothing)]
         for key, option in (("profile", "--profile"), ("only", "--only")):
             for value in self.get(place, raw, key, _texts, nothing):
                 arguments += [option, value]
@@ -258,6 +258,14 @@ def _text(value: Any) -> str:
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(entry) for entry in (value if isinstance(value, list) else [value]))
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    paths = _texts(value)
+    for path in paths:
+        if path.startswith("-"):
+            raise ValueError(f"expected a path, got {path!r:.60}, which reads like an option. Write './{path:.60}'.")
+    return paths
 
 
 def _count(value: Any) -> int:

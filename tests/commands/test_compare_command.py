@@ -12,7 +12,7 @@ import pytest
 from harness.commands.compare import compare_command
 from harness.commands.rates import load_rates
 from harness.commands.score import score_command
-from harness.errors import UsageError
+from harness.errors import ScenarioError, UsageError
 from harness.journal import encode, read_journal
 from harness.scoring import Policy, score
 from harness.verdict import ExitCode
@@ -122,20 +122,25 @@ def test_a_run_is_scored_again_with_other_rates_and_keeps_them(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1]", "expected rates by name, got list. Known: currency, outage_hour"),
-        ("outage_hour: much", "outage_hour: Input should be a valid number"),
-        ("outage: 3", "outage: Extra inputs are not permitted"),
-        ("page: -1", "page: Input should be greater than or equal to 0"),
-        ("outage_hour: .inf", "outage_hour: Input should be a finite number"),
-        ("incidents_a_year: {schema: 1e308}", "schema: Input should be less than or equal to"),
-        ("prevention_a_year: {mature: -1}", "mature: Input should be greater than or equal to 0"),
-        ("a: [", "not YAML"),
+        ("[1]", ":1:1: expected keys and values, got a list. Known rates: currency, outage_hour"),
+        ("outage_hour: much", ":1:14: outage_hour: expected a number, got 'much'."),
+        ("outage: 3", ":1:1: outage: unknown key. Did you mean 'outage_hour'?"),
+        ("page: -1", ":1:7: page: expected a number of at least 0.0, got -1."),
+        ("page: 1\npage: 2", ":2:1: page: written twice, first in line 1."),
+        ("outage_hour: .inf", ":1:14: outage_hour: '.inf' is no number that can be kept."),
+        ("incidents_a_year: {schema: 1e308}", ":1:28: incidents_a_year.schema: expected a number of at most"),
+        ("incidents_a_year: often", ":1:19: incidents_a_year: expected a number, got 'often'."),
+        ("incidents_a_year: {shema: 1}", ":1:20: incidents_a_year.shema: no fault is of family 'shema'. Did you mean"),
+        ("prevention_a_year: {mature: -1}", ":1:29: prevention_a_year.mature: expected a number of at least 0.0"),
+        ("a: [", ":1:5: not valid YAML"),
+        ("[" * 3000, "nested deeper than 50 levels"),
     ],
 )
 def test_wrong_rates_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "rates.yaml").write_text(text)
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ScenarioError) as caught:
         load_rates(tmp_path / "rates.yaml")
     assert message in str(caught.value)
-    with pytest.raises(UsageError, match="Give a YAML file with --rates"):
+    assert len(caught.value.problems) == 1
+    with pytest.raises(ScenarioError, match=r"nothing\.yaml: no such file\. Check the path\. Known rates: currency"):
         load_rates(tmp_path / "nothing.yaml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,6 +73,52 @@ def test_scoring_again_gives_the_same_scorecard(finished: Path) -> None:
     done = pipequake("score", "results/latest", cwd=finished)
     assert done.returncode == 1, done.stderr
     assert card.read_bytes() == before
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_exit_code_is_the_verdict_also_if_nobody_reads_to_the_end(
+    finished: Path, tmp_path: Path, unbuffered: str
+) -> None:
+    lines = journal(finished / "results" / "latest")
+    (tmp_path / "passed").mkdir()
+    kept = [json.dumps(line) for line in lines if line["arm"].split("/")[1] == "mature"]
+    (tmp_path / "passed" / "journal.jsonl").write_text("\n".join(kept) + "\n")
+    for arguments, code in ((["score", "passed"], 0), (["score", finished / "results" / "latest"], 1), (["faults"], 0)):
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            done = pipequake(*arguments, cwd=tmp_path, stdout=writer, PYTHONUNBUFFERED=unbuffered)
+        finally:
+            os.close(writer)
+        assert (done.returncode, done.stderr) == (code, "")
+    assert (tmp_path / "passed" / "report.html").exists()
+
+
+def test_any_character_can_be_printed_on_any_terminal(finished: Path) -> None:
+    for arguments, code in ((["score", "results/latest"], 1), (["score", "results/latest", "--json"], 1)):
+        done = pipequake(*arguments, cwd=finished, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr.count("internal error")) == (code, 0), done.stderr
+    assert json.loads(done.stdout)["verdict"] == "failed"
+
+
+def test_paths_that_are_no_text_are_run_and_reported(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"odd\xff")
+    (tmp_path / f"{odd}.yaml").write_text(QUICK)
+    done = pipequake("run", f"{odd}.yaml", "--results", odd, cwd=tmp_path, PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "report: odd" in done.stdout
+    assert (tmp_path / odd / "latest" / "report.html").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [["faults"], ["score", "results/latest", "--json"]])
+def test_output_that_finds_no_room_is_told(finished: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = pipequake(*arguments, cwd=finished, stdout=full)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == (
+        "error: the output can't be written (No space left on device). Send it somewhere else."
+    )
 
 
 @pytest.mark.slow
@@ -173,6 +220,10 @@ def test_help_and_validation_load_nothing_heavy() -> None:
 BAD_INPUT = {
     "unknown profile": (["run", "quick.yaml", "--profile", "matur"], "unknown profile 'matur'"),
     "unknown backend": (["run", "quick.yaml", "--backend", "moon"], "unknown backend 'moon'"),
+    "unknown backend to validate for": (
+        ["validate", "quick.yaml", "late.yaml", "--backend", "moon"],
+        "error: unknown backend 'moon'. Backends of this version: sim, local, compose.\n",
+    ),
     "unknown name": (["run", "quick.yaml", "--only", "quck"], "no scenario is called 'quck'"),
     "results is a file": (["run", "quick.yaml", "--results", "quick.yaml"], "results cannot be written"),
     "no such path": (["run", "missing.yaml"], "missing.yaml: no such file"),
@@ -186,11 +237,13 @@ BAD_INPUT = {
     "too large": (["validate", "huge.yaml"], "larger than 1 MiB"),
     "malformed": (["validate", "malformed.yaml"], "malformed.yaml:2:"),
     "a bomb": (["validate", "bomb.yaml"], "bomb.yaml:"),
+    "a pipe without a writer": (["validate", "pipe.yaml"], "pipe.yaml: nobody writes to this named pipe"),
     "contradictory": (["validate", "both.yaml"], "`at` and `after` both say when the fault begins. Keep one of them."),
     "many mistakes": (["validate", "many.yaml"], "more problems. Mend these first."),
     "too deep": (["validate", "deep.yaml"], "deep.yaml:"),
     "not text": (["validate", "binary.yaml"], "binary.yaml"),
     "not a number": (["run", "quick.yaml", "--seed", "x"], "'x' is not a valid integer range"),
+    "nan": (["run", "quick.yaml", "--backend", "local", "--time-scale", "nan"], "'nan' is no number."),
     "no jobs": (["run", "quick.yaml", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
     "unknown option": (["run", "quick.yaml", "--fast"], "No such option"),
     "unknown command": (["rum"], "No such command 'rum'"),
@@ -223,6 +276,7 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "many.yaml").write_text(QUICK + "".join(f"slip{n}: 1\n" for n in range(60)))
     (folder / "deep.yaml").write_text("name: " + "[" * 5000)
     (folder / "binary.yaml").write_bytes(b"\x00\xff\xfe" * 100)
+    os.mkfifo(folder / "pipe.yaml")
     (folder / "damaged").mkdir()
     (folder / "damaged" / "journal.jsonl").write_text('{"arm":"a","kind":"arm.start","t":0}\ngarbage\n{}\n')
     return folder

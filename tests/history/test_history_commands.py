@@ -15,6 +15,7 @@ from harness.commands.compare import compare_command
 from harness.commands.gate import gate_command
 from harness.commands.history import Selection, history_command, index_command, since_moment, trend_command
 from harness.commands.prune import prune_command
+from harness.commands.report import report_command
 from harness.commands.score import score_command
 from harness.errors import UsageError
 from harness.git_state import git_state
@@ -49,6 +50,19 @@ def test_history_lists_the_newest_first(results: Path, capsys: pytest.CaptureFix
     assert "skipped: photos: no run: nothing of Pipequake is in it" in said
 
 
+def test_runs_in_which_nothing_was_measured_are_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(results / "run-6", [], manifest(6))
+    put(results / "run-7", [], manifest(7))
+    (results / "run-7" / "experiments.parquet").unlink()  # its scorecard says the same
+    history_command(Selection(results), limit=9, as_json=True)
+    shown, said = capsys.readouterr()
+    assert len(json.loads(shown)) == 5
+    assert "skipped: run-6 and 1 more: ended before anything was measured\n" in said
+    put(results / "run-5", [], manifest(5))  # judged again, with nothing left
+    index_command(results, rebuild=False)
+    assert "skipped: run-5: ended before anything was measured" in capsys.readouterr().err
+
+
 def test_history_selects(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def runs(**selection: str) -> list[str]:
         history_command(Selection(results, **selection), limit=9, as_json=True)
@@ -59,14 +73,16 @@ def test_history_selects(results: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert runs(since="2026-03-04") == ["run-5", "run-4"]
     assert runs(verdict="failed", profile="p", backend="sim") == ["run-5"]
     assert runs(profile="p'; drop table experiments; --") == []
+    assert runs(branch="no\udcfftext") == []
     history_command(Selection(results, profile="nobody"), limit=9, as_json=False)
     assert capsys.readouterr().out == "no run matches; `pipequake run` makes one\n"
 
 
 def test_a_time_that_is_none() -> None:
     assert since_moment("2026-03-01T10:00+02:00", datetime.now(UTC)) == datetime(2026, 3, 1, 8)
-    with pytest.raises(UsageError, match=r"--since soon: expected a date such as 2026-03-01 or a duration"):
-        since_moment("soon", datetime.now(UTC))
+    for text in ("soon", "0001-01-01T00:00+14:00", "99999999d"):
+        with pytest.raises(UsageError, match=r"expected a date such as 2026-03-01 or a duration"):
+            since_moment(text, datetime.now(UTC))
 
 
 def test_trend_draws_and_says_what_changed(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +180,9 @@ def test_gate_errors_say_what_to_do(results: Path) -> None:
         gate_command(None, "nightly", (), results, form="terminal")
     assert "there is no baseline 'nightly': none is saved under this name" in str(error.value)
     assert "Save one: pipequake baseline nightly RUN" in str(error.value)
+    for run, same in ((None, "latest"), (results / "run-2", "run-2"), (results / "latest", str(results / "run-5"))):
+        with pytest.raises(UsageError, match="is the run that is judged: it can't be its own baseline"):
+            gate_command(run, same, (), results, form="terminal")
     with pytest.raises(UsageError, match="has no experiments of profile 'q'"):
         gate_command(None, "run-1", ("q",), results, form="terminal")
     (results / "latest").unlink()
@@ -206,6 +225,8 @@ def test_what_was_pruned_still_answers(results: Path, capsys: pytest.CaptureFixt
     assert gate_command(results / "run-2", "main", (), results, form="terminal") == ExitCode.PASSED
     with pytest.raises(UsageError, match="its journal was pruned; only its scorecard and its rows are left"):
         score_command(results / "run-1", rates=None, as_json=False)
+    with pytest.raises(UsageError, match="its journal was pruned; only its scorecard and its rows are left"):
+        report_command(results / "run-1", form="html", output=None)
     capsys.readouterr()
     history_command(Selection(results), limit=9, as_json=True)
     assert len(json.loads(capsys.readouterr().out)) == 5

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,18 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.cli import cli
+from harness.commands.compare import compare_command
 from harness.commands.report import report_command
+from harness.commands.score import score_command
 from harness.errors import HarnessError, JournalError, UsageError
 from harness.publish import publish, reported
 from harness.report_files import FILES
+from harness.reports.markdown import escaped
 from harness.run_description import RunDescription, describe
 from harness.run_folder import RunFolder
 from harness.settings import SettingsError, read_settings
+from harness.targets.base import DESCRIPTION
+from harness.verdict import ExitCode, Verdict
 
 
 @pytest.fixture
@@ -56,6 +64,37 @@ def test_a_run_writes_the_forms_that_its_description_names(run: Path) -> None:
     (run / "run.json").write_text('{"reports": []}')
     publish(RunFolder.open(run), console, as_json=False)
     assert {path.name for path in run.iterdir()} == kept | {"scorecard.json"}
+
+
+def test_what_never_started_is_said_and_nothing_passes_over_it(run: Path) -> None:
+    started = {"careful": "store-goes-dark-careful", "other": "other-careful", "control": "control-careful"}
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    (run / "journal.jsonl").write_text("".join(x for x in lines if json.loads(x).get("arm") in started.values()))
+    assert reported(RunFolder.open(run)).scorecard.verdict is Verdict.PASSED
+    assert "never started" not in reported(RunFolder.open(run)).text("html")
+    planned = {"store-goes-dark": 2, **{f"extra-<{n}>": 1 for n in range(6)}}
+    (run / "run.json").write_text(json.dumps({"planned": planned, "reports": ["html", "markdown"]}))
+    said = (
+        "7 of 8 planned experiments never started; nothing was run of 6 of 7 scenarios: "
+        "extra-<0>, extra-<1>, extra-<2>, extra-<3>, extra-<4> and 1 more."
+    )
+    console = Console(file=io.StringIO(), width=200)
+    assert publish(RunFolder.open(run), console, as_json=False) == ExitCode.INCONCLUSIVE
+    assert isinstance(console.file, io.StringIO)
+    assert said in " ".join(console.file.getvalue().split())
+    assert escaped(said) in (run / "report.md").read_text()
+    assert html.escape(said) in (run / "report.html").read_text()
+    assert "What was run ended as expected." in (run / "report.html").read_text()
+
+
+def test_of_a_run_that_ended_before_any_experiment_it_is_said_what_was_planned(run: Path) -> None:
+    (run / "journal.jsonl").write_text("")
+    for count, said in ((2, "None of 2 planned experiments started."), (1, "The one planned experiment never")):
+        (run / "run.json").write_text(json.dumps({"planned": {"one": count}}))
+        for form in ("html", "markdown"):
+            shown = reported(RunFolder.open(run)).text(form)
+            assert said in shown
+            assert "No experiment was run." in shown
 
 
 def test_without_a_description_there_is_a_report_all_the_same(run: Path) -> None:
@@ -151,9 +190,59 @@ def test_an_interrupted_run_is_sent_to_recover(run: Path) -> None:
         report_command(run, form="html", output=None)
 
 
+def test_a_run_that_goes_on_is_left_alone(sample_run: Path, tmp_path: Path) -> None:
+    going = RunFolder.claim(tmp_path / "going")
+    part = going.arm_journal("one")
+    shutil.copy(sample_run / "journal.jsonl", part)
+    for command in (
+        lambda: score_command(going.path, rates=None, as_json=False),
+        lambda: report_command(going.path, form="html", output=None),
+        lambda: compare_command(going.path, sample_run, (), form="terminal"),
+        lambda: compare_command(sample_run, going.path, (), form="terminal"),
+    ):
+        with pytest.raises(UsageError, match=r"going is still running\. Wait for its end\."):
+            command()
+    assert [*going.path.rglob("*")] == [part.parent, part]
+
+
+def test_what_a_killed_run_left_is_taken_back_before_it_is_scored(sample_run: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    (killed / "arms").mkdir(parents=True)
+    part = Path(shutil.copy(sample_run / "journal.jsonl", killed / "arms" / "one.jsonl"))
+    left = killed / "arms" / f"one{DESCRIPTION}"
+    left.write_text("{}")
+    with pytest.raises(UsageError, match=r"killed was killed, and not all that it left is taken back\. First `pipeq"):
+        score_command(killed, rates=None, as_json=False)
+    assert part.exists()
+    left.unlink()
+    score_command(killed, rates=None, as_json=False)
+    assert not part.exists()
+
+
 def test_a_file_that_can_not_be_written_is_told(sample_run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no/such/out\.html can't be written \(No such file or directory\)"):
         report_command(sample_run, form="html", output=tmp_path / "no" / "such" / "out.html")
+
+
+def test_a_folder_is_no_file(sample_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for output in (Path(), tmp_path):
+        with pytest.raises(UsageError, match=r"can't be written \(Is a directory\)"):
+            report_command(sample_run, form="html", output=output)
+
+
+def test_a_link_stays_one_and_what_is_no_file_is_not_replaced(sample_run: Path, tmp_path: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to("there")
+    report_command(sample_run, form="markdown", output=link)
+    assert link.is_symlink()
+    written = (tmp_path / "there").read_bytes()
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(pipe.read_bytes)
+        report_command(sample_run, form="markdown", output=pipe)
+        assert pipe.is_fifo()
+        assert reading.result(timeout=10) == written
 
 
 def test_the_configuration_names_forms(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -81,6 +82,20 @@ def test_a_later_process_of_the_same_pid_is_not_ended() -> None:
         assert ProcessIdentity.from_json(identity.to_json()) == identity
         assert identity.end()
     assert not identity.alive()
+
+
+def test_a_reason_that_is_no_text_stops_all_the_same(tmp_path: Path) -> None:
+    file = StopFile(tmp_path / "stop")
+    file.put("fire\n\x1b[2J\udcff")
+    with pytest.raises(UsageError, match=r"\+00:00 fire \[2J\?\): no run starts"):
+        file.refuse_start()
+
+
+def test_only_a_file_is_cleared(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stop")
+    with pytest.raises(UsageError, match=r"stop is no file\. Set PIPEQUAKE_STOP_FILE to one"):
+        StopFile(tmp_path / "stop").clear()
+    assert (tmp_path / "stop").is_fifo()
 
 
 def test_the_stop_file_refuses_and_interrupts(tmp_path: Path) -> None:

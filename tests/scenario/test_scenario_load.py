@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,11 @@ def test_eight_lines_are_a_scenario() -> None:
     assert len(MINIMAL.splitlines()) == 8
     assert (scenario.warmup_s, scenario.horizon_s, scenario.faults[0].at_s) == (21_600, 86_400, 3600)
     assert scenario.steady_state[0].at_least == 0.99
+
+
+def test_no_warm_up_is_needed_where_no_steady_state_is_asked_for() -> None:
+    scenario = parse_scenario(MINIMAL + "warmup: 0s\nsteady_state: []\n", registry=REGISTRY)
+    assert (scenario.warmup_s, scenario.steady_state) == (0, ())
 
 
 def test_a_full_scenario_is_valid_against_its_target() -> None:
@@ -87,6 +94,17 @@ def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(ScenarioError) as caught:
             load_scenario(path, registry=REGISTRY)
         assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="a shell has no <(command) here")
+def test_what_is_written_to_a_pipe_is_read() -> None:
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, MINIMAL.encode())
+        os.close(writer)
+        assert load_scenario(f"/dev/fd/{reader}", registry=REGISTRY).name == "weather-goes-null"
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -154,6 +172,27 @@ def test_a_library_reports_the_problems_of_all_files(tmp_path: Path, monkeypatch
         "d.yaml: no such file. Check the path. `pipequake scenarios` shows scenarios to start from.",
         "b.yaml:1:7: name: 'weather-goes-null' is the name of a.yaml already. Rename one of them.",
     ]
+
+
+def test_a_library_leaves_out_nothing_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("lib").mkdir()
+    Path("lib/one.yaml").write_text(MINIMAL)
+    Path("lib/.#one.yaml").symlink_to("me@here.123")
+    Path("lib/lost.yaml").symlink_to("gone.yaml")
+    with pytest.raises(ScenarioError, match=r"^lib/lost\.yaml: no such file\."):
+        load_library(["lib"], registry=REGISTRY)
+    Path("lib/lost.yaml").unlink()
+    assert len(load_library(["lib"], registry=REGISTRY)) == 1
+    walk = os.walk
+
+    def forbidden(top: Path, *, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
+        yield from walk(top)
+        onerror(PermissionError(errno.EACCES, "Permission denied", "lib/secret"))
+
+    monkeypatch.setattr(os, "walk", forbidden)
+    with pytest.raises(ScenarioError, match=r"^lib/secret: can't be read \(Permission denied\)\. Check its perm"):
+        load_library(["lib"], registry=REGISTRY)
 
 
 def test_a_library_of_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,7 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("expect.3.outcome", "unknown"),
         ("stop.0.above", 0.9),
         ("blast_radius.max_faults", 0),
+        ("users", 0),
     ],
 )
 def test_the_schema_and_the_loader_refuse_the_same(path: str, value: Any) -> None:

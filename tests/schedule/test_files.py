@@ -14,7 +14,7 @@ from fake_world import HOUR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, ScenarioError, UsageError
 from harness.schedule.export import FORMATS, export
 from harness.schedule.read import ScheduleError, read_schedule
 
@@ -100,6 +100,11 @@ MISTAKES = {
         "overlap: skp",
         "27:14: jobs.outage.overlap: unknown value 'skp'. Did you",
     ),
+    "option": (
+        "[scenarios, more]",
+        "[scenarios, --help]",
+        "16:16: jobs.morning.scenarios: expected a path, got '--help', which reads like an option.",
+    ),
     "job name": ("  outage:", "  Outage:", "24:3: jobs.Outage: 'Outage' is not a name."),
 }
 
@@ -113,6 +118,14 @@ def test_mistakes_are_told_with_line_and_column(file: Path, monkeypatch: pytest.
     with pytest.raises(ScheduleError) as caught:
         read_schedule(Path("schedule.yaml"))
     assert str(caught.value).startswith(f"schedule.yaml:{told}")
+
+
+def test_a_schedule_that_is_not_there_is_no_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = {"no.yaml": "no such file. Check the path. docs/schedule.md", ".": "a folder, not a schedule"}
+    for path, told in expected.items():
+        with pytest.raises(ScenarioError, match=re.escape(told)):
+            read_schedule(Path(path))
 
 
 def test_several_mistakes_are_told_at_once_and_an_empty_schedule_is_one(tmp_path: Path) -> None:

@@ -317,6 +317,34 @@ def test_one_job_at_once_with_its_report_and_its_verdict(project: Path) -> None:
     assert (unknown.returncode, said) == (2, "error: schedule.yaml: no job 'quik'. Did you mean 'quick'?\n")
 
 
+DRY = """\
+jobs:
+  fine: {cron: "@daily", scenarios: quick.yaml, only: "qu*", profile: [ad_hoc, mature]}
+  profile: {cron: "@daily", scenarios: quick.yaml, profile: matur}
+  only: {cron: "@daily", scenarios: quick.yaml, only: [quck]}
+  path: {cron: "@daily", scenarios: gone.yaml}
+  backend: {cron: "@daily", scenarios: quick.yaml, backend: moon}
+  repeats: {cron: "@daily", scenarios: quick.yaml, repeats: 0}
+"""
+
+
+def test_a_dry_run_names_the_jobs_that_can_not_run(project: Path) -> None:
+    (project / "schedule.yaml").write_text(DRY)
+    listed = start(project, "--dry-run", "--next", "1")
+    said, _ = listed.communicate(timeout=60)
+    assert listed.returncode == 2, said
+    assert said.splitlines()[0].endswith("UTC  fine")
+    assert said.splitlines()[1:] == [
+        "error: schedule.yaml: jobs.profile can't run: unknown profile 'matur'. Did you mean 'mature'?",
+        "schedule.yaml: jobs.only can't run: no scenario is called 'quck'. Did you mean 'quick'?",
+        "schedule.yaml: jobs.path can't run: gone.yaml: no such file. Check the path. "
+        "`pipequake scenarios` shows scenarios to start from.",
+        "schedule.yaml: jobs.backend can't run: unknown backend 'moon'. Backends of this version: sim, local, compose.",
+        "schedule.yaml: jobs.repeats can't run: Invalid value for '--repeats': 0 is not in the range 1<=x<=10000.",
+    ]
+    assert not (project / "results").exists()
+
+
 def applied(folder: Path) -> bool:
     return any('"fault.applied"' in part.read_text() for part in folder.glob("results/*/arms/quick_*.jsonl"))
 
@@ -354,8 +382,8 @@ def test_it_serves_lists_and_ends_on_sigterm(project: Path) -> None:
     (project / "schedule.yaml").open("a").write(f"endpoint: 127.0.0.1:{port}\n")
     listed = start(project, "--dry-run", "--next", "2")
     said, _ = listed.communicate(timeout=60)
-    assert listed.returncode == 0, said
-    assert [line.split()[-1] for line in said.splitlines()] == ["quick", "broken"]
+    assert listed.returncode == 2, said  # what `broken` would run is not there
+    assert [line.split()[-1] for line in said.splitlines()[:2]] == ["quick", "broken"]
     scheduler = start(project)
     assert scheduler.stdout is not None
     assert "health and metrics at" in scheduler.stdout.readline()

@@ -52,6 +52,15 @@ def test_a_repository_ends_the_search_and_other_projects_files_are_passed_over(t
     assert find_settings(inner).seed == 7
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SettingsError, match="the current folder was removed"):
+        find_settings()
+
+
 def test_options_win() -> None:
     settings = Settings(profile=("ad_hoc",), seed=7, jobs=3, scenarios=(Path("chaos"),))
     given_options = {"paths": (), "profiles": (), "seed": 0, "jobs": None, "backend": None, "results": None, "only": ()}
@@ -114,7 +123,9 @@ def test_every_mistake_is_told_at_once_and_two_configurations_are_refused(
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_give_settings_or_a_settings_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    file = tmp_path_factory.getbasetemp() / "pipequake.toml"
+    folder = tmp_path_factory.getbasetemp() / "any-bytes"  # not above the folders of other tests: they would find it
+    folder.mkdir(exist_ok=True)
+    file = folder / "pipequake.toml"
     file.write_bytes(data)
     with suppress(SettingsError):
         read_settings(file)

@@ -25,15 +25,20 @@ _UPLOT = "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css", "uplot/LICENSE"
 
 
 def render(
-    scorecard: Scorecard, *, rerun: Rerun | None = None, traces: TraceReader | None = None, started: str = ""
+    scorecard: Scorecard,
+    *,
+    rerun: Rerun | None = None,
+    traces: TraceReader | None = None,
+    started: str = "",
+    unrun: str = "",
 ) -> str:
     """The page. Every text of a scenario, an alert or a pipeline is escaped.
 
     ``rerun`` gives the command that runs an experiment again, ``traces`` what users met in each arm, ``started`` when
-    the run began (ISO 8601). The same arguments give the same bytes.
+    the run began (ISO 8601), ``unrun`` how much of the plan never started. The same arguments give the same bytes.
     """
     data = PlotData()
-    body = _body(scorecard, rerun, traces, started, data)
+    body = _body(scorecard, rerun, traces, started, unrun, data)
     library, library_style, licence = (_file(name) for name in _UPLOT)
     # A plot library is only there if there is something to plot.
     scripts = [library, _file("plots.js")] if data.content()["plots"] else []
@@ -59,12 +64,17 @@ def _file(name: str) -> str:
 
 
 def _body(
-    scorecard: Scorecard, rerun: Rerun | None, traces: TraceReader | None, started: str, data: PlotData
+    scorecard: Scorecard,
+    rerun: Rerun | None,
+    traces: TraceReader | None,
+    started: str,
+    unrun: str,
+    data: PlotData,
 ) -> list[Html]:
     profiles = [profile for profile in scorecard.profiles if profile.experiments]
     scenarios = worst_scenarios_first(scorecard)
     numbers = {name: f"s{number}" for number, name in enumerate(sorted(scenarios), start=1)}
-    header = opening(scorecard, numbers.__getitem__, started)
+    header = opening(scorecard, numbers.__getitem__, started, unrun)
     if not scenarios:
         return [header]
     main = el(

@@ -20,7 +20,7 @@ _NAMED, _CONCERNED, _STEPS = 5, 3, 3
 _WORDS = {"passed": "Passed", "failed": "Failed", "inconclusive": "Inconclusive"}
 
 
-def opening(scorecard: Scorecard, anchor: Anchor, started: str) -> Html:
+def opening(scorecard: Scorecard, anchor: Anchor, started: str, unrun: str) -> Html:
     """The page's header."""
     verdict = scorecard.verdict.value
     when = el("time", _day(started), datetime=started) if started else None
@@ -28,6 +28,7 @@ def opening(scorecard: Scorecard, anchor: Anchor, started: str) -> Html:
         "header",
         el("p", el("b", "Pipequake"), " ", when, class_="brand"),
         el("h1", el("span", _WORDS[verdict], class_=f"stamp {verdict}"), " ", el("span", title(scorecard))),
+        el("p", el("b", plain(unrun), class_="bad inconclusive")) if unrun else None,
         _blocks(scorecard, anchor) if scorecard.experiments else None,
         class_=verdict,
     )
