@@ -257,8 +257,8 @@ def _in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
     words = _words(series.dtype)
     codes: Any = cast(Any, series.array).codes.take(rows)
-    missing = codes < 0
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)
+    mask = codes < 0 if len(codes) and codes.min() < 0 else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), words, safe=False)  # pandas has checked them
 
 
 def _with_words(column: Any, words: pa.Array) -> Any:
