@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from chaos.data.memory import pooled
 from chaos.data.row_hash import U64
 from chaos.data.rows import I64
 from chaos.data.text import Bytes, raw, strings
+from chaos.data.text_scatter import pieces, taking_turns
 
 #: Typing errors: a neighbouring key, two characters exchanged, one left out, one doubled.
 KINDS = ("neighbour", "exchange", "omit", "double")
@@ -165,13 +165,12 @@ def _exchange_longer(new: Bytes, data: Bytes, first: I64, one: I64, both: I64) -
 
 def _resized(data: Bytes, at: I64, growth: I64) -> Bytes:
     """The bytes with the characters at some places, which ascend, left out or twice, as they grow."""
-    moved = np.flatnonzero(growth)
+    moved = np.flatnonzero(growth != 0)  # the places of flags are found much faster than those of numbers
     at, growth = at.take(moved), growth.take(moved)
-    # Pieces: what stays as it is, and such characters, take turns.
-    bounds = np.empty(2 * len(at) + 2, dtype=np.int32)
-    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = 0, at, at + np.abs(growth), len(data)
-    times = np.ones(len(bounds) - 1, dtype=np.int64)
-    times[1::2] += np.sign(growth)
-    pieces = pa.Array.from_buffers(pa.binary(), len(times), [None, pa.py_buffer(bounds), pa.py_buffer(data)])
-    out = pc.take(pieces, pa.array(np.repeat(np.arange(len(times)), times)), boundscheck=False)
-    return np.frombuffer(out.buffers()[2], dtype=np.uint8)
+    # Pieces: where each begins, and where the one before it ends. A character that is there twice ends one and begins
+    # the next, one that is left out is in neither. In one array they cannot overlap, nor have gaps between them.
+    bounds = np.zeros((2, len(at) + 2), dtype=np.int32)
+    bounds[0, 1:-1], bounds[1, 1:-1] = at - np.minimum(growth, 0), at + np.maximum(growth, 0)
+    bounds[:, -1] = len(data)
+    bounds[:, 1::2] = bounds[::-1, 1::2].copy()
+    return np.frombuffer(taking_turns(pieces(bounds[0], data), pieces(bounds[1], data)), dtype=np.uint8)
