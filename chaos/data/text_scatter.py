@@ -175,17 +175,13 @@ def _moved(offsets: Offsets, rows: I64, growth: Offsets, by: Any) -> Offsets:
     if not grown:
         np.add(offsets, by, out=out)
         return out
-    out[0], old, new = offsets[0] + by, offsets[1:], out[1:]
-    shift = np.empty(min(_OFFSETS, len(old)), dtype=offsets.dtype)
-    cuts = np.searchsorted(rows, np.arange(0, len(old) + _OFFSETS, _OFFSETS)).tolist()
-    total = by
-    for place, first in enumerate(range(0, len(old), _OFFSETS)):
-        block = shift[: min(_OFFSETS, len(old) - first)]
-        block.fill(0)
+    out[0], sizes = offsets[0] + by, out[1:]
+    cuts = np.searchsorted(rows, np.arange(0, len(sizes) + _OFFSETS, _OFFSETS)).tolist()
+    for place, first in enumerate(range(0, len(sizes), _OFFSETS)):
+        block, old = sizes[first : first + _OFFSETS], offsets[first : first + _OFFSETS + 1]
+        np.subtract(old[1:], old[:-1], out=block)
         hit = slice(cuts[place], cuts[place + 1])
-        block[rows[hit] - first] = growth[hit]
-        block[0] += total
+        sizes[rows[hit]] += growth[hit]
+        block[0] += out[first]
         np.cumsum(block, out=block)
-        total = block[-1]
-        np.add(old[first : first + _OFFSETS], block, out=new[first : first + _OFFSETS])
     return out
