@@ -10,16 +10,18 @@ import pyarrow as pa
 from chaos.data.cells import Victims
 from chaos.data.columns import in_words, picked, plain
 from chaos.data.rows import I64
-from chaos.data.values import places, typed
+from chaos.data.values import alike, places, typed
 from chaos.data.where import Scalar
 
 
 def another_of(values: pa.Array, items: Sequence[Scalar], victims: Victims, *, fault: str, param: str) -> pa.Array:
     """For each value another one of the items, each equally likely; null stays null."""
-    if pa.types.is_dictionary(values.type):
-        among = places(plain(values.dictionary), items, fault=fault, param=param)
-        if len(among) and among.min() >= 0:
-            return _another_word(values, items, among, victims, fault, param)
+    if pa.types.is_dictionary(values.type) and alike(values.dictionary.type, items):
+        words, numbers = in_words(values.dictionary, typed(items, values.dictionary.type, fault=fault, param=param))
+        among = np.full(len(words), -1)
+        among[numbers.to_numpy()] = np.arange(len(items))
+        if len(values.dictionary) and among[: len(values.dictionary)].min() >= 0:
+            return _another_word(values.indices, words, numbers.to_numpy(), among, victims)
     found = places(values, items, fault=fault, param=param)
     chosen = found + 1 + victims.choices("category", len(items) - 1)
     chosen -= len(items) * (chosen >= len(items))
@@ -28,24 +30,24 @@ def another_of(values: pa.Array, items: Sequence[Scalar], victims: Victims, *, f
     return _item(values, items, chosen, fault, param)
 
 
-def _another_word(
-    values: pa.Array, items: Sequence[Scalar], among: I64, victims: Victims, fault: str, param: str
-) -> pa.Array:
-    """`another_of` for words that are all items, ``among`` of them at these places: looked up by word and draw."""
-    words, numbers = in_words(values.dictionary, typed(items, values.dictionary.type, fault=fault, param=param))
-    count = len(items) - 1
-    others = (among[:, np.newaxis] + 1 + np.arange(count)) % len(items)
-    table = numbers.to_numpy().astype(np.min_scalar_type(-len(words)))[others.ravel()]
-    given, mask = values.indices, None
+def _another_word(given: pa.Array, words: pa.Array, numbers: I64, among: I64, victims: Victims) -> pa.Array:
+    """`another_of` for words that are all items: looked up by word and draw.
+
+    ``numbers`` are the places of the items among the words, ``among`` those of the words among the items.
+    """
+    count = len(numbers) - 1
+    others = (among[:, np.newaxis] + 1 + np.arange(count)) % len(numbers)
+    table = numbers.astype(np.min_scalar_type(-len(words)))[others.ravel()]
+    mask = None
     if given.null_count:
         given, mask = given.fill_null(0), given.is_null().to_numpy(zero_copy_only=False)
-    begins, given = np.arange(0, len(table), count), given.to_numpy()
+    given = given.to_numpy()
     chosen = np.empty(len(given), dtype=table.dtype)
     for first, part in victims.parts():
-        place = part.choices("category", count)
-        place += begins.take(given[first : first + len(part)])
+        place = np.multiply(given[first : first + len(part)], count, dtype=np.int64)
+        place += part.choices("category", count)
         table.take(place, out=chosen[first : first + len(part)], mode="clip")  # without a buffer
-    return pa.DictionaryArray.from_arrays(pa.array(chosen, mask=mask), words)
+    return pa.DictionaryArray.from_arrays(pa.array(chosen, mask=mask), words, safe=False)  # all are places of words
 
 
 def next_of(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str) -> pa.Array:

@@ -29,7 +29,7 @@ from chaos.data.where import Where
 from chaos.rng import key64
 
 #: Victims worked on at a time.
-_PART = 1 << 13
+_PART = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)

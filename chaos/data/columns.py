@@ -173,10 +173,11 @@ def in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
         return words, places.take(values.indices)
     values = values if values.type == words.type else values.cast(words.type)
     places = pc.index_in(values, words)
-    new = pc.and_(values.is_valid(), places.is_null())
-    if pc.any(new).as_py():
-        words = pa.concat_arrays([words, values.filter(new).unique()])
-        places = pc.index_in(values, words)
+    if places.null_count:
+        new = pc.and_(values.is_valid(), places.is_null())
+        if pc.any(new).as_py():
+            words = pa.concat_arrays([words, values.filter(new).unique()])
+            places = pc.index_in(values, words)
     return words, places
 
 

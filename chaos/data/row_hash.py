@@ -117,7 +117,7 @@ def position_hashes(key: int, ids: U64) -> U64:
 def blocks_of(start: int, count: int) -> tuple[U64, int]:
     """The numbers of the blocks that positions ``start``, ... lie in, and the place of the first in its block."""
     first, begin = divmod(start & MASK, BLOCK)
-    numbers = np.arange(-(-(begin + count) // BLOCK), dtype=np.uint64) + np.uint64(first)
+    numbers = np.arange(first, first - (-(begin + count) // BLOCK), dtype=np.uint64)
     return numbers & np.uint64(MASK >> _LOW_BITS), begin
 
 

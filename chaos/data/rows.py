@@ -46,9 +46,7 @@ class Positions:
 
     def at(self, rows: I64) -> U64:
         """The ids of some rows."""
-        ids = rows.astype(np.uint64)
-        ids += np.uint64(self.start & MASK)
-        return ids
+        return rows.view(np.uint64) + np.uint64(self.start & MASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +166,15 @@ def _found(draws: Sequence[Draw], rows: RowIds) -> list[I64]:
     return [np.flatnonzero(position_hashes(key, ids) < np.uint64(limit_of(rate))) for key, rate in draws]
 
 
-#: Set flags behind those of a block. numpy lists the places of set flags faster where they are not quite so few, and
-#: these are dropped from the list again; where hits are very few, looking for each is faster still.
-_PADDING = BLOCK // 8
-_PADDED_RATES = (0.03, 0.12)
+#: numpy lists the places of set flags faster where they are more than a tenth. Up to this share, which any block of a
+#: larger rate exceeds, set flags are put behind those of a block, and dropped from the list again; where hits are fewer
+#: than the second share, looking for each is faster still.
+_LISTED_FAST, _FEW = 0.115, 0.03
+
+
+def _padding(rate: float) -> int:
+    """How many set flags to put behind those of a block."""
+    return int(BLOCK * (_LISTED_FAST - rate) / (1.0 - _LISTED_FAST)) if _FEW < rate < _LISTED_FAST else 0
 
 
 def _found_by_position(draws: Sequence[Draw], rows: Positions) -> list[I64]:
@@ -179,11 +182,11 @@ def _found_by_position(draws: Sequence[Draw], rows: Positions) -> list[I64]:
     blocks, begin = blocks_of(rows.start, rows.count)
     keys = [BlockKeys.of(key, blocks) for key, _ in draws]
     limits = [of.limits(limit_of(rate)) for of, (_, rate) in zip(keys, draws, strict=True)]
-    padding = [_PADDING if _PADDED_RATES[0] < rate < _PADDED_RATES[1] else 0 for _, rate in draws]
+    padding = [_padding(rate) for _, rate in draws]
     found = [_Growing.expecting(rows.count * rate) for _, rate in draws]
     length = size = min(BLOCK, rows.count)
     hashed, scratch = np.empty(size, dtype=np.uint32), np.empty(size, dtype=np.uint32)
-    flags = np.ones(size + _PADDING, dtype=bool)
+    flags = np.ones(size + max(padding), dtype=bool)
     offset = 0
     for place in range(len(blocks)):
         length = min(BLOCK - begin, rows.count - offset)

@@ -133,12 +133,11 @@ def _exchanged(run: Sequence[_Part], new: Bytes, ends: Offsets) -> list[pa.Array
         at = run[0].begin
         return [array for part in run for array in _exchanged([part], new, ends[part.begin - at : part.stop - at + 1])]
     # Pieces: what stays and what goes take turns, beginning and ending with what stays.
-    pieces = 2 * count + 1
-    bounds = pooled(pieces + 1, begins.dtype)
+    bounds = pooled(2 * count + 2, begins.dtype)
     bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = first, begins, stops, last
-    doubled = pooled(pieces + 1, ends.dtype)
+    doubled = pooled(2 * count + 2, ends.dtype)
     doubled[::2] = doubled[1::2] = ends
-    data = pc.if_else(_every_other(pieces), _pieces(doubled, new), _pieces(bounds, _buffer(run[0].chunk))).buffers()[2]
+    data = taking_turns(pieces(bounds, _buffer(run[0].chunk)), pieces(doubled, new))
     out = []
     moved = -first
     for part in run:
@@ -154,15 +153,17 @@ def _buffer(chunk: pa.Array) -> pa.Buffer:
     return chunk.buffers()[2] or pa.py_buffer(b"")
 
 
-def _pieces(bounds: Offsets, data: Bytes | pa.Buffer) -> pa.Array:
+def pieces(bounds: Offsets, data: Bytes | pa.Buffer) -> pa.Array:
+    """The bytes between one bound and the next, as values."""
     kind = pa.large_binary() if bounds.dtype == np.int64 else pa.binary()
     return pa.Array.from_buffers(kind, len(bounds) - 1, [None, pa.py_buffer(bounds), pa.py_buffer(data)])
 
 
-def _every_other(count: int) -> pa.Array:
-    """Flags that are set at 1, 3, 5, ..."""
-    bits = np.full(count // 8 + 1, 0b10101010, dtype=np.uint8)
-    return pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(bits)])
+def taking_turns(even: pa.Array, odd: pa.Array) -> pa.Buffer:
+    """The bytes of the pieces 0, 2, 4, ... of one array, and between them of 1, 3, 5, ... of another one."""
+    bits = np.full(len(odd) // 8 + 1, 0b10101010, dtype=np.uint8)
+    at_odd = pa.Array.from_buffers(pa.bool_(), len(odd), [None, pa.py_buffer(bits)])
+    return pc.if_else(at_odd, odd, even).buffers()[2]
 
 
 def _moved(offsets: Offsets, rows: I64, growth: Offsets, by: Any) -> Offsets:
@@ -174,17 +175,13 @@ def _moved(offsets: Offsets, rows: I64, growth: Offsets, by: Any) -> Offsets:
     if not grown:
         np.add(offsets, by, out=out)
         return out
-    out[0], old, new = offsets[0] + by, offsets[1:], out[1:]
-    shift = np.empty(min(_OFFSETS, len(old)), dtype=offsets.dtype)
-    cuts = np.searchsorted(rows, np.arange(0, len(old) + _OFFSETS, _OFFSETS)).tolist()
-    total = by
-    for place, first in enumerate(range(0, len(old), _OFFSETS)):
-        block = shift[: min(_OFFSETS, len(old) - first)]
-        block.fill(0)
+    out[0], sizes = offsets[0] + by, out[1:]
+    cuts = np.searchsorted(rows, np.arange(0, len(sizes) + _OFFSETS, _OFFSETS)).tolist()
+    for place, first in enumerate(range(0, len(sizes), _OFFSETS)):
+        block, old = sizes[first : first + _OFFSETS], offsets[first : first + _OFFSETS + 1]
+        np.subtract(old[1:], old[:-1], out=block)
         hit = slice(cuts[place], cuts[place + 1])
-        block[rows[hit] - first] = growth[hit]
-        block[0] += total
+        sizes[rows[hit]] += growth[hit]
+        block[0] += out[first]
         np.cumsum(block, out=block)
-        total = block[-1]
-        np.add(old[first : first + _OFFSETS], block, out=new[first : first + _OFFSETS])
     return out

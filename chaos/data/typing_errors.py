@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from chaos.data.memory import pooled
 from chaos.data.row_hash import U64
 from chaos.data.rows import I64
 from chaos.data.text import Bytes, raw, strings
+from chaos.data.text_scatter import pieces, taking_turns
 
 #: Typing errors: a neighbouring key, two characters exchanged, one left out, one doubled.
 KINDS = ("neighbour", "exchange", "omit", "double")
@@ -54,20 +54,26 @@ def typo(array: pa.Array, bits: U64, kinds: Sequence[str] = KINDS) -> pa.Array:
     >>> typo(pa.array(["Delta", "UA", ""]), np.array([0, 2 << 14, 0], dtype=np.uint64)).to_pylist()
     ['Felta', 'A', '']
     """
-    places = np.array([KINDS.index(kind) for kind in kinds], dtype=np.int8)
-    size = raw(array)[0].size
-    if size <= _BYTES and len(array) <= _TEXTS:
-        return _typo(array, bits, places)
-    texts = min(max(_BYTES * len(array) // max(size, 1), 1), _TEXTS)
-    parts = [_typo(array.slice(i, texts), bits[i : i + texts], places) for i in range(0, len(array), texts)]
-    return pa.concat_arrays(parts)
-
-
-def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
     data, offsets = raw(array)
     if not len(data):
         return array
-    starts, lengths = offsets[:-1], np.diff(offsets)
+    places = np.array([KINDS.index(kind) for kind in kinds], dtype=np.int8)
+    texts = min(max(_BYTES * len(array) // len(data), 1), _TEXTS)
+    sizes, new, parts = np.diff(offsets), pooled(len(data), np.uint8), []
+    for first in range(0, len(array), texts):
+        own, begin = sizes[first : first + texts], offsets[first]
+        span = slice(begin, offsets[first + len(own)])
+        starts = offsets[first : first + len(own)] - begin
+        parts.append(_typo(new[span], data[span], starts, own, bits[first : first + texts], places))
+    if _GROWTH[places].any():
+        np.cumsum(sizes, out=offsets[1:])
+        new = np.concatenate(parts, out=pooled(int(offsets[-1]), np.uint8))
+    return strings(array, offsets, new)
+
+
+def _typo(new: Bytes, data: Bytes, starts: I64, sizes: I64, bits: U64, kinds: NDArray[np.int8]) -> Bytes:
+    """The bytes of some texts with the errors in them: in ``new``, if no text grows; ``sizes`` become what they are."""
+    lengths = sizes
     where = ((bits >> np.uint64(33)) * lengths.view(np.uint64) >> np.uint64(31)).view(np.int64)
     where += starts
     chosen: NDArray[np.int8] | None = None
@@ -76,39 +82,42 @@ def _typo(array: pa.Array, bits: U64, kinds: NDArray[np.int8]) -> pa.Array:
         drawn *= np.uint64(len(kinds))
         drawn >>= np.uint64(16)
         chosen = kinds.take(drawn.view(np.int64))
+    filled: NDArray[np.bool_] | slice = slice(None)
     if not lengths.all():
         filled = lengths > 0
         where, starts, lengths = where[filled], starts[filled], lengths[filled]
         chosen = None if chosen is None else chosen[filled]
-        sizes = np.diff(offsets)
-    else:
-        filled, sizes = None, lengths.copy()
-    new = pooled(len(data), np.uint8)
     new[:] = data
+    if not len(data):
+        return new
     if data.max() >= 128:
         where = _begins(data, where)
     if chosen is None:
         _neighbours(new, where)
-        return strings(array, offsets, new)
+        return new
     growth = _edited(new, data, starts, lengths, where, chosen)
     if growth.any():
         new = _resized(new, where, growth)
-        sizes[slice(None) if filled is None else filled] += growth
-    np.cumsum(sizes, out=offsets[1:])
-    return strings(array, offsets, new)
+        sizes[filled] += growth
+    return new
 
 
 def _begins(data: Bytes, places: I64) -> I64:
     """Where the characters that some bytes belong to begin."""
-    within = np.flatnonzero((data.take(places) & 0xC0) == 0x80)
+    within = np.flatnonzero(_continues(data, places))
     if len(within):
         places = places.copy()
     for _ in range(3):  # a character has three more bytes than its first, at most
         if not len(within):
             break
         places[within] -= 1
-        within = within[(data.take(places.take(within)) & 0xC0) == 0x80]
+        within = within[_continues(data, places.take(within))]
     return places
+
+
+def _continues(data: Bytes, places: I64) -> NDArray[np.bool_]:
+    """Whether the bytes at some places, 0x80 to 0xBF, continue a character."""
+    return data.view(np.int8).take(places) < -64
 
 
 def _neighbours(new: Bytes, at: I64) -> None:
@@ -165,13 +174,12 @@ def _exchange_longer(new: Bytes, data: Bytes, first: I64, one: I64, both: I64) -
 
 def _resized(data: Bytes, at: I64, growth: I64) -> Bytes:
     """The bytes with the characters at some places, which ascend, left out or twice, as they grow."""
-    moved = np.flatnonzero(growth)
+    moved = np.flatnonzero(growth != 0)  # the places of flags are found much faster than those of numbers
     at, growth = at.take(moved), growth.take(moved)
-    # Pieces: what stays as it is, and such characters, take turns.
-    bounds = np.empty(2 * len(at) + 2, dtype=np.int32)
-    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = 0, at, at + np.abs(growth), len(data)
-    times = np.ones(len(bounds) - 1, dtype=np.int64)
-    times[1::2] += np.sign(growth)
-    pieces = pa.Array.from_buffers(pa.binary(), len(times), [None, pa.py_buffer(bounds), pa.py_buffer(data)])
-    out = pc.take(pieces, pa.array(np.repeat(np.arange(len(times)), times)), boundscheck=False)
-    return np.frombuffer(out.buffers()[2], dtype=np.uint8)
+    # Pieces: where each begins, and where the one before it ends. A character that is there twice ends one and begins
+    # the next, one that is left out is in neither. In one array they cannot overlap, nor have gaps between them.
+    bounds = np.zeros((2, len(at) + 2), dtype=np.int32)
+    bounds[0, 1:-1], bounds[1, 1:-1] = at - np.minimum(growth, 0), at + np.maximum(growth, 0)
+    bounds[:, -1] = len(data)
+    bounds[:, 1::2] = bounds[::-1, 1::2].copy()
+    return np.frombuffer(taking_turns(pieces(bounds[0], data), pieces(bounds[1], data)), dtype=np.uint8)

@@ -63,7 +63,8 @@ def places(values: pa.Array, items: Sequence[Scalar], *, fault: str, param: str)
         return of_words[indices.to_numpy()] if len(of_words) else np.full(len(values), -1)
     try:
         if alike(values.type, items):
-            return np.asarray(pc.index_in(values, _as_they_are(items, values.type)).fill_null(-1)).astype(np.int64)
+            known = pc.index_in(values, _as_they_are(items, values.type))
+            return np.asarray(known.fill_null(-1) if known.null_count else known).astype(np.int64)
         found = np.full(len(values), -1, dtype=np.int64)
         for place, item in enumerate(items):
             found[is_among(values, [item])] = place

@@ -39,8 +39,8 @@ class PandasAdapter:
                 return pa.from_numpy_dtype(dtype)
             if dtype.kind == "O":
                 return self._type_of_objects(column)
-        if isinstance(dtype, pd.ArrowDtype):
-            return value_type(dtype.pyarrow_dtype)
+        if _in_arrow(dtype):
+            return value_type(_chunks(column).type)
         return value_type(_to_arrow(column.iloc[:0]).type)
 
     def gather(self, column: pd.Series[Any], rows: I64 | None) -> pa.Array:
@@ -172,7 +172,7 @@ def _in_arrow(dtype: Any) -> bool:
 
 def _chunks(series: pd.Series[Any]) -> pa.ChunkedArray:
     """A column that is held in Arrow's layout, as it is held."""
-    column = pa.array(series, from_pandas=True)
+    column = cast(Any, series.array).__arrow_array__()
     return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
 
@@ -257,8 +257,8 @@ def _in_words(words: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
 def _gathered_categories(series: pd.Series[Any], rows: I64) -> pa.Array:
     words = _words(series.dtype)
     codes: Any = cast(Any, series.array).codes.take(rows)
-    missing = codes < 0
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing if missing.any() else None), words)
+    mask = codes < 0 if len(codes) and codes.min() < 0 else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), words, safe=False)  # pandas has checked them
 
 
 def _with_words(column: Any, words: pa.Array) -> Any:

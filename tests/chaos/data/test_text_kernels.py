@@ -78,6 +78,17 @@ def test_every_place_of_a_text_is_hit(text: str, kind: str) -> None:
     assert set(typo(pa.array([text] * 20_000), bits, [kind]).to_pylist()) == edits(text, kind)
 
 
+@pytest.mark.parametrize("kinds", [KINDS[:1], KINDS])
+def test_it_does_not_matter_how_many_texts_are_edited_at_a_time(kinds: list[str]) -> None:
+    """Nor that there is nothing to edit among them."""
+    array = pa.array(["Zürich", "", None, "UA", "東京"] * 3_000 + [""] * 20_000 + ["abc"] * 9_000)
+    bits = np.random.Generator(np.random.Philox(2)).integers(0, 2**64, len(array), dtype=np.uint64)
+    parts = [typo(array.slice(i, 777), bits[i : i + 777], kinds) for i in range(0, len(array), 777)]
+    whole = typo(array, bits, kinds)
+    whole.validate(full=True)
+    assert whole.equals(pa.concat_arrays(parts))
+
+
 @settings(deadline=None)
 @given(texts=TEXTS)
 def test_mojibake_is_what_a_wrong_decoder_reads(texts: list[str | None]) -> None:
