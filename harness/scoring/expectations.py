@@ -134,7 +134,8 @@ def _recover(claim: Expectation, fault: FaultFinding, cut_short: str, policy: Po
         what = f"not recovered {duration_text(after)} after the fault's end" if after else "the fault lasted to the end"
         # That users are back is known so many bins later.
         confirmed = policy.recovery_bins * policy.bin_s if recovery.t_back is None else 0.0
-        if after < claim.within_s + confirmed:
+        in_time = recovery.t_back is not None and not recovery.firing and recovery.t_back - t_end <= claim.within_s
+        if in_time or after < claim.within_s + confirmed:
             return (
                 Verdict.INCONCLUSIVE,
                 what,

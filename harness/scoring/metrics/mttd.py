@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, incident, mean_time
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, Timed, incident, mean_time
 
 
-def _time(fault: FaultFinding) -> tuple[float | None, float]:
+def _time(fault: FaultFinding) -> Timed:
     assert fault.detection is not None
-    return fault.detection.time_to_detect_s, fault.detection.watched_s
+    return Timed(fault.detection.time_to_detect_s, fault.detection.watched_s)
 
 
 def _compute(pool: Pool) -> Measured:
