@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from harness.scoring.exposure import exposure_of
 from harness.scoring.findings import ControlFinding, ExperimentFinding, Finding, ProfileFinding
 from harness.scoring.intervals import clopper_pearson
 from harness.scoring.metrics import Metric, Pool, all_metrics
@@ -273,11 +274,12 @@ def _rate_ratio(
 ) -> tuple[float | None, tuple[float, float] | None]:
     """The ratio of two rates of fault-free runs, with its exact interval: given all events, those of one side are
     binomial."""
-    counted: Callable[[ControlFinding], int] = (
-        (lambda control: control.pages) if metric.name == "on_call_pages" else (lambda control: control.false_alarms)
+    pages = metric.name == "on_call_pages"
+    one, other = (
+        exposure_of(pool.usable_controls, lambda alarm: not pages or alarm.severity == "critical")
+        for pool in (first, second)
     )
-    k1, k2 = (sum(map(counted, pool.usable_controls)) for pool in (first, second))
-    t1, t2 = (sum(control.days for control in pool.usable_controls) for pool in (first, second))
+    (k1, t1), (k2, t2) = (one.alarms, one.days), (other.alarms, other.days)
     if k1 + k2 == 0:
         return None, (1.0, 1.0)
     low, high = clopper_pearson(k2, k1 + k2, confidence)

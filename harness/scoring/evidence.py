@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -274,7 +275,7 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
             profile=str(start["profile"]),
             backend=str(start["backend"]),
             seed=int(start["seed"]),
-            start=str(start["start"]),
+            start=_replayed(str(start["start"])),
             warmup_s=float(start["warmup_s"]),
             horizon_s=float(start["horizon_s"]),
             control=start.get("control"),
@@ -294,6 +295,12 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
         raise MalformedJournal(f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end") from None
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedJournal(f"arm {arm_id!r} holds a value that can't be: {error}. {_RESTORE}") from None
+
+
+def _replayed(start: str) -> str:
+    """The replay's wall clock as it was written. Raises `ValueError` for text that is no moment."""
+    datetime.fromisoformat(start)
+    return start
 
 
 def _plan(arm_id: str, spec: Record) -> Plan:

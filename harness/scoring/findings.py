@@ -225,12 +225,17 @@ class ControlFinding(Finding):
     arm: str
     profile: str
     seed: int
+    start: str
+    """The replay's wall clock at second 0."""
+    warmup_s: float
     unusable: str
     """Why it says nothing; empty if it does."""
     days: float
+    """How long it was watched, from the end of the warm-up."""
     false_alarms: int
     pages: int
-    alerts: dict[str, int]
+    alarms: tuple[AlertSeen, ...]
+    """What people were told in that time, or before it and still."""
 
 
 class MetricFinding(Finding):
