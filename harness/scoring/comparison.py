@@ -25,7 +25,22 @@ from harness.scoring.scorecard import Scorecard
 from harness.scoring.survival import log_rank
 from harness.verdict import Outcome, Verdict
 
-__all__ = ["Change", "Comparison", "MetricChange", "ScenarioChange", "Side", "compare", "key_of", "muted", "paired"]
+__all__ = [
+    "CHANGED",
+    "ONLY_FIRST",
+    "ONLY_SECOND",
+    "Both",
+    "Change",
+    "Comparison",
+    "MetricChange",
+    "ScenarioChange",
+    "Side",
+    "compare",
+    "key_of",
+    "muted",
+    "paired",
+    "unpaired",
+]
 
 #: All intervals of a comparison hold together with this confidence (Bonferroni).
 CONFIDENCE = 0.95
@@ -33,6 +48,12 @@ CONFIDENCE = 0.95
 FLOORS = {"s": 1.0, "h": 1 / 60, "per_incident": 0.01}
 
 Key = tuple[str, int, float]
+Both = tuple[ExperimentFinding, ExperimentFinding]
+"""An experiment on both sides."""
+
+ONLY_FIRST = "only on the first side"
+ONLY_SECOND = "only on the second side"
+CHANGED = "the scenario is not the same on both sides"
 
 
 class Change(StrEnum):
@@ -81,6 +102,8 @@ class Comparison(Finding):
     pairs: int
     left_out: dict[str, int]
     """Experiments that could not be paired, by the reason."""
+    unpaired: dict[str, tuple[str, ...]]
+    """The scenarios of which none could be, by the reason."""
     confidence: float
     """Of each single interval; together they hold with 95 %."""
     metrics: tuple[MetricChange, ...]
@@ -125,7 +148,8 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
         first=first.label,
         second=second.label,
         pairs=len(pairs),
-        left_out=left_out,
+        left_out={reason: len(left) for reason, left in left_out.items()},
+        unpaired=unpaired(pairs, left_out),
         confidence=confidence,
         metrics=changes,
         detection_p=_detection_p(ours, theirs),
@@ -135,23 +159,34 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     )
 
 
-def paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, ExperimentFinding]], dict[str, int]]:
-    """Experiments of both sides that faced the same, and why others are left out."""
+def paired(first: Side, second: Side) -> tuple[list[Both], dict[str, list[ExperimentFinding]]]:
+    """Experiments of both sides that faced the same, and those that are left out, by the reason."""
     theirs = {key_of(experiment): experiment for experiment in second.experiments}
-    pairs, reasons = [], Counter[str]()
+    pairs: list[Both] = []
+    left_out: dict[str, list[ExperimentFinding]] = {}
     for one in first.experiments:
         other = theirs.pop(key_of(one), None)
         if other is None:
-            reasons["only on the first side"] += 1
+            left_out.setdefault(ONLY_FIRST, []).append(one)
         elif not _faced_the_same(one, other):
-            reasons["the scenario is not the same on both sides"] += 1
+            left_out.setdefault(CHANGED, []).append(one)
         elif one.counts is None or other.counts is None:
-            reasons["inconclusive on one side"] += 1
+            left_out.setdefault("inconclusive on one side", []).append(one)
         else:
             pairs.append((one, other))
     if theirs:
-        reasons["only on the second side"] = len(theirs)
-    return pairs, dict(sorted(reasons.items()))
+        left_out[ONLY_SECOND] = list(theirs.values())
+    return pairs, dict(sorted(left_out.items()))
+
+
+def unpaired(pairs: Sequence[Both], left_out: Mapping[str, Sequence[ExperimentFinding]]) -> dict[str, tuple[str, ...]]:
+    """The scenarios of which no experiment was paired, by the reason: fewer repeats are still the same scenario."""
+    known = {one.scenario for one, _ in pairs}
+    found = {
+        reason: tuple(dict.fromkeys(each.scenario for each in left if each.scenario not in known))
+        for reason, left in left_out.items()
+    }
+    return {reason: names for reason, names in found.items() if names}
 
 
 def muted(first: Side, second: Side) -> list[ExperimentFinding]:
@@ -303,9 +338,9 @@ def _detection_p(first: Pool, second: Pool) -> float | None:
 _RANK: Mapping[Outcome, int] = {Outcome.ABSORBED: 0, Outcome.CAUGHT: 1, Outcome.SILENT: 2}
 
 
-def _scenarios(pairs: Sequence[tuple[ExperimentFinding, ExperimentFinding]]) -> tuple[ScenarioChange, ...]:
+def _scenarios(pairs: Sequence[Both]) -> tuple[ScenarioChange, ...]:
     """The scenarios of which any pair differs in outcome or verdict."""
-    groups: dict[str, list[tuple[ExperimentFinding, ExperimentFinding]]] = {}
+    groups: dict[str, list[Both]] = {}
     for one, other in pairs:
         groups.setdefault(one.scenario, []).append((one, other))
     found = []
