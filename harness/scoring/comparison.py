@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -18,7 +18,7 @@ from harness.scoring.exposure import exposure_of
 from harness.scoring.findings import ControlFinding, ExperimentFinding, Finding, ProfileFinding
 from harness.scoring.intervals import clopper_pearson
 from harness.scoring.metrics import Metric, Pool, all_metrics
-from harness.scoring.metrics._metric import Part
+from harness.scoring.metrics._metric import Part, acted
 from harness.scoring.policy import Policy
 from harness.scoring.resampling import Floats, Statistic, interval, ratio_of_sums
 from harness.scoring.scorecard import Scorecard
@@ -137,8 +137,8 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     pairs, left_out = paired(first, second)
     metrics = [metric for metric in all_metrics() if metric.compared]
     confidence = 1 - (1 - CONFIDENCE) / len(metrics)
-    ours = Pool(tuple(a for a, _ in pairs), first.controls, policy)
-    theirs = Pool(tuple(b for _, b in pairs), second.controls, policy)
+    ours = Pool(tuple(a for a, _ in pairs), _shared(first.controls, second.controls), policy)
+    theirs = Pool(tuple(b for _, b in pairs), _shared(second.controls, first.controls), policy)
     changes = tuple(_metric(metric, ours, theirs, confidence) for metric in metrics)
     scenarios = _scenarios(pairs)
     regressions = [change.title for change in changes if change.change is Change.WORSE]
@@ -189,6 +189,12 @@ def unpaired(pairs: Sequence[Both], left_out: Mapping[str, Sequence[ExperimentFi
     return {reason: names for reason, names in found.items() if names}
 
 
+def _shared(controls: Sequence[ControlFinding], others: Sequence[ControlFinding]) -> tuple[ControlFinding, ...]:
+    """The fault-free runs that the other side has too: of one seed, from one moment on."""
+    theirs = {(control.seed, control.start, control.warmup_s) for control in others if not control.unusable}
+    return tuple(one for one in controls if (one.seed, one.start, one.warmup_s) in theirs)
+
+
 def muted(first: Side, second: Side) -> list[ExperimentFinding]:
     """The second side's experiments that say nothing where the first side's did."""
     said = {key_of(experiment) for experiment in first.experiments if experiment.counts is not None}
@@ -211,6 +217,7 @@ def _faced_the_same(one: ExperimentFinding, other: ExperimentFinding) -> bool:
 
 
 def _metric(metric: Metric, first: Pool, second: Pool, confidence: float) -> MetricChange:
+    first, second = _alike(metric, first, second)
     ours, theirs = metric.compute(first), metric.compute(second)
     parts = _aligned(first, ours.parts, theirs.parts, second)
     ratio = difference = bounds = None
@@ -239,6 +246,21 @@ def _metric(metric: Metric, first: Pool, second: Pool, confidence: float) -> Met
         pairs=len(parts),
         change=_change(metric, ours.value, theirs.value, bounds, neutral=0.0 if metric.unit == "share" else 1.0),
     )
+
+
+def _alike(metric: Metric, first: Pool, second: Pool) -> tuple[Pool, Pool]:
+    """Both sides with the same faults: a mean over each side's own incidents gets worse if a side notices more of them,
+    or is spared some that were soon over."""
+    if metric.alike is None:
+        return first, second
+    found = [
+        (one.arm, other.arm, fault.id)
+        for one, other in zip(first.experiments, second.experiments, strict=True)
+        for fault, twin in zip(one.faults, other.faults, strict=True)
+        if acted(fault) and acted(twin) and metric.alike(fault, twin)
+    ]
+    ours, theirs = frozenset((arm, name) for arm, _, name in found), frozenset((arm, name) for _, arm, name in found)
+    return replace(first, chosen=ours), replace(second, chosen=theirs)
 
 
 def _change(
@@ -326,8 +348,11 @@ def _rate_ratio(
 
 
 def _detection_p(first: Pool, second: Pool) -> float | None:
+    first, second = _alike(next(metric for metric in all_metrics() if metric.name == "mttd"), first, second)
+
     def watched(pool: Pool) -> tuple[list[float], list[bool]]:
-        found = [fault.detection for fault in pool.acted if fault.detection is not None]
+        faults = [fault for experiment in pool.experiments for fault in pool.faults(experiment, acted)]
+        found = [fault.detection for fault in faults if fault.detection is not None]
         times = [one.watched_s if one.time_to_detect_s is None else one.time_to_detect_s for one in found]
         return times, [one.time_to_detect_s is not None for one in found]
 

@@ -27,11 +27,17 @@ class Pool:
     experiments: tuple[ExperimentFinding, ...]
     controls: tuple[ControlFinding, ...]
     policy: Policy
+    chosen: frozenset[tuple[str, str]] | None = None
+    """In a comparison the faults that count on both sides, by arm and id; otherwise a metric's own rule decides."""
 
-    @cached_property
-    def acted(self) -> tuple[FaultFinding, ...]:
-        """Faults that touched something: inert and unknown ones are in no denominator."""
-        return tuple(fault for experiment in self.experiments for fault in experiment.faults if acted(fault))
+    def faults(self, experiment: ExperimentFinding, counts: Callable[[FaultFinding], bool]) -> list[FaultFinding]:
+        """The faults of an experiment that count. Inert and unknown ones never do."""
+        chosen = self.chosen
+        return [
+            fault
+            for fault in experiment.faults
+            if acted(fault) and (counts(fault) if chosen is None else (experiment.arm, fault.id) in chosen)
+        ]
 
     @cached_property
     def usable_controls(self) -> tuple[ControlFinding, ...]:
@@ -61,6 +67,16 @@ def incident(fault: FaultFinding) -> bool:
     worst cases only.
     """
     return acted(fault) and (harmful(fault) or noticed(fault))
+
+
+def either(rule: Callable[[FaultFinding], bool]) -> Callable[[FaultFinding, FaultFinding], bool]:
+    """Compares what counts on at least one side, where the other's value is known all the same."""
+    return lambda one, other: rule(one) or rule(other)
+
+
+def both(rule: Callable[[FaultFinding], bool]) -> Callable[[FaultFinding, FaultFinding], bool]:
+    """Compares what counts on both sides, where a side on which it does not has no value."""
+    return lambda one, other: rule(one) and rule(other)
 
 
 class Timed(NamedTuple):
@@ -133,6 +149,8 @@ class Metric:
     compute: Callable[[Pool], Measured]
     compared: bool = True
     """Whether a better value means a better pipeline, whatever the other metrics say."""
+    alike: Callable[[FaultFinding, FaultFinding], bool] | None = None
+    """Whether a comparison counts a fault that acted on both sides, for a metric that is one of faults."""
 
     @property
     def benchmark(self) -> bool:
@@ -210,11 +228,11 @@ def mean_time(
     """
 
     def total(experiment: ExperimentFinding) -> tuple[float, float]:
-        times = [time(fault).counted(tau_s) for fault in experiment.faults if counts(fault)]
+        times = [time(fault).counted(tau_s) for fault in pool.faults(experiment, counts)]
         return sum(times), len(times)
 
     parts = parts_of(pool.experiments, total)
-    found = [time(fault) for part in parts for fault in part.experiment.faults if counts(fault)]
+    found = [time(fault) for part in parts for fault in pool.faults(part.experiment, counts)]
     if not found:
         return Measured(None, tau_s=tau_s, note=empty)
     censored = sum(one.value is None for one in found)
@@ -242,14 +260,16 @@ def share_of_faults(
     pool: Pool, counts: Callable[[FaultFinding], bool], hit: Callable[[FaultFinding], bool], empty: str
 ) -> Measured:
     """Faults that hit over those that count, with the exact interval of Clopper and Pearson."""
-    found = [hit(fault) for fault in pool.acted if counts(fault)]
+    found = [hit(fault) for experiment in pool.experiments for fault in pool.faults(experiment, counts)]
     if not found:
         return Measured(None, note=empty)
     low, high = clopper_pearson(sum(found), len(found))
-    parts = parts_of(
-        pool.experiments,
-        lambda e: (sum(counts(f) and hit(f) for f in e.faults), sum(counts(f) for f in e.faults)),
-    )
+
+    def count(experiment: ExperimentFinding) -> tuple[int, int]:
+        counted = pool.faults(experiment, counts)
+        return sum(map(hit, counted)), len(counted)
+
+    parts = parts_of(pool.experiments, count)
     return Measured(sum(found) / len(found), low, high, n=len(found), parts=parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding, RecoveryKind
-from harness.scoring.metrics._metric import Measured, Metric, Pool, Timed, incident, mean_time
+from harness.scoring.metrics._metric import Measured, Metric, Pool, Timed, either, incident, mean_time
 
 
 def _time(fault: FaultFinding) -> Timed:
@@ -36,4 +36,5 @@ METRIC = Metric(
     rank=14,
     columns=None,
     compute=_compute,
+    alike=either(incident),  # without harm it took no time
 )
