@@ -253,7 +253,8 @@ def fault_text(fault: FaultFinding) -> str:
     else:
         ended = f"recovered {duration_text(recovery.from_removal_s)} after the fault's end"
     again = ", with a relapse" if recovery.relapsed else ""
-    return f"{noticed} {sentence(f'{worse} suffered, {ended}{again}')}"
+    whose = f" The harm may be that of {' or '.join(map(plain, fault.shared_with))}." if fault.shared_with else ""
+    return f"{noticed} {sentence(f'{worse} suffered, {ended}{again}')}{whose}"
 
 
 def sentence(text: str) -> str:

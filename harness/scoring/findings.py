@@ -125,6 +125,9 @@ class FaultFinding(Finding):
     what: str
     remains: str
     harm: float
+    """Its part of what users suffered, in hours of a total outage."""
+    shared_with: tuple[str, ...] = ()
+    """Faults that were there at the same time, and have an equal part of some of that harm."""
     signals: tuple[SignalHarm, ...]
     detection: Detection | None
     recovery: Recovery | None

@@ -102,6 +102,31 @@ def test_an_alert_in_a_later_faults_window_is_not_the_earlier_ones() -> None:
     assert cost.recovery >= 0
 
 
+def test_harm_of_two_faults_at_once_is_not_added_up_twice() -> None:
+    """Two hours alone, one together, and one of the second alone: four hours without an answer."""
+    faults = [
+        Injected(START, START + 3 * HOUR, "a", "store.outage", "store:store"),
+        Injected(START + 2 * HOUR, START + 4 * HOUR, "b", "process.kill", "service:serving"),
+    ]
+    alert = Alert(START + 150 * 60, START + 4 * HOUR, labels=())
+    whole = card(
+        treated(faults, [UNLABELLED, unanswered(START, START + 4 * HOUR)], [alert]),
+        control=Made(changes=(UNLABELLED,)),
+        reference=Made(arm="reference", seed=8, changes=(UNLABELLED,)),
+        rates=Rates.model_validate({"outage_hour": 100, "incidents_a_year": {"store": 1, "process": 1}}),
+    )
+    found = whole.experiments[0]
+    first, second = found.faults
+    assert outcomes(found) == ["caught", "caught"], "it may be the doing of each"
+    assert (first.harm, second.harm) == pytest.approx((3.0, 1.0))
+    assert (first.shared_with, second.shared_with) == (("b",), ("a",))
+    assert [f.detection and f.detection.harm_before for f in found.faults] == pytest.approx([2.25, 0.25])
+    assert whole.profiles[0].metric("harm").value == pytest.approx(2.0), "four hours, over two faults"
+    cost = whole.profiles[0].cost
+    assert cost is not None
+    assert cost.revenue == pytest.approx(400.0)
+
+
 CLAIMS: Sequence[Record] = [{"outcome": "absorbed"}, {"recover_within": "1h"}]
 OUTAGE = Injected(START, START + 2 * HOUR, "a", "store.outage", "store:store")
 
