@@ -23,7 +23,7 @@ from synthetic import (
     worse,
 )
 
-from harness.scoring import Policy, score
+from harness.scoring import MalformedJournal, Policy, score
 from harness.scoring.comparison import Side, compare
 from harness.scoring.cost import Rates
 from harness.scoring.findings import ExperimentFinding, RecoveryKind
@@ -257,3 +257,19 @@ def test_a_comparison_with_what_says_nothing_any_more_is_inconclusive() -> None:
 def test_faults_with_other_parameters_are_not_compared() -> None:
     found = compare(side(4), side(4, params={"rate": 0.5}), Policy())
     assert (found.pairs, found.left_out) == (0, {"the scenario is not the same on both sides": 4})
+
+
+def test_the_order_of_an_arms_lines_changes_nothing() -> None:
+    """An alert's end may be written before its beginning is known; a fault's last evidence before its first."""
+    lines = journal(Made(), REFERENCE, treated([OUTAGE], [unanswered(START, START + HOUR)], [Alert(START + 60, END)]))
+    turned = sorted(lines, key=lambda line: (line["arm"], line["kind"] != "arm.start", -line["t"]))
+    assert score(turned) == score(lines)
+
+
+@pytest.mark.parametrize("kind", ["alert", "fault.evidence", "fault.reverted", "arm.end"])
+@pytest.mark.parametrize("t", [float("nan"), float("inf"), -1e300])
+def test_a_time_that_is_none_is_refused(kind: str, t: float) -> None:
+    lines = journal(Made(), treated([OUTAGE], [], [Alert(START + 60, END)]))
+    broken = [{**line, "t": t} if line["kind"] == kind else line for line in lines]
+    with pytest.raises(MalformedJournal):
+        score(broken)
