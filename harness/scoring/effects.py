@@ -207,6 +207,9 @@ def _with_effect(
         policy=policy,
     )
     outcome = Outcome.ABSORBED if not hurt else Outcome.SILENT if t_det is None else Outcome.CAUGHT
+    sent_s = curves["availability"].sent_s
+    if not hurt and not ((sent_s >= window.t_act) & (sent_s < window.to_s)).any():
+        outcome = Outcome.UNKNOWN
     return FaultFinding(
         id=window.planned.id,
         fault=window.planned.fault,
@@ -234,6 +237,8 @@ def _claim(doing: Doing) -> Claim:
 
 def _reason(outcome: Outcome, hurt: Sequence[SignalHarm], detection: Detection) -> str:
     noticed = "" if detection.first is None else f"{detection.first.name} was raised"
+    if outcome is Outcome.UNKNOWN:
+        return "nobody asked after its first effect: who was not there was not spared"
     if outcome is Outcome.ABSORBED:
         return "no signal left the control's band" + (f"; {noticed}" if noticed else " and nothing alerted")
     worse = ", ".join(harm.title.lower() for harm in hurt)

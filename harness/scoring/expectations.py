@@ -66,6 +66,8 @@ def _unseen(fault: FaultFinding, cut_short: str, policy: Policy) -> str:
     """Why harm might have been there and was not seen; empty if it was looked for as long as it takes."""
     if cut_short:
         return cut_short
+    if fault.outcome is Outcome.UNKNOWN:
+        return fault.reason
     recovery, t_act = fault.recovery, fault.t_act
     if recovery is not None and t_act is not None and recovery.t_watched - t_act < policy.bin_s:
         return f"users were watched for {duration_text(recovery.t_watched - t_act)} after the first effect"

@@ -167,6 +167,17 @@ def test_who_was_not_watched_was_not_spared(how: dict[str, Any]) -> None:
     assert set(verdicts(found)) == {Verdict.INCONCLUSIVE}
 
 
+def test_who_never_asked_under_a_fault_was_not_spared() -> None:
+    def night(record: Record) -> bool:
+        return record["sent"] >= START + 4 * HOUR
+
+    late = Injected(START + 5 * HOUR, START + 8 * HOUR)
+    quiet = {"control": Made(drop=night), "reference": dataclasses.replace(REFERENCE, drop=night)}
+    found = judged(treated([late], [], [Alert(START + 6 * HOUR, None)], CLAIMS, drop=night), **quiet)
+    assert (outcomes(found), found.verdict) == (["unknown"], Verdict.INCONCLUSIVE)
+    assert Verdict.PASSED not in verdicts(found)
+
+
 def test_a_first_effect_at_the_very_end_is_not_inert() -> None:
     found = judged(treated([dataclasses.replace(OUTAGE, acts=END, ends=None)], [], [], [{"outcome": "inert"}]))
     assert (outcomes(found), found.verdict) == (["unknown"], Verdict.INCONCLUSIVE)
