@@ -93,7 +93,10 @@ def bca(
 
     def level(alpha: float) -> float:
         z = bias + normal.inv_cdf(alpha)
-        return normal.cdf(bias + z / (1 - acceleration * z))
+        stretch = 1 - acceleration * z
+        if stretch <= 0:  # beyond every draw, where the formula comes back from the other end
+            return 1.0 if z > 0 else 0.0
+        return normal.cdf(bias + z / stretch)
 
     alpha = (1 - confidence) / 2
     low, high = np.quantile(drawn, [level(alpha), level(1 - alpha)])

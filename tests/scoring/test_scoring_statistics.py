@@ -121,6 +121,14 @@ def test_the_bootstrap_covers_a_skewed_mean_about_as_often_as_it_says() -> None:
     assert 0.88 <= hits / 200 <= 0.98
 
 
+def test_a_value_at_the_edge_of_its_draws_has_no_interval_inside_out() -> None:
+    drawn = np.arange(4000.0)
+    skewed = [np.array([0.0] * 400 + [-1.0])]
+    found = bca(drawn, 3998.5, skewed, 0.997)
+    assert found is not None
+    assert found[0] <= found[1] == 3999.0
+
+
 def test_strata_keep_the_mixture_of_scenarios() -> None:
     """Two scenarios that differ widely and repeats that hardly do: only the latter make the interval."""
     values = [100.0 + i % 3 for i in range(15)] + [5000.0 + i % 3 for i in range(15)]
