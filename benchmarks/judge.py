@@ -28,6 +28,7 @@ from harness.scenario import Scenario, parse_scenario
 from harness.scoring import Scorecard, score
 from harness.scoring.comparison import Change, Comparison, MetricChange, Side, compare
 from harness.scoring.findings import ProfileFinding
+from harness.scoring.intervals import poisson_upper
 from harness.scoring.wording import duration_text, number_text, share_text
 from harness.targets import load_target
 from harness.verdict import Outcome, Verdict
@@ -121,12 +122,17 @@ def _never(honest: ProfileFinding, never: ProfileFinding) -> Row:
 
 def aa(card: Scorecard) -> Iterator[Row]:
     """Detections of nothing, against what the false-alarm rate (its upper bound) makes one expect, by three errors; and
-    harm where there is none, against what the judge's band leaves to chance."""
+    harm where there is none, against what the judge's band leaves to chance.
+
+    What the replay's data raises in every seed has its counterpart in the control: only what a seed has of its own can
+    be a detection, and of that each run is a sample, also where several replay the same hours.
+    """
     found = [e.faults[0] for e in card.experiments if e.faults]
     hits = sum(bool(fault.detection and fault.detection.first) for fault in found)
-    rate = card.profiles[0].metric("false_alarm_rate")
+    controls = [control for control in card.profiles[0].controls if not control.unusable]
+    rate = poisson_upper(sum(c.false_alarms for c in controls), sum(c.days for c in controls))
     window_d = (4 * 3600.0 + card.policy.attribution_s) / 86_400
-    most = 1 - math.exp(-(rate.high or 0.0) * window_d)
+    most = 1 - math.exp(-rate * window_d)
     shown = f"{hits} of {len(found)} detected, chance allows {number_text(len(found) * most)}"
     yield "a control against a control: alerts", "none", shown, hits <= allowed(len(found), most)
     harmful = sum(fault.outcome is not Outcome.ABSORBED for fault in found)

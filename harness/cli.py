@@ -325,20 +325,27 @@ def trend(scenario: str, metric: str, limit: int, html: Path | None, as_json: bo
     help="A saved baseline, a git branch, or a run's folder, in turn.",
 )
 @click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Only this profile; may be repeated.")
+@click.option("--partial", is_flag=True, help="The run has fewer scenarios or profiles than the baseline on purpose.")
 @_RESULTS
 @click.option("--json", "form", flag_value="json", help="Print as JSON.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print as Markdown, for a pull request.")
 def gate(
-    run_folder: Path | None, baseline: str, profiles: tuple[str, ...], results: Path | None, form: str | None
+    run_folder: Path | None,
+    baseline: str,
+    profiles: tuple[str, ...],
+    partial: bool,
+    results: Path | None,
+    form: str | None,
 ) -> None:
     """Fail if a run is worse than its baseline in tier, time to detection or silence, beyond noise.
 
-    RUN is the newest one unless it is named. Exit code 1 for a regression, 3 if it can't be told, 2 for no baseline.
+    RUN is the newest one unless it is named. Exit code 1 for a regression, 3 if it can't be told (also where the
+    baseline judged what was not run now), 2 for no baseline.
     """
     from harness.commands.gate import gate_command
 
     where = _results_of({"results": results})["results"]
-    sys.exit(gate_command(run_folder, baseline, profiles, where, form=form or "terminal"))
+    sys.exit(gate_command(run_folder, baseline, profiles, where, form=form or "terminal", partial=partial))
 
 
 @cli.command()

@@ -23,7 +23,9 @@ from harness.verdict import worst
 __all__ = ["gate_command"]
 
 
-def gate_command(run: Path | None, baseline: str, profiles: Sequence[str], results: Path, *, form: str) -> int:
+def gate_command(
+    run: Path | None, baseline: str, profiles: Sequence[str], results: Path, *, form: str, partial: bool = False
+) -> int:
     """Judges a run against its baseline and prints it; the exit code."""
     folder = RunFolder.open(run or newest_run(results))
     folder.require_ended()
@@ -35,7 +37,7 @@ def gate_command(run: Path | None, baseline: str, profiles: Sequence[str], resul
     first = judged(before)
     _same_backend(before, first, folder, backends)
     require_one_policy(first, second)
-    gates = _gates((before, first), (folder, second), profiles)
+    gates = _gates((before, first), (folder, second), profiles, partial=partial)
     if form == "json":
         print(json.dumps([gate.model_dump(mode="json") for gate in gates], indent=1, sort_keys=True))
     elif form == "markdown":
@@ -46,21 +48,24 @@ def gate_command(run: Path | None, baseline: str, profiles: Sequence[str], resul
 
 
 def _gates(
-    first: tuple[RunFolder, Scorecard], second: tuple[RunFolder, Scorecard], profiles: Sequence[str]
+    first: tuple[RunFolder, Scorecard], second: tuple[RunFolder, Scorecard], profiles: Sequence[str], *, partial: bool
 ) -> list[Gate]:
     ours, theirs = _profiles(first[1]), _profiles(second[1])
     for name in profiles:
         for (folder, _), known in ((first, ours), (second, theirs)):
             if name not in known:
                 raise UsageError(f"{folder.path} has no experiments of profile {name!r}. {suggestion(name, known)}")
-    names = profiles or [name for name in theirs if name in ours]
+    names = list(profiles) or [name for name in theirs if name in ours]
     if not names:
         raise UsageError(
             f"{first[0].path} has {', '.join(ours) or 'nothing'} and {second[0].path} has {', '.join(theirs)}: "
             "no profile in common. Run the same --profile on both sides."
         )
+    if not profiles and not partial:  # a profile that is gone must not pass in silence
+        names += [name for name in ours if name not in theirs]
     return [
-        judge_gate(name, _side(*first, name), _side(*second, name), first[1].policy) for name in dict.fromkeys(names)
+        judge_gate(name, _side(*first, name), _side(*second, name), first[1].policy, partial=partial)
+        for name in dict.fromkeys(names)
     ]
 
 
@@ -69,10 +74,11 @@ def _profiles(scorecard: Scorecard) -> list[str]:
 
 
 def _side(folder: RunFolder, scorecard: Scorecard, name: str) -> Side:
-    profile = next(profile for profile in scorecard.profiles if profile.profile == name)
     origin = folder.manifest().get("baseline_of")
     label = folder.path.resolve().name
-    return Side.of(scorecard, profile, f"{label} ({origin})" if isinstance(origin, str) else label)
+    label = f"{label} ({origin})" if isinstance(origin, str) else label
+    profile = next((profile for profile in scorecard.profiles if profile.profile == name), None)
+    return Side(label, (), ()) if profile is None else Side.of(scorecard, profile, label)
 
 
 def _same_backend(before: RunFolder, first: Scorecard, folder: RunFolder, backends: Sequence[str]) -> None:

@@ -76,7 +76,7 @@ _FINDING = (
     Column("grade", _TEXT, "how well the worst named fault was named: none, wrong_reason, detected or localised"),
     Column("alert", _TEXT, "name of the first alert; null if none"),
     Column("alert_component", _TEXT, "the component that it named"),
-    Column("recovery", _TEXT, "how the worst incident ended: not_needed, mitigated, recovered or never"),
+    Column("recovery", _TEXT, "how the worst incident ended: not_needed, mitigated, recovered, unconfirmed or never"),
     Column("time_to_recover_s", _REAL, "longest time from detection to normal service; null if censored or none"),
     Column("recover_watched_s", _REAL, "how long the recovery was watched for: the time of censoring"),
     Column("recover_censored", _BOOL, "an incident did not end while it was watched; null without incidents"),

@@ -27,7 +27,13 @@ __all__ = ["FILE", "rows_of", "to_bytes", "write_rows"]
 #: The file in a run's folder.
 FILE = "experiments.parquet"
 
-_WORST_RECOVERY = (RecoveryKind.NEVER, RecoveryKind.RECOVERED, RecoveryKind.MITIGATED, RecoveryKind.NOT_NEEDED)
+_WORST_RECOVERY = (
+    RecoveryKind.NEVER,
+    RecoveryKind.UNCONFIRMED,
+    RecoveryKind.RECOVERED,
+    RecoveryKind.MITIGATED,
+    RecoveryKind.NOT_NEEDED,
+)
 
 
 def write_rows(folder: RunFolder, scorecard: Scorecard) -> None:

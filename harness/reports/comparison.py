@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,10 +15,10 @@ from harness.scoring.policy import HOUR_S
 from harness.scoring.wording import duration_text, number_text, share_text
 from harness.verdict import Verdict
 
-__all__ = ["markdown", "render"]
+__all__ = ["left_out_text", "markdown", "render"]
 
 WIDTH = 100
-#: So many regressions are named in the headline.
+#: So many regressions are named in the headline, and so many scenarios that were left out.
 NAMED = 4
 _STYLE = {Change.BETTER: "green", Change.WORSE: "bold red", Change.SAME: "dim", Change.UNKNOWN: "magenta"}
 _COLUMNS = ("metric", "first", "second", "change", "interval", "")
@@ -64,13 +66,29 @@ def headline(comparison: Comparison) -> str:
 
 def pairs_text(comparison: Comparison) -> str:
     """What was compared, and how sure the intervals are."""
-    left_out = "".join(f"; {count} left out: {reason}" for reason, count in comparison.left_out.items())
-    text = f"{comparison.pairs} pair{'s' * (comparison.pairs != 1)} of experiments{left_out}."
+    text = f"{comparison.pairs} pair{'s' * (comparison.pairs != 1)} of experiments"
+    text += f"{left_out_text(comparison.left_out, comparison.unpaired)}."
     text += f" Intervals of {share_text(round(comparison.confidence, 4))} each, so that all of them hold with 95 %."
     if comparison.detection_p is not None:
         p = "p < 0.001" if comparison.detection_p < 0.001 else f"p = {number_text(comparison.detection_p)}"
         text += f" Times to detect differ with {p} (log-rank)."
     return text
+
+
+def left_out_text(left_out: Mapping[str, int], unpaired: Mapping[str, Sequence[str]]) -> str:
+    """How many experiments were left out and why, and the scenarios of which nothing is left.
+
+    >>> left_out_text({"only on the first side": 3}, {"only on the first side": ("a", "b")})
+    '; 3 left out: only on the first side (a, b)'
+    """
+    return "".join(
+        f"; {count} left out: {plain(reason)}{_named(unpaired.get(reason, ()))}" for reason, count in left_out.items()
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f" ({', '.join(map(plain, names[:NAMED]))}{more})" if names else ""
 
 
 def scenario_text(change: ScenarioChange) -> str:

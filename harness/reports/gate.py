@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.reports.comparison import left_out_text
 from harness.reports.markdown import escaped, table
 from harness.reports.narrative import plain
 from harness.scoring.regression import Gate
@@ -21,7 +22,7 @@ _COLUMNS = ("", "baseline", "now", "", "why")
 _HEADLINES = {
     Verdict.PASSED: "no regression",
     Verdict.FAILED: "a regression",
-    Verdict.INCONCLUSIVE: "nothing can be told",
+    Verdict.INCONCLUSIVE: "not everything can be told",
 }
 _ALONE = (
     "No scenario was repeated: what is said holds for these seeds and phases of the injection, and nothing is known "
@@ -33,7 +34,7 @@ def render(gates: Sequence[Gate], console: Console) -> None:
     """Prints the gates, within 100 columns."""
     width = min(WIDTH, console.width)
     verdict = worst(gate.verdict for gate in gates)
-    head = Text.assemble((verdict.value.upper(), _STYLE[verdict]), f"  {_HEADLINES[verdict]}", style="bold")
+    head = Text.assemble((verdict.value.upper(), _STYLE[verdict]), f"  {_headline(gates, verdict)}", style="bold")
     console.print(head, width=width)
     for gate in gates:
         console.print(Text.assemble("\n", (plain(gate.profile), "bold"), f"  {pairs_text(gate)}"), width=width)
@@ -52,7 +53,7 @@ def render(gates: Sequence[Gate], console: Console) -> None:
 def markdown(gates: Sequence[Gate]) -> str:
     """The gates as GitHub-flavoured Markdown, for a pull request."""
     verdict = worst(gate.verdict for gate in gates)
-    parts = [f"## Gate {verdict.value}: {_HEADLINES[verdict]}"]
+    parts = [f"## Gate {verdict.value}: {_headline(gates, verdict)}"]
     for gate in gates:
         parts.append(f"**{escaped(plain(gate.profile))}** {escaped(pairs_text(gate))}")
         rows = [
@@ -64,10 +65,14 @@ def markdown(gates: Sequence[Gate]) -> str:
     return "\n\n".join([*parts, *([escaped(_ALONE)] if _alone(gates) else [])]) + "\n"
 
 
+def _headline(gates: Sequence[Gate], verdict: Verdict) -> str:
+    return _HEADLINES[verdict] if any(gate.pairs for gate in gates) else "nothing can be told"
+
+
 def pairs_text(gate: Gate) -> str:
     """What stands against what."""
     sides = f"{plain(gate.first)} -> {plain(gate.second)}"
-    left_out = "".join(f"; {count} left out: {plain(reason)}" for reason, count in gate.left_out.items())
+    left_out = left_out_text(gate.left_out, gate.unpaired)
     pairs = f"{gate.pairs} pair{'s' * (gate.pairs != 1)} of experiments"
     hint = "" if gate.pairs else ". Run the same scenarios with the same --seed and --repeats on both sides."
     return f"{sides}, {pairs}{left_out}{hint}"

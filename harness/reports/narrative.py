@@ -163,7 +163,13 @@ def detected_text(experiment: ExperimentFinding) -> str:
 
 def recovered_text(experiment: ExperimentFinding) -> str:
     """How the harm of an experiment's faults ended, worst first, short enough for a table."""
-    order = (RecoveryKind.NEVER, RecoveryKind.RECOVERED, RecoveryKind.MITIGATED, RecoveryKind.NOT_NEEDED)
+    order = (
+        RecoveryKind.NEVER,
+        RecoveryKind.UNCONFIRMED,
+        RecoveryKind.RECOVERED,
+        RecoveryKind.MITIGATED,
+        RecoveryKind.NOT_NEEDED,
+    )
     found = [fault.recovery for fault in experiment.faults if fault.recovery]
     if not found:
         return "—"
@@ -172,6 +178,8 @@ def recovered_text(experiment: ExperimentFinding) -> str:
         return "no harm"
     if last.kind is RecoveryKind.NEVER:
         return "never"
+    if last.kind is RecoveryKind.UNCONFIRMED:
+        return "not for sure"
     return brief_text(last.time_to_recover_s) + (" mitigated" if last.kind is RecoveryKind.MITIGATED else "")
 
 
@@ -236,6 +244,8 @@ def fault_text(fault: FaultFinding) -> str:
     worse = ", ".join(harm.title.lower() for harm in fault.signals if harm.decides and harm.t_on is not None)
     if recovery.kind is RecoveryKind.NEVER:
         ended = "never recovered"
+    elif recovery.kind is RecoveryKind.UNCONFIRMED:
+        ended = "back at the end, " + ("but alerts never resolved" if recovery.firing else "too late to be sure")
     elif recovery.kind is RecoveryKind.MITIGATED:
         ended = f"mitigated under the fault after {duration_text(recovery.from_effect_s)}"
     elif not recovery.from_removal_s:
@@ -243,7 +253,8 @@ def fault_text(fault: FaultFinding) -> str:
     else:
         ended = f"recovered {duration_text(recovery.from_removal_s)} after the fault's end"
     again = ", with a relapse" if recovery.relapsed else ""
-    return f"{noticed} {sentence(f'{worse} suffered, {ended}{again}')}"
+    whose = f" The harm may be that of {' or '.join(map(plain, fault.shared_with))}." if fault.shared_with else ""
+    return f"{noticed} {sentence(f'{worse} suffered, {ended}{again}')}{whose}"
 
 
 def sentence(text: str) -> str:

@@ -9,22 +9,38 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
+from harness.scoring.exposure import exposure_of
 from harness.scoring.findings import ControlFinding, ExperimentFinding, Finding, ProfileFinding
 from harness.scoring.intervals import clopper_pearson
 from harness.scoring.metrics import Metric, Pool, all_metrics
-from harness.scoring.metrics._metric import Part
+from harness.scoring.metrics._metric import Part, acted
 from harness.scoring.policy import Policy
 from harness.scoring.resampling import Floats, Statistic, interval, ratio_of_sums
 from harness.scoring.scorecard import Scorecard
 from harness.scoring.survival import log_rank
 from harness.verdict import Outcome, Verdict
 
-__all__ = ["Change", "Comparison", "MetricChange", "ScenarioChange", "Side", "compare", "key_of", "muted", "paired"]
+__all__ = [
+    "CHANGED",
+    "ONLY_FIRST",
+    "ONLY_SECOND",
+    "Both",
+    "Change",
+    "Comparison",
+    "MetricChange",
+    "ScenarioChange",
+    "Side",
+    "compare",
+    "key_of",
+    "muted",
+    "paired",
+    "unpaired",
+]
 
 #: All intervals of a comparison hold together with this confidence (Bonferroni).
 CONFIDENCE = 0.95
@@ -32,6 +48,12 @@ CONFIDENCE = 0.95
 FLOORS = {"s": 1.0, "h": 1 / 60, "per_incident": 0.01}
 
 Key = tuple[str, int, float]
+Both = tuple[ExperimentFinding, ExperimentFinding]
+"""An experiment on both sides."""
+
+ONLY_FIRST = "only on the first side"
+ONLY_SECOND = "only on the second side"
+CHANGED = "the scenario is not the same on both sides"
 
 
 class Change(StrEnum):
@@ -80,6 +102,8 @@ class Comparison(Finding):
     pairs: int
     left_out: dict[str, int]
     """Experiments that could not be paired, by the reason."""
+    unpaired: dict[str, tuple[str, ...]]
+    """The scenarios of which none could be, by the reason."""
     confidence: float
     """Of each single interval; together they hold with 95 %."""
     metrics: tuple[MetricChange, ...]
@@ -113,8 +137,8 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     pairs, left_out = paired(first, second)
     metrics = [metric for metric in all_metrics() if metric.compared]
     confidence = 1 - (1 - CONFIDENCE) / len(metrics)
-    ours = Pool(tuple(a for a, _ in pairs), first.controls, policy)
-    theirs = Pool(tuple(b for _, b in pairs), second.controls, policy)
+    ours = Pool(tuple(a for a, _ in pairs), _shared(first.controls, second.controls), policy)
+    theirs = Pool(tuple(b for _, b in pairs), _shared(second.controls, first.controls), policy)
     changes = tuple(_metric(metric, ours, theirs, confidence) for metric in metrics)
     scenarios = _scenarios(pairs)
     regressions = [change.title for change in changes if change.change is Change.WORSE]
@@ -124,7 +148,8 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
         first=first.label,
         second=second.label,
         pairs=len(pairs),
-        left_out=left_out,
+        left_out={reason: len(left) for reason, left in left_out.items()},
+        unpaired=unpaired(pairs, left_out),
         confidence=confidence,
         metrics=changes,
         detection_p=_detection_p(ours, theirs),
@@ -134,23 +159,40 @@ def compare(first: Side, second: Side, policy: Policy) -> Comparison:
     )
 
 
-def paired(first: Side, second: Side) -> tuple[list[tuple[ExperimentFinding, ExperimentFinding]], dict[str, int]]:
-    """Experiments of both sides that faced the same, and why others are left out."""
+def paired(first: Side, second: Side) -> tuple[list[Both], dict[str, list[ExperimentFinding]]]:
+    """Experiments of both sides that faced the same, and those that are left out, by the reason."""
     theirs = {key_of(experiment): experiment for experiment in second.experiments}
-    pairs, reasons = [], Counter[str]()
+    pairs: list[Both] = []
+    left_out: dict[str, list[ExperimentFinding]] = {}
     for one in first.experiments:
         other = theirs.pop(key_of(one), None)
         if other is None:
-            reasons["only on the first side"] += 1
+            left_out.setdefault(ONLY_FIRST, []).append(one)
         elif not _faced_the_same(one, other):
-            reasons["the scenario is not the same on both sides"] += 1
+            left_out.setdefault(CHANGED, []).append(one)
         elif one.counts is None or other.counts is None:
-            reasons["inconclusive on one side"] += 1
+            left_out.setdefault("inconclusive on one side", []).append(one)
         else:
             pairs.append((one, other))
     if theirs:
-        reasons["only on the second side"] = len(theirs)
-    return pairs, dict(sorted(reasons.items()))
+        left_out[ONLY_SECOND] = list(theirs.values())
+    return pairs, dict(sorted(left_out.items()))
+
+
+def unpaired(pairs: Sequence[Both], left_out: Mapping[str, Sequence[ExperimentFinding]]) -> dict[str, tuple[str, ...]]:
+    """The scenarios of which no experiment was paired, by the reason: fewer repeats are still the same scenario."""
+    known = {one.scenario for one, _ in pairs}
+    found = {
+        reason: tuple(dict.fromkeys(each.scenario for each in left if each.scenario not in known))
+        for reason, left in left_out.items()
+    }
+    return {reason: names for reason, names in found.items() if names}
+
+
+def _shared(controls: Sequence[ControlFinding], others: Sequence[ControlFinding]) -> tuple[ControlFinding, ...]:
+    """The fault-free runs that the other side has too: of one seed, from one moment on."""
+    theirs = {(control.seed, control.start, control.warmup_s) for control in others if not control.unusable}
+    return tuple(one for one in controls if (one.seed, one.start, one.warmup_s) in theirs)
 
 
 def muted(first: Side, second: Side) -> list[ExperimentFinding]:
@@ -175,6 +217,7 @@ def _faced_the_same(one: ExperimentFinding, other: ExperimentFinding) -> bool:
 
 
 def _metric(metric: Metric, first: Pool, second: Pool, confidence: float) -> MetricChange:
+    first, second = _alike(metric, first, second)
     ours, theirs = metric.compute(first), metric.compute(second)
     parts = _aligned(first, ours.parts, theirs.parts, second)
     ratio = difference = bounds = None
@@ -203,6 +246,21 @@ def _metric(metric: Metric, first: Pool, second: Pool, confidence: float) -> Met
         pairs=len(parts),
         change=_change(metric, ours.value, theirs.value, bounds, neutral=0.0 if metric.unit == "share" else 1.0),
     )
+
+
+def _alike(metric: Metric, first: Pool, second: Pool) -> tuple[Pool, Pool]:
+    """Both sides with the same faults: a mean over each side's own incidents gets worse if a side notices more of them,
+    or is spared some that were soon over."""
+    if metric.alike is None:
+        return first, second
+    found = [
+        (one.arm, other.arm, fault.id)
+        for one, other in zip(first.experiments, second.experiments, strict=True)
+        for fault, twin in zip(one.faults, other.faults, strict=True)
+        if acted(fault) and acted(twin) and metric.alike(fault, twin)
+    ]
+    ours, theirs = frozenset((arm, name) for arm, _, name in found), frozenset((arm, name) for _, arm, name in found)
+    return replace(first, chosen=ours), replace(second, chosen=theirs)
 
 
 def _change(
@@ -273,11 +331,12 @@ def _rate_ratio(
 ) -> tuple[float | None, tuple[float, float] | None]:
     """The ratio of two rates of fault-free runs, with its exact interval: given all events, those of one side are
     binomial."""
-    counted: Callable[[ControlFinding], int] = (
-        (lambda control: control.pages) if metric.name == "on_call_pages" else (lambda control: control.false_alarms)
+    pages = metric.name == "on_call_pages"
+    one, other = (
+        exposure_of(pool.usable_controls, lambda alarm: not pages or alarm.severity == "critical")
+        for pool in (first, second)
     )
-    k1, k2 = (sum(map(counted, pool.usable_controls)) for pool in (first, second))
-    t1, t2 = (sum(control.days for control in pool.usable_controls) for pool in (first, second))
+    (k1, t1), (k2, t2) = (one.alarms, one.days), (other.alarms, other.days)
     if k1 + k2 == 0:
         return None, (1.0, 1.0)
     low, high = clopper_pearson(k2, k1 + k2, confidence)
@@ -289,8 +348,11 @@ def _rate_ratio(
 
 
 def _detection_p(first: Pool, second: Pool) -> float | None:
+    first, second = _alike(next(metric for metric in all_metrics() if metric.name == "mttd"), first, second)
+
     def watched(pool: Pool) -> tuple[list[float], list[bool]]:
-        found = [fault.detection for fault in pool.acted if fault.detection is not None]
+        faults = [fault for experiment in pool.experiments for fault in pool.faults(experiment, acted)]
+        found = [fault.detection for fault in faults if fault.detection is not None]
         times = [one.watched_s if one.time_to_detect_s is None else one.time_to_detect_s for one in found]
         return times, [one.time_to_detect_s is not None for one in found]
 
@@ -301,9 +363,9 @@ def _detection_p(first: Pool, second: Pool) -> float | None:
 _RANK: Mapping[Outcome, int] = {Outcome.ABSORBED: 0, Outcome.CAUGHT: 1, Outcome.SILENT: 2}
 
 
-def _scenarios(pairs: Sequence[tuple[ExperimentFinding, ExperimentFinding]]) -> tuple[ScenarioChange, ...]:
+def _scenarios(pairs: Sequence[Both]) -> tuple[ScenarioChange, ...]:
     """The scenarios of which any pair differs in outcome or verdict."""
-    groups: dict[str, list[tuple[ExperimentFinding, ExperimentFinding]]] = {}
+    groups: dict[str, list[Both]] = {}
     for one, other in pairs:
         groups.setdefault(one.scenario, []).append((one, other))
     found = []

@@ -1,7 +1,7 @@
 """What each fault of a treatment did: its window, the harm in it, the alerts that are its own, its outcome.
 
 Harm in overlapping windows cannot be told apart for certain without an arm for each fault. Harm that begins
-after a later fault acted is taken to be that one's doing; harm that was there before counts for both. An
+after a later fault acted is taken to be that one's doing; of harm that was there before both have a part. An
 alert that names the component of an open fault belongs to that fault.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.degradation import Curve, area, decided_s, flagged, harm_in
+from harness.scoring.degradation import Curve, decided_s, flagged, harm_in
 from harness.scoring.detection import detection_of, settled_beside
 from harness.scoring.evidence import Arm, Bools, FaultLog
 from harness.scoring.findings import AlertSeen, Detection, FaultFinding, Grade, SignalHarm
@@ -21,6 +21,7 @@ from harness.scoring.localisation import expected_components, grade
 from harness.scoring.plan import Plan, PlannedFault
 from harness.scoring.policy import Policy
 from harness.scoring.recovery import recovery_of
+from harness.scoring.sharing import Claim, part_of, sharers
 from harness.verdict import Outcome
 
 
@@ -123,7 +124,8 @@ def judge_faults(
             found.append(without_effect(planned, logs.get(planned.id), arm))
             continue
         mine = [alert for alert in fresh if _attributed(alert, doing, doings, components)]
-        found.append(_with_effect(doing, mine, control, components[planned.id], curves, policy))
+        others = [other for other in doings if other is not doing]
+        found.append(_with_effect(doing, others, mine, control, components[planned.id], curves, policy))
     return tuple(found)
 
 
@@ -181,6 +183,7 @@ def without_effect(planned: PlannedFault, log: FaultLog | None, arm: Arm) -> Fau
 
 def _with_effect(
     doing: Doing,
+    others: Sequence[Doing],
     alerts: Sequence[AlertSeen],
     control: Sequence[AlertSeen],
     components: frozenset[str],
@@ -193,7 +196,7 @@ def _with_effect(
     detection = detection_of(alerts, components, t_act=window.t_act, t_on=t_on, watched_s=window.to_s - window.t_act)
     t_det = None if detection.first is None else detection.first.t_fired
     until_s = window.to_s if t_det is None else min(t_det, window.to_s)
-    before = area(total, doing.flags[total.signal.name][0], window.t_act, until_s)
+    claim, claims = _claim(doing), [_claim(other) for other in others]
     recovery = recovery_of(
         [(curves[harm.signal], doing.flags[harm.signal][0]) for harm in hurt],
         settled_beside(alerts, control),
@@ -204,6 +207,9 @@ def _with_effect(
         policy=policy,
     )
     outcome = Outcome.ABSORBED if not hurt else Outcome.SILENT if t_det is None else Outcome.CAUGHT
+    sent_s = curves["availability"].sent_s
+    if not hurt and not ((sent_s >= window.t_act) & (sent_s < window.to_s)).any():
+        outcome = Outcome.UNKNOWN
     return FaultFinding(
         id=window.planned.id,
         fault=window.planned.fault,
@@ -217,15 +223,22 @@ def _with_effect(
         touched=window.log.touched,
         what=window.log.what,
         remains=window.log.remains,
-        harm=next((harm.area for harm in doing.signals if harm.signal == total.signal.name), 0.0),
+        harm=part_of(claim, claims, total, window.to_s),
+        shared_with=tuple(others[number].window.planned.id for number in sharers(claim, claims, total)),
         signals=doing.signals,
-        detection=detection.model_copy(update={"harm_before": before}),
+        detection=detection.model_copy(update={"harm_before": part_of(claim, claims, total, until_s)}),
         recovery=recovery,
     )
 
 
+def _claim(doing: Doing) -> Claim:
+    return doing.flags["total"][0], doing.window.t_act, doing.window.to_s
+
+
 def _reason(outcome: Outcome, hurt: Sequence[SignalHarm], detection: Detection) -> str:
     noticed = "" if detection.first is None else f"{detection.first.name} was raised"
+    if outcome is Outcome.UNKNOWN:
+        return "nobody asked after its first effect: who was not there was not spared"
     if outcome is Outcome.ABSORBED:
         return "no signal left the control's band" + (f"; {noticed}" if noticed else " and nothing alerted")
     worse = ", ".join(harm.title.lower() for harm in hurt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ class _Draft:
     start: Record
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _COLUMNS})
     alerts: list[AlertEvent] = field(default_factory=list)
-    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: dict[str, list[Record]] = field(default_factory=dict)
     steady: bool | None = None
     reasons: tuple[str, ...] = ()
     after: tuple[str, ...] | None = None
@@ -177,7 +178,9 @@ def _take(drafts: dict[str, _Draft], record: Record) -> None:
     elif kind == "alert":
         draft.alerts.append(_alert(record))
     elif kind.startswith("fault."):
-        _fault_line(draft.faults.setdefault(record["fault_id"], {}), record)
+        _t_of(record)
+        draft.faults.setdefault(record["fault_id"], []).append(record)
+        _fault_line({}, record)
     elif kind == "steady_state":
         draft.steady = bool(record["ok"])
         draft.reasons = tuple(str(reason) for reason in record.get("reasons") or ())
@@ -191,7 +194,7 @@ def _take(drafts: dict[str, _Draft], record: Record) -> None:
 def _alert(record: Record) -> AlertEvent:
     labels = record.get("labels") or {}
     return AlertEvent(
-        t=float(record["t"]),
+        t=_t_of(record),
         name=str(record["name"]),
         component=str(record.get("component") or ""),
         severity=str(record["severity"]),
@@ -201,9 +204,17 @@ def _alert(record: Record) -> AlertEvent:
     )
 
 
+def _t_of(record: Record) -> float:
+    """When a line was written. Raises `ValueError` for what is no time: not a number, infinite, or centuries away."""
+    t = float(record["t"])
+    if not abs(t) < 1e10:
+        raise ValueError(f"its time is {t:g}")
+    return t
+
+
 def _fault_line(seen: dict[str, Any], record: Record) -> None:
     """Folds one line of a fault's life into what is known of it."""
-    kind, t = record["kind"], float(record["t"])
+    kind, t = record["kind"], _t_of(record)
     if kind == "fault.intent":
         seen.update(fault=record["fault"], point=record["point"], params=dict(record.get("params") or {}))
     elif kind == "fault.evidence":
@@ -274,19 +285,19 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
             profile=str(start["profile"]),
             backend=str(start["backend"]),
             seed=int(start["seed"]),
-            start=str(start["start"]),
-            warmup_s=float(start["warmup_s"]),
-            horizon_s=float(start["horizon_s"]),
+            start=_replayed(str(start["start"])),
+            warmup_s=_span(start["warmup_s"]),
+            horizon_s=_span(start["horizon_s"]),
             control=start.get("control"),
             reference=tuple(sorted(start.get("reference") or ())),
             plan=_plan(arm_id, spec) if spec else None,
             requests=_requests(draft.columns),
-            alerts=tuple(draft.alerts),
+            alerts=tuple(sorted(draft.alerts, key=lambda event: event.t)),
             faults=tuple(_fault(fault_id, draft.faults[fault_id]) for fault_id in sorted(draft.faults)),
             steady=draft.steady,
             unsteady_reasons=draft.reasons,
             unsteady_after=draft.after,
-            end_s=float(end["t"]) if end else None,
+            end_s=_t_of(end) if end else None,
             end_reason=str(end["reason"]) if end else None,
             error=str(end.get("error") or ""),
         )
@@ -294,6 +305,19 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
         raise MalformedJournal(f"arm {arm_id!r}: field {error.args[0]!r} is missing in its start or end") from None
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedJournal(f"arm {arm_id!r} holds a value that can't be: {error}. {_RESTORE}") from None
+
+
+def _span(value: Any) -> float:
+    """A duration of the run. Raises `ValueError` for what can't be one."""
+    if not 0 <= float(value) < 1e10:
+        raise ValueError(f"a duration is {float(value):g}")
+    return float(value)
+
+
+def _replayed(start: str) -> str:
+    """The replay's wall clock as it was written. Raises `ValueError` for text that is no moment."""
+    datetime.fromisoformat(start)
+    return start
 
 
 def _plan(arm_id: str, spec: Record) -> Plan:
@@ -308,5 +332,9 @@ def _plan(arm_id: str, spec: Record) -> Plan:
         ) from None
 
 
-def _fault(fault_id: str, seen: dict[str, Any]) -> FaultLog:
+def _fault(fault_id: str, lines: list[Record]) -> FaultLog:
+    """A fault's life, whatever the order of its lines: on a live target they are written as they come to be known."""
+    seen: dict[str, Any] = {}
+    for line in sorted(lines, key=_t_of):
+        _fault_line(seen, line)
     return FaultLog(id=fault_id, **{"fault": "", "point": "", "params": {}, **seen})

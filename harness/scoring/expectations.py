@@ -66,6 +66,8 @@ def _unseen(fault: FaultFinding, cut_short: str, policy: Policy) -> str:
     """Why harm might have been there and was not seen; empty if it was looked for as long as it takes."""
     if cut_short:
         return cut_short
+    if fault.outcome is Outcome.UNKNOWN:
+        return fault.reason
     recovery, t_act = fault.recovery, fault.t_act
     if recovery is not None and t_act is not None and recovery.t_watched - t_act < policy.bin_s:
         return f"users were watched for {duration_text(recovery.t_watched - t_act)} after the first effect"
@@ -134,7 +136,8 @@ def _recover(claim: Expectation, fault: FaultFinding, cut_short: str, policy: Po
         what = f"not recovered {duration_text(after)} after the fault's end" if after else "the fault lasted to the end"
         # That users are back is known so many bins later.
         confirmed = policy.recovery_bins * policy.bin_s if recovery.t_back is None else 0.0
-        if after < claim.within_s + confirmed:
+        in_time = recovery.t_back is not None and not recovery.firing and recovery.t_back - t_end <= claim.within_s
+        if in_time or after < claim.within_s + confirmed:
             return (
                 Verdict.INCONCLUSIVE,
                 what,

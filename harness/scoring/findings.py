@@ -35,6 +35,7 @@ class RecoveryKind(StrEnum):
     NOT_NEEDED = "not_needed"  #: there was no harm
     MITIGATED = "mitigated"  #: while the fault was still there
     RECOVERED = "recovered"  #: after it was removed
+    UNCONFIRMED = "unconfirmed"  #: users were back at the end, but too late to be sure, or alerts still fired
     NEVER = "never"  #: not before the end of the observation
 
 
@@ -70,7 +71,7 @@ class Recovery(Finding):
 
     kind: RecoveryKind
     t_back: float | None
-    """When users were back in the control's band, whatever the alerts said."""
+    """When users were back in the control's band, whatever the alerts said; unconfirmed, when they seemed so."""
     t_rec: float | None
     """When the incident was over: users back, and the alerts resolved."""
     time_to_recover_s: float | None
@@ -85,6 +86,8 @@ class Recovery(Finding):
     """From the clock's start until then: the censoring time when there was no recovery."""
     relapsed: bool
     why: str
+    firing: tuple[str, ...] = ()
+    """Alerts of the fault that had not resolved by the end of the observation."""
 
 
 class SignalHarm(Finding):
@@ -122,6 +125,9 @@ class FaultFinding(Finding):
     what: str
     remains: str
     harm: float
+    """Its part of what users suffered, in hours of a total outage."""
+    shared_with: tuple[str, ...] = ()
+    """Faults that were there at the same time, and have an equal part of some of that harm."""
     signals: tuple[SignalHarm, ...]
     detection: Detection | None
     recovery: Recovery | None
@@ -222,12 +228,17 @@ class ControlFinding(Finding):
     arm: str
     profile: str
     seed: int
+    start: str
+    """The replay's wall clock at second 0."""
+    warmup_s: float
     unusable: str
     """Why it says nothing; empty if it does."""
     days: float
+    """How long it was watched, from the end of the warm-up."""
     false_alarms: int
     pages: int
-    alerts: dict[str, int]
+    alarms: tuple[AlertSeen, ...]
+    """What people were told in that time, or before it and still."""
 
 
 class MetricFinding(Finding):

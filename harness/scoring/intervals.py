@@ -22,8 +22,8 @@ def wilson(hits: int, n: int, z: float = Z95) -> tuple[float, float]:
     return (0.0 if hits == 0 else centre - half), (1.0 if hits == n else centre + half)
 
 
-def clopper_pearson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a share; ``(0, 1)`` for no trials.
+def clopper_pearson(hits: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a share; ``(0, 1)`` for no trials. Means of counts need not be whole.
 
     >>> [round(x, 4) for x in clopper_pearson(0, 59, confidence=0.90)]
     [0.0, 0.0495]
@@ -36,7 +36,7 @@ def clopper_pearson(hits: int, n: int, confidence: float = 0.95) -> tuple[float,
     return low, high
 
 
-def poisson_upper(events: int, exposure: float, confidence: float = 0.95) -> float:
+def poisson_upper(events: float, exposure: float, confidence: float = 0.95) -> float:
     """The upper bound of a rate: ``chi2(confidence, 2 events + 2) / (2 exposure)``.
 
     >>> round(poisson_upper(0, 1.0), 3)

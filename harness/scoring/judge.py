@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -62,11 +61,13 @@ def judge_control(arm: Arm) -> ControlFinding:
         arm=arm.id,
         profile=arm.profile,
         seed=arm.seed,
+        start=arm.start,
+        warmup_s=arm.warmup_s,
         unusable=unusable,
         days=max(0.0, arm.observed_end_s - arm.warmup_s) / DAY_S,
         false_alarms=len(late),
         pages=sum(alert.severity == "critical" for alert in late),
-        alerts=dict(sorted(Counter(alert.name for alert in late).items())),
+        alarms=tuple(late),
     )
 
 

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.scoring.comparison import Change, MetricChange, Side, compare, muted, paired
-from harness.scoring.findings import ExperimentFinding, Finding, MetricFinding, TierFinding
+from harness.scoring.comparison import (
+    CHANGED,
+    ONLY_FIRST,
+    Both,
+    Change,
+    MetricChange,
+    Side,
+    compare,
+    muted,
+    paired,
+    unpaired,
+)
+from harness.scoring.findings import Finding, MetricFinding, TierFinding
 from harness.scoring.metrics import Pool, all_metrics, evaluate
 from harness.scoring.policy import Policy
 from harness.scoring.tiers import TIERS, tier_of
@@ -49,13 +60,19 @@ class Gate(Finding):
     repeated: bool
     """Whether any scenario has more than one pair: without, nothing is known about other seeds and phases."""
     left_out: dict[str, int]
+    unpaired: dict[str, tuple[str, ...]]
+    """The scenarios of which nothing could be compared, by the reason."""
     checks: tuple[Check, ...]
     verdict: Verdict
 
 
-def judge_gate(profile: str, first: Side, second: Side, policy: Policy) -> Gate:
-    """The checks of one profile: the baseline is ``first``. Only experiments that both sides have count."""
+def judge_gate(profile: str, first: Side, second: Side, policy: Policy, *, partial: bool = False) -> Gate:
+    """The checks of one profile: the baseline is ``first``. Figures are of the experiments that both sides have.
+
+    What the baseline judged and the run did not is no pass, unless a ``partial`` run is wanted.
+    """
     pairs, left_out = paired(first, second)
+    without = unpaired(pairs, left_out)
     scenarios = [one.scenario for one, _ in pairs]
     checks: tuple[Check, ...] = ()
     if pairs:
@@ -65,15 +82,17 @@ def judge_gate(profile: str, first: Side, second: Side, policy: Policy) -> Gate:
         theirs = _of_tier(Pool(tuple(other for _, other in pairs), second.controls, policy))
         checks = (_tier(metrics, ours, theirs), _detection(metrics["mttd"]), _silence(metrics, pairs))
     checks += _coverage(first, second)
+    checks += _missing(first, without, partial=partial)
     return Gate(
         profile=profile,
         first=first.label,
         second=second.label,
         pairs=len(pairs),
         repeated=len(scenarios) > len(set(scenarios)),
-        left_out=left_out,
+        left_out={reason: len(left) for reason, left in left_out.items()},
+        unpaired=without,
         checks=checks,
-        verdict=worst(check.verdict for check in checks),
+        verdict=worst(check.verdict for check in checks) if pairs else Verdict.INCONCLUSIVE,
     )
 
 
@@ -91,6 +110,20 @@ def _coverage(first: Side, second: Side) -> tuple[Check, ...]:
     why = f"inconclusive now: {', '.join(dict.fromkeys(experiment.scenario for experiment in mute))}"
     counts = {"first": "0 inconclusive", "second": f"{len(mute)} inconclusive"}
     return (Check(name="coverage", **counts, verdict=Verdict.INCONCLUSIVE, why=why),)
+
+
+def _missing(first: Side, without: Mapping[str, tuple[str, ...]], *, partial: bool) -> tuple[Check, ...]:
+    """Scenarios that said something in the baseline and were not run now, or not in the same way."""
+    said = {experiment.scenario for experiment in first.experiments if experiment.counts is not None}
+    texts = {"not run now": without.get(ONLY_FIRST, ()), "changed since": without.get(CHANGED, ())}
+    lost = {text: [name for name in names if name in said] for text, names in texts.items()}
+    why = "; ".join(f"{text}: {', '.join(names)}" for text, names in lost.items() if names)
+    if not why:
+        return ()
+    counts = {"first": f"{len(said)} judged", "second": f"{len(said) - sum(map(len, lost.values()))} of them"}
+    if partial:
+        return (Check(name="scenarios", **counts, verdict=Verdict.PASSED, why=f"{why}, as --partial allows"),)
+    return (Check(name="scenarios", **counts, verdict=Verdict.INCONCLUSIVE, why=f"{why}. {_PARTIAL}"),)
 
 
 def _tier(
@@ -140,7 +173,7 @@ def _one_sided(metric: MetricChange, shown: dict[str, str], *, worse: bool) -> C
     return Check(**shown, verdict=Verdict.PASSED, why=f"worse, but within noise{_size(metric)}")
 
 
-def _silence(metrics: Mapping[str, MetricChange], pairs: list[tuple[ExperimentFinding, ExperimentFinding]]) -> Check:
+def _silence(metrics: Mapping[str, MetricChange], pairs: list[Both]) -> Check:
     """More silence: a smaller share of harmful faults that is noticed, or a scenario that became silent altogether."""
     metric = metrics["silent_failure_detection_rate"]
     silent = [sum(experiment.outcome is Outcome.SILENT for experiment in side) for side in zip(*pairs, strict=True)]
@@ -162,10 +195,10 @@ def _silence(metrics: Mapping[str, MetricChange], pairs: list[tuple[ExperimentFi
     return Check(**shown, verdict=Verdict.PASSED, why=within)
 
 
-def _turned_silent(pairs: list[tuple[ExperimentFinding, ExperimentFinding]]) -> dict[str, tuple[int, bool]]:
+def _turned_silent(pairs: list[Both]) -> dict[str, tuple[int, bool]]:
     """Scenarios that are silent in every pair and were so in none; how many pairs, and whether both sides ran in the
     simulator, where the same seed without a change gives the same to the byte."""
-    groups: dict[str, list[tuple[ExperimentFinding, ExperimentFinding]]] = {}
+    groups: dict[str, list[Both]] = {}
     for one, other in pairs:
         groups.setdefault(one.scenario, []).append((one, other))
     return {
@@ -175,6 +208,7 @@ def _turned_silent(pairs: list[tuple[ExperimentFinding, ExperimentFinding]]) -> 
     }
 
 
+_PARTIAL = "If that is meant, say --partial, or save a new baseline"
 _TOO_FEW = "there are too few pairs to tell it from noise; more --repeats would"
 
 

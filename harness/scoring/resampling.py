@@ -36,12 +36,11 @@ def interval(
     statistic: Statistic, strata: Strata, *key: object, confidence: float = 0.95
 ) -> tuple[float, float] | None:
     """The interval of a statistic over units; None for fewer than three, or where so few say anything that it is not
-    defined without one of them. ``strata`` names each unit's stratum; where no stratum has two units, all are one.
-    ``key`` seeds the draws."""
+    defined without one of them. ``strata`` names each unit's stratum; those of one unit are one together. ``key`` seeds
+    the draws."""
     if len(strata) < LEAST:
         return None
-    if max(Counter(strata).values()) == 1:
-        strata = [""] * len(strata)
+    strata = _collapsed(strata)
     if len(strata) < BOOTSTRAP_LEAST:
         return jackknife_t(statistic, strata, confidence)
     drawn = statistic(_resamples(strata, DRAWS, *key))
@@ -49,6 +48,15 @@ def interval(
         return None
     observed = float(statistic(np.ones((1, len(strata))))[0])
     return bca(_finite(drawn), observed, _left_out(statistic, strata), confidence)
+
+
+def _collapsed(strata: Strata) -> list[Hashable]:
+    """The strata with those of one unit put together, as what a unit alone varies by can't be seen; a last one of them
+    joins the smallest other. What strata differ by then counts as chance: the interval is too wide, not too narrow."""
+    sizes = Counter(strata)
+    alone = [stratum for stratum, size in sizes.items() if size == 1]
+    joint: Hashable = "" if len(alone) != 1 else min(sizes, key=lambda s: (s in alone, sizes[s], str(s)))
+    return [joint if stratum in alone else stratum for stratum in strata]
 
 
 def ratio_of_sums(numerators: Sequence[float], denominators: Sequence[float]) -> Statistic:
@@ -85,7 +93,10 @@ def bca(
 
     def level(alpha: float) -> float:
         z = bias + normal.inv_cdf(alpha)
-        return normal.cdf(bias + z / (1 - acceleration * z))
+        stretch = 1 - acceleration * z
+        if stretch <= 0:  # beyond every draw, where the formula comes back from the other end
+            return 1.0 if z > 0 else 0.0
+        return normal.cdf(bias + z / stretch)
 
     alpha = (1 - confidence) / 2
     low, high = np.quantile(drawn, [level(alpha), level(1 - alpha)])

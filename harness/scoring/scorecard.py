@@ -13,8 +13,8 @@ from harness.scoring.findings import ExperimentFinding, Finding, ProfileFinding,
 from harness.scoring.policy import Policy
 from harness.verdict import Verdict
 
-Schema = Literal["pipequake.scorecard/2"]
-SCHEMA: Schema = "pipequake.scorecard/2"
+Schema = Literal["pipequake.scorecard/3"]
+SCHEMA: Schema = "pipequake.scorecard/3"
 
 
 class UnreadableScorecard(UsageError):

@@ -143,11 +143,11 @@ def test_gate_against_a_branch_takes_the_newest_run_with_the_most_pairs(
 ) -> None:
     put(results / "run-6", [finding(detected_s=1.0)], manifest(6))
     assert gate_command(results / "run-5", "main", (), results, form="terminal") == ExitCode.FAILED
-    shown = capsys.readouterr().out
-    assert shown.startswith("FAILED  a regression")
-    assert "run-3 -> run-5, 4 pairs of experiments; 1 left out: only on the second side" in " ".join(shown.split())
-    assert "worse beyond noise: x 3" in " ".join(shown.split())
-    assert gate_command(results / "run-4", "main", (), results, form="json") == ExitCode.PASSED
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith("FAILED a regression")
+    assert "run-3 -> run-5, 4 pairs of experiments; 1 left out: only on the second side (other)" in shown
+    assert "worse beyond noise: x 3" in shown
+    assert gate_command(results / "run-4", "main", (), results, form="json", partial=True) == ExitCode.PASSED
     assert json.loads(capsys.readouterr().out)[0]["first"] == "run-5"
 
 
@@ -198,6 +198,24 @@ def test_gate_with_nothing_in_common_is_inconclusive(results: Path, capsys: pyte
     assert "Run the same scenarios with the same --seed and --repeats on both sides." in shown
 
 
+def test_gate_names_what_the_baseline_had_and_the_run_has_not(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = [finding(detected_s=60.0, seed=seed) for seed in range(1, 5)]
+    put(results / "wide", [*mine, finding(scenario="gone"), finding(profile="q")], manifest(8))
+    put(results / "narrow", mine, manifest(9))
+    assert gate_command(results / "narrow", "wide", (), results, form="terminal") == ExitCode.INCONCLUSIVE
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith("INCONCLUSIVE not everything can be told")
+    assert "scenarios 2 judged 1 of them inconclusive not run now: gone. If that is meant, say --partial" in shown
+    assert "q wide -> narrow, 0 pairs of experiments; 1 left out: only on the first side (s)" in shown
+    assert gate_command(results / "narrow", "wide", ("p",), results, form="terminal") == ExitCode.INCONCLUSIVE
+    assert gate_command(results / "narrow", "wide", (), results, form="terminal", partial=True) == ExitCode.PASSED
+    capsys.readouterr()
+    assert gate_command(results / "wide", "narrow", (), results, form="terminal") == ExitCode.PASSED
+    assert "only on the second side (gone)" in " ".join(capsys.readouterr().out.split())
+
+
 def test_prune_says_first_and_keeps_what_counts(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (results / "run-1" / "logs").mkdir()
     (results / "run-1" / "logs" / "arm.log").write_text("x" * 1000)
@@ -222,7 +240,7 @@ def test_prune_says_first_and_keeps_what_counts(results: Path, capsys: pytest.Ca
 def test_what_was_pruned_still_answers(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prune_command(results, keep=0, older_s=None, really=True)
     assert compare_command(results / "run-1", results / "run-2", (), form="terminal") == ExitCode.PASSED
-    assert gate_command(results / "run-2", "main", (), results, form="terminal") == ExitCode.PASSED
+    assert gate_command(results / "run-2", "main", (), results, form="terminal", partial=True) == ExitCode.PASSED
     with pytest.raises(UsageError, match="its journal was pruned; only its scorecard and its rows are left"):
         score_command(results / "run-1", rates=None, as_json=False)
     with pytest.raises(UsageError, match="its journal was pruned; only its scorecard and its rows are left"):

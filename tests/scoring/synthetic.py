@@ -90,6 +90,7 @@ class Made:
     arm: str = "control"
     profile: str = "plain"
     seed: int = 7
+    start: str = "2013-06-10T00:00:00Z"
     scenario: str | None = None
     control: str = "control"
     reference: tuple[str, ...] = ()
@@ -123,7 +124,7 @@ class Made:
             "profile": self.profile,
             "backend": "sim",
             "seed": self.seed,
-            "start": "2013-06-10T00:00:00Z",
+            "start": self.start,
             "warmup_s": WARMUP,
             "horizon_s": HORIZON,
         }

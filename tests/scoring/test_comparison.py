@@ -95,6 +95,7 @@ def test_what_was_not_run_on_both_sides_is_left_out_and_said() -> None:
 def test_nothing_in_common_is_inconclusive() -> None:
     found = compared(side("a", QUICK), Side("b", (), ()))
     assert (found.verdict, found.pairs) == (Verdict.INCONCLUSIVE, 0)
+    assert found.unpaired == {"only on the first side": ("weather-stops",)}
 
 
 def test_a_scenario_that_was_changed_in_between_is_left_out() -> None:

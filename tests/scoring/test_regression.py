@@ -107,8 +107,27 @@ def test_what_has_become_inconclusive_is_no_pass() -> None:
 
 def test_nothing_in_common_tells_nothing() -> None:
     found = gate(many([60.0]), many([60.0], scenario="other"))
-    assert (found.pairs, found.checks, found.verdict) == (0, (), Verdict.INCONCLUSIVE)
+    assert (found.pairs, verdicts(found), found.verdict) == (0, {"scenarios": "inconclusive"}, Verdict.INCONCLUSIVE)
     assert found.left_out == {"only on the first side": 1, "only on the second side": 1}
+    assert found.unpaired == {"only on the first side": ("s",), "only on the second side": ("other",)}
+    partial = judge_gate("p", side(*many([60.0])), side(), POLICY, partial=True)
+    assert partial.verdict is Verdict.INCONCLUSIVE, "nothing compared is no pass, however it was asked for"
+
+
+def test_what_the_baseline_judged_and_the_run_did_not_is_no_pass_unless_meant() -> None:
+    before, now = [*many(STEADY), finding(scenario="gone"), finding(scenario="changed")], many(STEADY)
+    now.append(finding(scenario="changed").model_copy(update={"horizon_s": 1.0}))
+    found = gate(before, now)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.checks[-1].why.startswith("not run now: gone; changed since: changed. If that is meant, say --partial")
+    assert judge_gate("p", side(*before), side(*now), POLICY, partial=True).verdict is Verdict.PASSED
+    assert gate(many(STEADY), before).verdict is Verdict.PASSED, "what is new has no baseline that it could fall behind"
+    assert gate(before[:6], many(STEADY[:3])).verdict is Verdict.PASSED, "fewer repeats are still the same scenario"
+
+
+def test_what_said_nothing_in_the_baseline_is_not_missed() -> None:
+    mute = finding(scenario="gone").model_copy(update={"counts": None, "outcome": Outcome.UNKNOWN})
+    assert gate([*many(STEADY), mute], many(STEADY)).verdict is Verdict.PASSED
 
 
 def test_only_what_both_sides_have_decides_the_tier() -> None:

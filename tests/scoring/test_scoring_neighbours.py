@@ -23,7 +23,7 @@ from synthetic import (
     worse,
 )
 
-from harness.scoring import Policy, score
+from harness.scoring import MalformedJournal, Policy, score
 from harness.scoring.comparison import Side, compare
 from harness.scoring.cost import Rates
 from harness.scoring.findings import ExperimentFinding, RecoveryKind
@@ -102,6 +102,31 @@ def test_an_alert_in_a_later_faults_window_is_not_the_earlier_ones() -> None:
     assert cost.recovery >= 0
 
 
+def test_harm_of_two_faults_at_once_is_not_added_up_twice() -> None:
+    """Two hours alone, one together, and one of the second alone: four hours without an answer."""
+    faults = [
+        Injected(START, START + 3 * HOUR, "a", "store.outage", "store:store"),
+        Injected(START + 2 * HOUR, START + 4 * HOUR, "b", "process.kill", "service:serving"),
+    ]
+    alert = Alert(START + 150 * 60, START + 4 * HOUR, labels=())
+    whole = card(
+        treated(faults, [UNLABELLED, unanswered(START, START + 4 * HOUR)], [alert]),
+        control=Made(changes=(UNLABELLED,)),
+        reference=Made(arm="reference", seed=8, changes=(UNLABELLED,)),
+        rates=Rates.model_validate({"outage_hour": 100, "incidents_a_year": {"store": 1, "process": 1}}),
+    )
+    found = whole.experiments[0]
+    first, second = found.faults
+    assert outcomes(found) == ["caught", "caught"], "it may be the doing of each"
+    assert (first.harm, second.harm) == pytest.approx((3.0, 1.0))
+    assert (first.shared_with, second.shared_with) == (("b",), ("a",))
+    assert [f.detection and f.detection.harm_before for f in found.faults] == pytest.approx([2.25, 0.25])
+    assert whole.profiles[0].metric("harm").value == pytest.approx(2.0), "four hours, over two faults"
+    cost = whole.profiles[0].cost
+    assert cost is not None
+    assert cost.revenue == pytest.approx(400.0)
+
+
 CLAIMS: Sequence[Record] = [{"outcome": "absorbed"}, {"recover_within": "1h"}]
 OUTAGE = Injected(START, START + 2 * HOUR, "a", "store.outage", "store:store")
 
@@ -140,6 +165,17 @@ def test_without_labels_nobody_knows_whether_predictions_got_worse() -> None:
 def test_who_was_not_watched_was_not_spared(how: dict[str, Any]) -> None:
     found = judged(treated([dataclasses.replace(OUTAGE, ends=None)], [unanswered(START, END)], [], CLAIMS, **how))
     assert set(verdicts(found)) == {Verdict.INCONCLUSIVE}
+
+
+def test_who_never_asked_under_a_fault_was_not_spared() -> None:
+    def night(record: Record) -> bool:
+        return record["sent"] >= START + 4 * HOUR
+
+    late = Injected(START + 5 * HOUR, START + 8 * HOUR)
+    quiet = {"control": Made(drop=night), "reference": dataclasses.replace(REFERENCE, drop=night)}
+    found = judged(treated([late], [], [Alert(START + 6 * HOUR, None)], CLAIMS, drop=night), **quiet)
+    assert (outcomes(found), found.verdict) == (["unknown"], Verdict.INCONCLUSIVE)
+    assert Verdict.PASSED not in verdicts(found)
 
 
 def test_a_first_effect_at_the_very_end_is_not_inert() -> None:
@@ -232,3 +268,19 @@ def test_a_comparison_with_what_says_nothing_any_more_is_inconclusive() -> None:
 def test_faults_with_other_parameters_are_not_compared() -> None:
     found = compare(side(4), side(4, params={"rate": 0.5}), Policy())
     assert (found.pairs, found.left_out) == (0, {"the scenario is not the same on both sides": 4})
+
+
+def test_the_order_of_an_arms_lines_changes_nothing() -> None:
+    """An alert's end may be written before its beginning is known; a fault's last evidence before its first."""
+    lines = journal(Made(), REFERENCE, treated([OUTAGE], [unanswered(START, START + HOUR)], [Alert(START + 60, END)]))
+    turned = sorted(lines, key=lambda line: (line["arm"], line["kind"] != "arm.start", -line["t"]))
+    assert score(turned) == score(lines)
+
+
+@pytest.mark.parametrize("kind", ["alert", "fault.evidence", "fault.reverted", "arm.end"])
+@pytest.mark.parametrize("t", [float("nan"), float("inf"), -1e300])
+def test_a_time_that_is_none_is_refused(kind: str, t: float) -> None:
+    lines = journal(Made(), treated([OUTAGE], [], [Alert(START + 60, END)]))
+    broken = [{**line, "t": t} if line["kind"] == kind else line for line in lines]
+    with pytest.raises(MalformedJournal):
+        score(broken)

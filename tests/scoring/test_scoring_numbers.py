@@ -19,7 +19,7 @@ from harness.scoring.intervals import (
 )
 from harness.scoring.metrics import Measured, all_metrics, evaluate
 from harness.scoring.metrics._example import experiment, pool
-from harness.scoring.metrics._metric import incident, mean_time
+from harness.scoring.metrics._metric import Timed, incident, mean_time
 from harness.scoring.tiers import tier_of
 
 
@@ -65,7 +65,7 @@ def test_nothing_observed_bounds_nothing() -> None:
 def test_a_censored_time_is_never_dropped(times: list[float | None], tau: float) -> None:
     def mean(values: list[float | None]) -> Measured:
         shown = pool(*(experiment(detected_s=value) for value in values))
-        return mean_time(shown, incident, lambda fault: (seconds(fault), 1e6), tau, never="never", empty="")
+        return mean_time(shown, incident, lambda fault: Timed(seconds(fault), 1e6), tau, never="never", empty="")
 
     found, more = mean(times).value, mean([*times, None])
     assert found is not None

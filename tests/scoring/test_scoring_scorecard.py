@@ -95,9 +95,9 @@ def test_it_reads_what_it_wrote_and_the_journal_s_encoding_changes_nothing() -> 
     ("text", "message"),
     [
         ("{", "not JSON"),
-        ("[]", "expected a scorecard of version 'pipequake.scorecard/2', got None"),
+        ("[]", "expected a scorecard of version 'pipequake.scorecard/3', got None"),
         ('{"schema_version": "pipequake.scorecard/9"}', "got 'pipequake.scorecard/9'"),
-        ('{"schema_version": "pipequake.scorecard/2"}', "Field required"),
+        ('{"schema_version": "pipequake.scorecard/3"}', "Field required"),
     ],
 )
 def test_what_is_no_scorecard_says_what_to_do(text: str, message: str) -> None:

@@ -5,10 +5,25 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import END, HOUR, WARMUP, Alert, Injected, Made, between, jitter, journal, treated, unanswered, worse
+from synthetic import (
+    END,
+    HOUR,
+    WARMUP,
+    Alert,
+    Injected,
+    Made,
+    Record,
+    between,
+    jitter,
+    journal,
+    treated,
+    unanswered,
+    worse,
+)
 
 from harness.scoring import Policy, score
 from harness.scoring.findings import Detection, FaultFinding, Grade, Recovery, RecoveryKind
+from harness.verdict import Verdict
 
 A, B = WARMUP + 2 * HOUR, WARMUP + 6 * HOUR
 FAULT = Injected(A, B)
@@ -107,7 +122,7 @@ def test_users_are_back_before_the_incident_is_over_and_time_counts_from_detecti
 
 def test_an_alert_that_never_resolves_is_no_recovery() -> None:
     found = recovery(treated([FAULT], [OUTAGE], [Alert(A + 600, None)]))
-    assert found.kind is RecoveryKind.NEVER
+    assert (found.kind, found.t_back, found.t_rec) == (RecoveryKind.UNCONFIRMED, B, None)
     assert found.why == "users were back in band, but alerts never resolved: SourceStale"
 
 
@@ -209,3 +224,35 @@ def test_shifting_the_fault_shifts_every_time_and_no_duration(steps: int, lastin
         return [*shifted, found.detection.time_to_detect_s, found.recovery.time_to_recover_s]
 
     assert times(A + 90.0 * steps) == times(A)
+
+
+@pytest.mark.parametrize("healthy_bins", [1, 2])
+def test_a_recovery_that_the_end_cuts_off_is_neither_sure_nor_never(healthy_bins: int) -> None:
+    until = END - healthy_bins * 1800
+    hurt = treated([FAULT], [unanswered(A, until)], [Alert(A + 600, B)], [{"recover_within": "1h"}])
+    card = score(journal(Made(), hurt))
+    found = recovery(hurt)
+    assert (found.kind, found.t_back, found.t_rec) == (RecoveryKind.UNCONFIRMED, until, None)
+    for name, since in (("mttr", A + 600), ("incident_duration", A)):
+        metric = card.profiles[0].metric(name)
+        assert (metric.value, metric.censored, metric.longest) == (END - since, 1, END - since)
+        assert metric.note == "1 of 1 seemed over when the watch ended, each counted until then"
+    assert card.profiles[0].metric("automated_recovery_rate").value == 0
+    assert card.experiments[0].expectations[0].verdict is Verdict.FAILED, "they were back hours too late"
+
+
+def test_an_alert_that_still_fires_at_the_end_counts_until_then_and_fails_the_claim() -> None:
+    hurt = treated([FAULT], [OUTAGE], [Alert(A + 600, None)], [{"recover_within": "1h"}])
+    card = score(journal(Made(), hurt))
+    assert card.profiles[0].metric("mttr").value == END - A - 600
+    assert card.experiments[0].expectations[0].verdict is Verdict.FAILED
+
+
+def test_users_who_were_back_in_time_are_not_failed_for_a_night_without_requests() -> None:
+    def night(record: Record) -> bool:
+        return record["sent"] >= B + HOUR
+
+    quiet = {"drop": night, "ends": B + 8 * HOUR}
+    hurt = treated([FAULT], [unanswered(A, B + 600)], [Alert(A + 600, B)], [{"recover_within": "30m"}], **quiet)
+    card = score(journal(Made(drop=night), hurt))
+    assert card.experiments[0].expectations[0].verdict is Verdict.INCONCLUSIVE

@@ -80,6 +80,8 @@ def _fault_facts(fault: FaultFinding) -> list[tuple[str, str]]:
         ("Recovered", duration_text(recovery.time_to_recover_s) if fault.t_on is not None else "no harm"),
         ("Over after removal", duration_text(recovery.from_removal_s)),
     ]
+    if fault.shared_with:
+        facts.append(("Harm shared with", ", ".join(fault.shared_with)))
     return [*facts, ("Remains", fault.remains)] if fault.remains else facts
 
 

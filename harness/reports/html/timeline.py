@@ -158,7 +158,7 @@ def _users_row(axis: Axis, faults: Sequence[FaultFinding]) -> Html:
         elif recovery.kind is RecoveryKind.MITIGATED:
             text += ": mitigated under the fault"
         elif recovery.t_rec is None:
-            text += ", alerts never resolved"
+            text += ", alerts never resolved" if recovery.firing else ", too late to be sure"
         elif recovery.t_rec > recovery.t_back:
             text += f", alerts resolved {duration_text(recovery.t_rec - recovery.t_back)} later"
         lane = _lane(_bar(axis, fault.t_on, end, text, "harm", f"users worse off, {text}"))

@@ -77,9 +77,22 @@ def experiment(
 
 
 def control(*, days: float, alarms: int, pages: int = 0) -> ControlFinding:
-    """A fault-free run."""
+    """A fault-free run, whose alarms come one a minute."""
+    told = [_alert(60.0 * number) for number in range(alarms)]
     return ControlFinding(
-        arm="c", profile="", seed=1, unusable="", days=days, false_alarms=alarms, pages=pages, alerts={}
+        arm="c",
+        profile="",
+        seed=1,
+        start="2013-06-10T00:00:00Z",
+        warmup_s=0.0,
+        unusable="",
+        days=days,
+        false_alarms=alarms,
+        pages=pages,
+        alarms=tuple(
+            alarm if number < pages else alarm.model_copy(update={"severity": "warning"})
+            for number, alarm in enumerate(told)
+        ),
     )
 
 

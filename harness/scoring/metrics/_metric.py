@@ -27,11 +27,17 @@ class Pool:
     experiments: tuple[ExperimentFinding, ...]
     controls: tuple[ControlFinding, ...]
     policy: Policy
+    chosen: frozenset[tuple[str, str]] | None = None
+    """In a comparison the faults that count on both sides, by arm and id; otherwise a metric's own rule decides."""
 
-    @cached_property
-    def acted(self) -> tuple[FaultFinding, ...]:
-        """Faults that touched something: inert and unknown ones are in no denominator."""
-        return tuple(fault for experiment in self.experiments for fault in experiment.faults if acted(fault))
+    def faults(self, experiment: ExperimentFinding, counts: Callable[[FaultFinding], bool]) -> list[FaultFinding]:
+        """The faults of an experiment that count. Inert and unknown ones never do."""
+        chosen = self.chosen
+        return [
+            fault
+            for fault in experiment.faults
+            if acted(fault) and (counts(fault) if chosen is None else (experiment.arm, fault.id) in chosen)
+        ]
 
     @cached_property
     def usable_controls(self) -> tuple[ControlFinding, ...]:
@@ -61,6 +67,30 @@ def incident(fault: FaultFinding) -> bool:
     worst cases only.
     """
     return acted(fault) and (harmful(fault) or noticed(fault))
+
+
+def either(rule: Callable[[FaultFinding], bool]) -> Callable[[FaultFinding, FaultFinding], bool]:
+    """Compares what counts on at least one side, where the other's value is known all the same."""
+    return lambda one, other: rule(one) or rule(other)
+
+
+def both(rule: Callable[[FaultFinding], bool]) -> Callable[[FaultFinding, FaultFinding], bool]:
+    """Compares what counts on both sides, where a side on which it does not has no value."""
+    return lambda one, other: rule(one) and rule(other)
+
+
+class Timed(NamedTuple):
+    """A time, None if it never came, and how long it was watched for. ``ending``: it had come when the watch ended, but
+    not for long enough to be sure of it."""
+
+    value: float | None
+    watched_s: float
+    ending: bool = False
+
+    def counted(self, tau_s: float) -> float:
+        """What it counts as in a mean: tau if it never came, and until the end of the watch if only that is sure."""
+        known = self.watched_s if self.ending else self.value
+        return tau_s if known is None else min(known, tau_s)
 
 
 class Part(NamedTuple):
@@ -119,6 +149,8 @@ class Metric:
     compute: Callable[[Pool], Measured]
     compared: bool = True
     """Whether a better value means a better pipeline, whatever the other metrics say."""
+    alike: Callable[[FaultFinding, FaultFinding], bool] | None = None
+    """Whether a comparison counts a fault that acted on both sides, for a metric that is one of faults."""
 
     @property
     def benchmark(self) -> bool:
@@ -182,7 +214,7 @@ def parts_of(
 def mean_time(
     pool: Pool,
     counts: Callable[[FaultFinding], bool],
-    time: Callable[[FaultFinding], tuple[float | None, float]],
+    time: Callable[[FaultFinding], Timed],
     tau_s: float,
     *,
     never: str,
@@ -190,32 +222,36 @@ def mean_time(
 ) -> Measured:
     """The mean over the pool's faults that count of ``min(T, tau)``; what never happened counts as tau and is said so.
 
-    ``time`` gives the time, None if it never came, and how long it was watched for. Median and 95th percentile are
-    Kaplan and Meier's: None where they lie beyond what was watched.
+    It is not Kaplan and Meier's restricted mean: that takes what was cut off to go on as the others do that were
+    watched for longer. But a horizon is as long as its incident was thought to last: what outlasts it is not like the
+    others. Median and 95th percentile are Kaplan and Meier's: None where they lie beyond what was watched.
     """
 
     def total(experiment: ExperimentFinding) -> tuple[float, float]:
-        times = [time(fault)[0] for fault in experiment.faults if counts(fault)]
-        return sum(tau_s if value is None else min(value, tau_s) for value in times), len(times)
+        times = [time(fault).counted(tau_s) for fault in pool.faults(experiment, counts)]
+        return sum(times), len(times)
 
     parts = parts_of(pool.experiments, total)
-    found = [time(fault) for part in parts for fault in part.experiment.faults if counts(fault)]
+    found = [time(fault) for part in parts for fault in pool.faults(part.experiment, counts)]
     if not found:
         return Measured(None, tau_s=tau_s, note=empty)
-    censored = sum(value is None for value, _ in found)
+    censored = sum(one.value is None for one in found)
+    ending = sum(one.ending for one in found)
     curve = kaplan_meier(
-        [watched if value is None else value for value, watched in found], [value is not None for value, _ in found]
+        [one.watched_s if one.value is None else one.value for one in found], [one.value is not None for one in found]
     )
-    note = f"{censored} of {len(found)} {never}, each counted as {duration_text(tau_s)}" if censored else ""
+    lost = censored - ending
+    notes = [f"{lost} of {len(found)} {never}, each counted as {duration_text(tau_s)}"] * (lost > 0)
+    notes += [f"{ending} of {len(found)} seemed over when the watch ended, each counted until then"] * (ending > 0)
     return Measured(
         sum(part.numerator for part in parts) / len(found),
         n=len(found),
         censored=censored,
         median=curve.quantile(0.5),
         p95=curve.quantile(0.95) if len(found) >= P95_LEAST else None,
-        longest=None if censored else max(value for value, _ in found if value is not None),
+        longest=None if lost else max(one.counted(tau_s) for one in found),
         tau_s=tau_s,
-        note=note,
+        note="; ".join(notes),
         parts=parts,
     )
 
@@ -224,14 +260,16 @@ def share_of_faults(
     pool: Pool, counts: Callable[[FaultFinding], bool], hit: Callable[[FaultFinding], bool], empty: str
 ) -> Measured:
     """Faults that hit over those that count, with the exact interval of Clopper and Pearson."""
-    found = [hit(fault) for fault in pool.acted if counts(fault)]
+    found = [hit(fault) for experiment in pool.experiments for fault in pool.faults(experiment, counts)]
     if not found:
         return Measured(None, note=empty)
     low, high = clopper_pearson(sum(found), len(found))
-    parts = parts_of(
-        pool.experiments,
-        lambda e: (sum(counts(f) and hit(f) for f in e.faults), sum(counts(f) for f in e.faults)),
-    )
+
+    def count(experiment: ExperimentFinding) -> tuple[int, int]:
+        counted = pool.faults(experiment, counts)
+        return sum(map(hit, counted)), len(counted)
+
+    parts = parts_of(pool.experiments, count)
     return Measured(sum(found) / len(found), low, high, n=len(found), parts=parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding, Grade
-from harness.scoring.metrics._metric import Measured, Metric, Pool, noticed, share_of_faults
+from harness.scoring.metrics._metric import Measured, Metric, Pool, both, noticed, share_of_faults
 
 
 def _localised(fault: FaultFinding) -> bool:
@@ -31,4 +31,5 @@ METRIC = Metric(
     rank=16,
     columns=None,
     compute=_compute,
+    alike=both(noticed),
 )

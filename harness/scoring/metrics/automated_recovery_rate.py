@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding, RecoveryKind
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, incident, share_of_faults
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, either, incident, share_of_faults
 
 
 def _by_itself(fault: FaultFinding) -> bool:
@@ -34,4 +34,5 @@ METRIC = Metric(
     rank=6,
     columns=Columns(p50=0.30, p95=0.10, p99=0.0, world=0.80),
     compute=_compute,
+    alike=either(incident),  # without harm users were kept
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.scoring.exposure import exposure_of, watched_text
 from harness.scoring.intervals import poisson_upper
 from harness.scoring.metrics._metric import Measured, Metric, Pool
 
@@ -10,17 +11,23 @@ def _compute(pool: Pool) -> Measured:
     """Unit: alerts a day, less is better. Source: `alert` lines of fault-free runs.
 
     ``lambda0 = k / T0`` over fault-free runs (warning and critical alerts), with the upper 95 % bound
-    ``chi2_0.95(2k + 2) / (2 T0)``. The document has no columns for it.
+    ``chi2_0.95(2k + 2) / (2 T0)``. Each hour of the replay counts once, with the mean of the runs that watched it. The
+    document has no columns for it.
 
     >>> from harness.scoring.metrics._example import control, pool
     >>> _compute(pool(controls=(control(days=4.0, alarms=2),))).value
     0.5
     """
-    days = sum(control.days for control in pool.usable_controls)
-    if days <= 0:
+    watched = exposure_of(pool.usable_controls, lambda _: True)
+    if watched.days <= 0:
         return Measured(None, note="no fault-free run was observed")
     alarms = sum(control.false_alarms for control in pool.usable_controls)
-    return Measured(alarms / days, high=poisson_upper(alarms, days), n=alarms, note=f"{alarms} in {days:.3g} days")
+    return Measured(
+        watched.alarms / watched.days,
+        high=poisson_upper(watched.alarms, watched.days),
+        n=alarms,
+        note=watched_text(alarms, pool.usable_controls, watched.days),
+    )
 
 
 METRIC = Metric(

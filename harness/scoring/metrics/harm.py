@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from harness.scoring.findings import ExperimentFinding
-from harness.scoring.metrics._metric import Measured, Metric, Pool, acted, parts_of
+from harness.scoring.metrics._metric import Measured, Metric, Pool, acted, both, parts_of
 
 
-def _total(experiment: ExperimentFinding) -> tuple[float, float]:
-    found = [fault.harm for fault in experiment.faults if acted(fault)]
+def _total(pool: Pool, experiment: ExperimentFinding) -> tuple[float, float]:
+    found = [fault.harm for fault in pool.faults(experiment, acted)]
     return sum(found), len(found)
 
 
@@ -21,7 +23,7 @@ def _compute(pool: Pool) -> Measured:
     >>> _compute(pool(experiment(harm=0.5), experiment(harmed=False))).value
     0.25
     """
-    parts = parts_of(pool.experiments, _total)
+    parts = parts_of(pool.experiments, partial(_total, pool))
     n = sum(part.denominator for part in parts)
     if not n:
         return Measured(None, note="no fault had an effect")
@@ -36,4 +38,5 @@ METRIC = Metric(
     rank=15,
     columns=None,
     compute=_compute,
+    alike=both(acted),
 )

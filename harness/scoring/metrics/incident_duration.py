@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding, RecoveryKind
-from harness.scoring.metrics._metric import Measured, Metric, Pool, incident, mean_time
+from harness.scoring.metrics._metric import Measured, Metric, Pool, Timed, either, incident, mean_time
 
 
-def _time(fault: FaultFinding) -> tuple[float | None, float]:
+def _time(fault: FaultFinding) -> Timed:
     recovery = fault.recovery
     assert recovery is not None
+    lasted = 0.0 if recovery.kind is RecoveryKind.NOT_NEEDED else recovery.from_effect_s
     watched = recovery.t_watched - (fault.t_act or 0.0)
-    return (0.0 if recovery.kind is RecoveryKind.NOT_NEEDED else recovery.from_effect_s), watched
+    return Timed(lasted, watched, ending=recovery.kind is RecoveryKind.UNCONFIRMED)
 
 
 def _compute(pool: Pool) -> Measured:
@@ -35,4 +36,5 @@ METRIC = Metric(
     rank=14,
     columns=None,
     compute=_compute,
+    alike=either(incident),  # without harm it took no time
 )

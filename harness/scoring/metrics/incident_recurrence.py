@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from harness.scoring.findings import ExperimentFinding
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, harmful, share_of_counts
+from functools import partial
+
+from harness.scoring.findings import ExperimentFinding, FaultFinding
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, either, harmful, share_of_counts
 
 
-def _came_back(experiment: ExperimentFinding) -> tuple[int, int]:
+def _came_back(pool: Pool, experiment: ExperimentFinding) -> tuple[int, int]:
     """Incidents of an experiment that came back, and all of them; the same fault again is no incident of its own."""
-    groups: dict[tuple[str, str], list[bool]] = {}
-    for fault in experiment.faults:
-        if harmful(fault):
-            again = fault.recovery is not None and fault.recovery.relapsed
-            groups.setdefault((fault.fault, fault.point), []).append(again)
-    return sum(len(group) > 1 or any(group) for group in groups.values()), len(groups)
+    groups: dict[tuple[str, str], list[FaultFinding]] = {}
+    for fault in pool.faults(experiment, harmful):
+        groups.setdefault((fault.fault, fault.point), []).append(fault)
+    again = [
+        sum(map(harmful, group)) > 1 or any(f.recovery is not None and f.recovery.relapsed for f in group)
+        for group in groups.values()
+    ]
+    return sum(again), len(again)
 
 
 def _compute(pool: Pool) -> Measured:
@@ -26,7 +30,7 @@ def _compute(pool: Pool) -> Measured:
     >>> _compute(pool(experiment(relapsed=True), experiment())).value
     0.5
     """
-    return share_of_counts(pool, _came_back, "no fault did harm")
+    return share_of_counts(pool, partial(_came_back, pool), "no fault did harm")
 
 
 METRIC = Metric(
@@ -37,4 +41,5 @@ METRIC = Metric(
     rank=12,
     columns=Columns(p50=0.30, p95=0.50, p99=0.70, world=0.10),
     compute=_compute,
+    alike=either(harmful),
 )

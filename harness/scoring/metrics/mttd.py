@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, incident, mean_time
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, Timed, harmful, incident, mean_time
 
 
-def _time(fault: FaultFinding) -> tuple[float | None, float]:
+def _time(fault: FaultFinding) -> Timed:
     assert fault.detection is not None
-    return fault.detection.time_to_detect_s, fault.detection.watched_s
+    return Timed(fault.detection.time_to_detect_s, fault.detection.watched_s)
+
+
+def _alike(one: FaultFinding, other: FaultFinding) -> bool:
+    """An incident of one side that the other did not notice counts as never detected there, but not if the other kept
+    from users what did harm on the first: who prevents harm does not detect it later."""
+    prevented = harmful(one) != harmful(other) and not (incident(one) and incident(other))
+    return (incident(one) or incident(other)) and not prevented
 
 
 def _compute(pool: Pool) -> Measured:
@@ -34,4 +41,5 @@ METRIC = Metric(
     rank=1,
     columns=Columns(p50=30 * 60, p95=4 * 3600, p99=24 * 3600, world=5 * 60),
     compute=_compute,
+    alike=_alike,
 )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from harness.scoring.findings import FaultFinding, RecoveryKind
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, incident, mean_time
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, Timed, incident, mean_time
 
 
-def _time(fault: FaultFinding) -> tuple[float | None, float]:
+def _time(fault: FaultFinding) -> Timed:
     recovery = fault.recovery
     assert recovery is not None
-    if recovery.kind is RecoveryKind.NOT_NEEDED:
-        return 0.0, recovery.watched_s
-    return recovery.time_to_recover_s, recovery.watched_s
+    took = 0.0 if recovery.kind is RecoveryKind.NOT_NEEDED else recovery.time_to_recover_s
+    return Timed(took, recovery.watched_s, ending=recovery.kind is RecoveryKind.UNCONFIRMED)
 
 
 def _compute(pool: Pool) -> Measured:
@@ -20,7 +19,8 @@ def _compute(pool: Pool) -> Measured:
     The mean over incidents (faults that did harm or were noticed) of ``min(t_back - t_det, tau)``: from detection (from
     the first effect where nothing was detected before) until users are back in the control's band, under the fault or
     after it. 0 where a noticed fault never reached users: normal service did not have to be restored. Incidents that
-    never ended, or whose alerts never did, count as tau. Interval over experiments.
+    never ended count as tau. One that seemed over when the watch ended (users were back, but too late to be sure, or an
+    alert still fired) counts until then. Interval over experiments.
 
     >>> from harness.scoring.metrics._example import experiment, pool
     >>> _compute(pool(experiment(detected_s=60.0, back_s=3660.0), experiment(detected_s=60.0, harmed=False))).value

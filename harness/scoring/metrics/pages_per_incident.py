@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from harness.scoring.detection import distinct
 from harness.scoring.findings import ExperimentFinding
-from harness.scoring.metrics._metric import Measured, Metric, Pool, noticed, parts_of
+from harness.scoring.metrics._metric import Measured, Metric, Pool, both, noticed, parts_of
 
 
-def _pages(experiment: ExperimentFinding) -> tuple[int, int]:
-    seen = [fault.detection for fault in experiment.faults if noticed(fault) and fault.detection]
+def _pages(pool: Pool, experiment: ExperimentFinding) -> tuple[int, int]:
+    seen = [fault.detection for fault in pool.faults(experiment, noticed) if fault.detection]
     raised = distinct(alert for found in seen for alert in found.alerts)
     return sum(alert.severity == "critical" for alert in raised), len(seen)
 
@@ -23,7 +25,7 @@ def _compute(pool: Pool) -> Measured:
     >>> _compute(pool(experiment(detected_s=60.0), experiment())).value
     1.0
     """
-    parts = parts_of(pool.experiments, _pages)
+    parts = parts_of(pool.experiments, partial(_pages, pool))
     n = sum(part.denominator for part in parts)
     if not n:
         return Measured(None, note="nothing was detected")
@@ -38,4 +40,5 @@ METRIC = Metric(
     rank=18,
     columns=None,
     compute=_compute,
+    alike=both(noticed),
 )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, harmful, noticed, share_of_faults
+from harness.scoring.findings import FaultFinding
+from harness.scoring.metrics._metric import Columns, Measured, Metric, Pool, either, harmful, noticed, share_of_faults
+
+
+def _not_silent(fault: FaultFinding) -> bool:
+    return noticed(fault) or not harmful(fault)
 
 
 def _compute(pool: Pool) -> Measured:
@@ -14,7 +19,7 @@ def _compute(pool: Pool) -> Measured:
     >>> _compute(pool(experiment(detected_s=60.0), experiment(), experiment(harmed=False))).value
     0.5
     """
-    return share_of_faults(pool, harmful, noticed, "no fault did harm")
+    return share_of_faults(pool, harmful, _not_silent, "no fault did harm")
 
 
 METRIC = Metric(
@@ -25,4 +30,5 @@ METRIC = Metric(
     rank=5,
     columns=Columns(p50=0.50, p95=0.30, p99=0.10, world=0.95),
     compute=_compute,
+    alike=either(harmful),  # without harm there is nothing to be silent about
 )
