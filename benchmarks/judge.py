@@ -1,10 +1,10 @@
 """Judges the judge: switches the pipeline's defences off one by one, and lets monitors and probes cheat.
 
-    python benchmarks/judge.py [--profile mature] [--repeats 6] [--jobs 2] [--only DEFENCE]
+    python benchmarks/judge.py [--repeats 6] [--seed N] [--jobs 2] [--only DEFENCE]
 
 Each defence that is switched off must lower the scores that it is there for, and none that it has nothing to do with,
-by more than noise (the simultaneous 95 % intervals of `pipequake compare`). Exit code 1 if anything is not as it must
-be.
+by more than noise (the simultaneous 95 % intervals of `pipequake compare`). A defence behind another one is tried where
+that one is off already. Exit code 1 if anything is not as it must be.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from judge_cases import CASES, Case, alerting_always, alerting_never, controls_as_treatments, probes_crashed
+from judge_cases import CASES, UNSHOWN, Case, alerting_always, alerting_never, controls_as_treatments, probes_crashed
 from simulated_arms import journal_of
 
 from harness.experiment import plan_arms
@@ -38,34 +38,45 @@ name: rate-0
 faults: [{fault: data.null_spike, point: "feed:weather", with: {column: temp, rate: 0.0}, at: 1h, for: 4h}]
 expect: [{detect_within: 1h}]
 """
+#: The profile whose monitors and probes cheat.
+CHEATED = "mature"
 Row = tuple[str, str, str, bool]
 
 
-def records_of(profile: str, cases: Sequence[Case], repeats: int, jobs: int) -> list[dict[str, Any]]:
-    """The journal of the profile and its mutants, each on the scenarios of its cases."""
+def records_of(cases: Sequence[Case], repeats: int, jobs: int, seed: int | None = None) -> list[dict[str, Any]]:
+    """The journal of the cases' profiles and their mutants, each on the scenarios of its cases."""
     target = load_target()
     target.prepare(lambda _: None)
     library = {s.name: s for s in load_scenarios([ROOT / "scenarios"], backend="sim")}
-    base = [*(library[name] for name in dict.fromkeys(case.scenario for case in cases)), parse_scenario(RATE_0)]
-    wanted: list[tuple[list[Scenario], str]] = [(base, profile)]
-    wanted += [([library[case.scenario]], f"{profile}-{case.defence}") for case in cases]
+    wanted: dict[str, dict[str, Scenario]] = {CHEATED: {"rate-0": parse_scenario(RATE_0)}}
+    for case in cases:
+        for profile in (case.profile, case.mutant):
+            wanted.setdefault(profile, {})[case.scenario] = library[case.scenario]
     arms = [
         arm
-        for scenarios, name in wanted
-        for arm in plan_arms(scenarios, [name], backend="sim", default_start=target.default_start(), repeats=repeats)
+        for profile, scenarios in wanted.items()
+        for arm in plan_arms(
+            list(scenarios.values()),
+            [profile],
+            backend="sim",
+            default_start=target.default_start(),
+            seed=seed,
+            repeats=repeats,
+        )
     ]
     return journal_of(arms, jobs)
 
 
-def mutants(card: Scorecard, profile: str, cases: Sequence[Case]) -> Iterator[Row]:
+def mutants(card: Scorecard, cases: Sequence[Case]) -> Iterator[Row]:
     """A row for each defence: what fell, by how much, and whether it is what had to."""
     sides = {found.profile: Side.of(card, found, found.profile) for found in card.profiles}
     for case in cases:
-        found = compare(sides[profile], sides[f"{profile}-{case.defence}"], card.policy)
-        worse = [change for change in found.metrics if change.change is Change.WORSE]
-        fell = {change.name for change in worse}
-        holds = set(case.falls) <= fell <= {*case.falls, *case.may}
-        yield f"without {case.defence}", case.scenario, _fell(found, case), holds
+        found = compare(sides[case.profile], sides[case.mutant], card.policy)
+        fell = {change.name for change in found.metrics if change.change is Change.WORSE}
+        missing, beyond = sorted({*case.falls} - fell), sorted(fell - {*case.falls, *case.may})
+        why = [f"must fall: {', '.join(missing)}"] * bool(missing) + [f"must not: {', '.join(beyond)}"] * bool(beyond)
+        shown = "; ".join([_fell(found, case), *why])
+        yield f"{case.profile} without {case.defence}", case.scenario, shown, not why
 
 
 def _fell(comparison: Comparison, case: Case) -> str:
@@ -81,9 +92,9 @@ def _value(change: MetricChange, value: float | None) -> str:
     return share_text(value) if change.unit == "share" else number_text(value)
 
 
-def cheats(records: Sequence[dict[str, Any]], profile: str) -> Iterator[Row]:
-    """Rows for monitors and probes that are not what they should be, on the runs of the profile as it is."""
-    arms = {r["arm"] for r in records if r["kind"] == "arm.start" and r["profile"] == profile}
+def cheats(records: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    """Rows for monitors and probes that are not what they should be, on the runs of a profile as it is."""
+    arms = {r["arm"] for r in records if r["kind"] == "arm.start" and r["profile"] == CHEATED}
     mine = [record for record in records if record["arm"] in arms]
     honest = score(mine)
     yield _always(honest.profiles[0], score(alerting_always(mine)).profiles[0])
@@ -148,17 +159,19 @@ def allowed(trials: int, chance: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", default="mature")
     parser.add_argument("--repeats", type=int, default=6)
+    parser.add_argument("--seed", type=int, help="the scenarios' own without it")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", action="append", default=[], metavar="DEFENCE")
     options = parser.parse_args()
     cases = [case for case in CASES if not options.only or case.defence in options.only]
-    records = records_of(options.profile, cases, options.repeats, options.jobs)
-    rows = [*mutants(score(records), options.profile, cases), *cheats(records, options.profile)]
-    print(f"{options.profile}, {options.repeats} repeats a scenario\n")
+    records = records_of(cases, options.repeats, options.jobs, options.seed)
+    rows = [*mutants(score(records), cases), *cheats(records)]
+    print(f"{options.repeats} repeats a scenario\n")
     for what, scenario, shown, holds in rows:
         print(f"{'as it must be' if holds else 'NOT AS IT MUST BE':<17}  {what} ({scenario})\n    {shown}")
+    for defence, why in UNSHOWN.items():
+        print(f"{'not shown':<17}  without {defence}\n    {why}")
     sys.exit(0 if all(row[3] for row in rows) else 1)
 
 

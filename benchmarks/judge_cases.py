@@ -6,44 +6,138 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CASES", "Case", "alerting_always", "alerting_never", "controls_as_treatments", "probes_crashed"]
+__all__ = [
+    "CASES",
+    "UNSHOWN",
+    "Case",
+    "alerting_always",
+    "alerting_never",
+    "controls_as_treatments",
+    "probes_crashed",
+]
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A defence that is switched off, a scenario that it is for, and the metrics that must fall, or may with them."""
+    """A defence that is switched off, a scenario that it is for, and the metrics that must fall, or may with them.
+
+    ``profile`` is where it is switched off: without the defences that stand before it, where there are any.
+    """
 
     defence: str
     scenario: str
     falls: tuple[str, ...]
     may: tuple[str, ...] = ()
+    profile: str = "mature"
+
+    @property
+    def mutant(self) -> str:
+        """The profile without the defence."""
+        return f"{self.profile}-{self.defence}"
 
 
 _ALERTS = ("alert_localisation", "alert_precision", "pages_per_incident")
-_LATER = (*_ALERTS, "incident_duration", "harm", "data_quality", "automated_recovery_rate")
-_LOST = (*_LATER, "prediction_availability", "feature_freshness", "model_freshness", "mttd")
-_TRAINING = (*_LATER, "training_success", "model_freshness")
+_SEEN = (*_ALERTS, "mttd", "silent_failure_detection_rate")
+_LATER = (*_SEEN, "incident_duration", "incident_recurrence", "harm", "data_quality", "automated_recovery_rate")
+_LOST = (*_LATER, "prediction_availability", "feature_freshness", "model_freshness")
+_TRAINING = (*_LATER, "training_success", "model_freshness", "deployment_success")
+_RELEASE = (*_LOST, "training_success", "deployment_success")
 
 CASES = (
-    Case("validation", "weather-in-celsius", ("data_quality",), (*_LATER, "mttd")),
-    Case("checks.contract", "delays-become-text", ("mttd",), _LATER),
-    Case("checks.source_age", "weather-frozen", ("alert_localisation",), _LATER),
-    Case("checks.feature_age", "stale-features", ("mttd",), _LATER),
-    Case("checks.training", "training-cannot-import", ("mttd",), _TRAINING),
-    Case("checks_feature_age", "weather-frozen", ("feature_freshness",), _LOST),
-    Case("view_dropout", "feature-store-empty", ("data_quality",), _LATER),
+    # What comes in
+    Case("validation", "weather-in-celsius", ("data_quality",), _LATER),
+    Case("second_provider", "flights-three-hours-late", ("data_quality", "feature_freshness"), _LOST),
+    # Serving
     Case("store_timeout_s", "feature-store-hangs", ("harm", "prediction_availability"), _LOST),
-    Case("supervised", "serving-killed", ("harm", "prediction_availability"), _LOST),
+    Case("second_store", "stale-features", ("harm", "data_quality"), _LOST, "world_class"),
+    Case("breaker", "feature-store-hangs", ("harm",), _LOST, "mature-store_timeout_s"),
+    Case("cached_features_s", "feature-store-down", ("data_quality",), _LATER),
+    # Without it no release comes about; the model before may be as good.
+    Case("simplified_model", "serving-returns-raw-scores", ("automated_recovery_rate", "incident_duration"), _RELEASE),
+    Case("view_dropout", "feature-store-empty", ("data_quality",), _LATER),
+    Case("checks_feature_age", "weather-frozen", ("feature_freshness",), _LOST),
+    Case("checks_requests", "distances-that-are-not-true", ("data_quality",), _LATER, "world_class"),
     Case(
-        "simplified_model",  # without it no release comes about; the model before may be as good
-        "serving-returns-raw-scores",
-        ("automated_recovery_rate", "incident_duration"),
-        (*_LOST, "deployment_success"),
+        "requests_a_minute",
+        "surge-on-a-slow-store",
+        ("mttd",),
+        _LATER,
+        "world_class-checks.feature_age-checks.seasonal",
     ),
+    # Deployment
+    Case("shadow", "streaming-segment-release", ("harm", "mttd"), _RELEASE, "world_class"),
+    Case("verify_artifacts", "model-exchanged-before-a-restart", ("harm", "data_quality"), _LOST),
+    Case("approves_settings", "views-switched-off-past-the-review", ("harm", "data_quality"), _LOST, "world_class"),
+    Case("locked_libraries", "library-with-a-second-purpose", ("data_quality",), _TRAINING, "world_class"),
+    # Which services are watched
+    Case("watched.serving", "serving-killed", ("mttd",), _LATER, "mature-supervised"),
+    Case("watched.ingestion", "ingestion-cut-off", ("mttd", "harm"), _LOST),
+    Case("watched.features", "features-frozen", ("mttd", "harm"), _LOST),
+    Case("watched.training", "training-cannot-import", ("mttd", "model_freshness"), _TRAINING),
+    Case("watched.registry", "registry-unavailable", ("alert_localisation",), _TRAINING, "mature-checks.dependencies"),
+    Case("watched.orchestration", "orchestration-dies-in-the-night", ("mttd", "incident_duration"), _TRAINING),
+    # What is looked at
+    Case("checks.serving_health", "serving-killed", ("mttd",), _LATER, "mature-supervised"),
+    Case("checks.health", "features-frozen", ("mttd", "harm"), _LOST),
+    Case("checks.errors", "feature-store-down", ("mttd",), _LATER, "ad_hoc"),
+    Case("checks.latency", "feature-store-slow", ("mttd",), _LATER, "basic"),
+    Case("checks.training", "training-cannot-import", ("mttd",), _TRAINING),
+    Case("checks.jobs", "orchestration-cut-off-from-training", ("mttd", "model_freshness"), _RELEASE),
+    Case("checks.dependencies", "ingestion-cut-off", ("mttd", "harm"), _LOST),
+    Case("checks.fallbacks", "serving-cut-from-store", ("mttd",), _LATER),
+    Case("checks.source_age", "weather-frozen", ("alert_localisation",), _LATER),
+    Case("checks.contract", "delays-become-text", ("mttd",), _LATER),
+    Case("checks.feature_age", "stale-features", ("mttd",), _LATER),
+    Case(
+        "checks.drift",
+        "feature-services-clock-behind",
+        ("mttd",),
+        _LOST,
+        "mature-checks.feature_age-checks.fallbacks",
+    ),
+    Case("checks.predictions", "serving-returns-raw-scores", ("mttd",), _LATER, "mature-simplified_model"),
+    Case("checks.quality", "early-is-late", ("mttd",), _LATER, "mature-validation"),
+    Case("checks.model_age", "training-cannot-import", ("mttd",), _TRAINING, "mature-checks.training-checks.jobs"),
+    Case("checks.replica", "stale-features", ("mttd",), _LATER, "world_class"),
+    Case("checks.releases", "streaming-segment-release", ("mttd", "model_freshness"), _RELEASE, "world_class"),
+    Case(
+        "checks.libraries",
+        "library-with-a-second-purpose",
+        ("mttd", "model_freshness"),
+        _TRAINING,
+        "world_class-checks.training-checks.jobs",
+    ),
+    Case("checks.configuration", "views-switched-off-past-the-review", ("mttd",), _LATER, "world_class"),
+    Case("checks.access", "one-flight-asked-about-all-day", ("alert_localisation",), _LATER, "world_class"),
+    Case(
+        "checks.seasonal",
+        "feature-services-clock-behind",
+        ("mttd",),
+        _LOST,
+        "world_class-checks.drift-checks.feature_age-checks.fallbacks",
+    ),
+    Case("checks.segments", "streaming-segment-release", ("mttd",), _RELEASE, "world_class-shadow-gate_segments"),
+    # What is done about it
+    Case("guards_monitor", "delays-flip-while-the-monitor-hangs", ("mttd", "data_quality"), _LOST, "world_class"),
+    Case("supervised", "serving-killed", ("harm", "prediction_availability"), _LOST),
+    Case("runbooks.restart", "features-frozen", ("harm", "incident_duration"), _LOST),
+    Case("runbooks.fallback", "feature-services-clock-behind", ("feature_freshness",), _LOST),
+    Case("runbooks.backfill", "delays-become-text", ("data_quality",), _LATER, "mature-second_provider"),
     Case("runbooks.retrain", "registry-unavailable", ("incident_duration", "model_freshness"), _TRAINING),
+    Case("runbooks.failover", "flights-three-hours-late", ("data_quality", "feature_freshness"), _LOST),
+    Case("runbooks.pin", "training-cannot-import", ("model_freshness", "incident_duration"), _TRAINING),
 )
+
+#: Defences that no scenario of the library shows the worth of beyond noise, and why.
+UNSHOWN = {
+    "gate_segments": "what is wrong with the data is wrong with the rows that the gate holds out, too",
+    "canary_s": "what the gate and the shadow let pass, a tenth of the traffic does not show either",
+    "checks.outcome": "it sees the incident of insurance alone, two days in, when the segments have been seen",
+    "job_retries": "a job has to fall into the minutes in which something is down; in most phases it does not",
+    "runbooks.rollback": "it answers a release that is noticed after 16 hours, when most of the harm is done",
+}
 
 
 def alerting_never(journal: Iterable[Record]) -> Iterator[Record]:

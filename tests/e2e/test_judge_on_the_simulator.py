@@ -23,14 +23,14 @@ def cases() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def records(cases: list[Any]) -> list[dict[str, Any]]:
-    return judge.records_of("mature", cases, repeats=4, jobs=2)
+    return judge.records_of(cases, repeats=4, jobs=2)
 
 
 def test_a_defence_that_is_off_lowers_its_score_and_no_other(records: list[dict[str, Any]], cases: list[Any]) -> None:
-    for what, _, shown, holds in judge.mutants(judge.score(records), "mature", cases):
+    for what, _, shown, holds in judge.mutants(judge.score(records), cases):
         assert holds, f"{what}: {shown}"
 
 
 def test_cheating_monitors_and_broken_probes_gain_nothing(records: list[dict[str, Any]]) -> None:
-    for what, _, shown, holds in judge.cheats(records, "mature"):
+    for what, _, shown, holds in judge.cheats(records):
         assert holds, f"{what}: {shown}"

@@ -1,0 +1,34 @@
+"""The judge's own tests leave out no defence: the runs themselves are benchmarks/judge.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from judge_cases import CASES, UNSHOWN
+
+from harness.library import load_scenarios
+from harness.scoring.metrics import all_metrics
+from harness.targets.reference.variants import defences, profile_of
+from reference_pipeline.profiles import PROFILES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_defence_of_every_profile_is_tried_or_said_to_be_unshown() -> None:
+    there = {defence for profile in PROFILES.values() for defence in defences(profile)}
+    tried = {case.defence for case in CASES}
+    assert tried | set(UNSHOWN) == there
+    assert tried & set(UNSHOWN) == set()
+    assert len(tried) == len(CASES)
+
+
+def test_cases_name_mutants_scenarios_and_metrics_that_there_are() -> None:
+    known = {scenario.name for scenario in load_scenarios([ROOT / "scenarios"], backend="sim")}
+    metrics = {metric.name for metric in all_metrics()}
+    for case in CASES:
+        assert profile_of(case.mutant) != profile_of(case.profile)
+        assert case.scenario in known
+        assert case.falls
+        assert {*case.falls, *case.may} <= metrics
