@@ -52,7 +52,7 @@ CASES = (
     # Serving
     Case("store_timeout_s", "feature-store-hangs", ("harm", "prediction_availability"), _LOST),
     Case("second_store", "stale-features", ("harm", "data_quality"), _LOST, "world_class"),
-    Case("breaker", "feature-store-hangs", ("harm",), _LOST, "mature-store_timeout_s"),
+    Case("breaker", "feature-store-hangs", ("prediction_availability",), _LOST, "mature-store_timeout_s"),
     Case("cached_features_s", "feature-store-down", ("data_quality",), _LATER),
     # Without it no release comes about; the model before may be as good.
     Case("simplified_model", "serving-returns-raw-scores", ("automated_recovery_rate", "incident_duration"), _RELEASE),
