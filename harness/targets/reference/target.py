@@ -85,7 +85,7 @@ class ReferenceTarget:
             prepare_examples(prepared)
         except CacheError as error:
             raise TargetError(str(error)) from error
-        # A year of flights took a quarter of a gigabyte, which the whole run would keep.
+        # What a year of flights took, some 200 MB, would be kept for the whole run.
         pa.default_memory_pool().release_unused()
 
     def fingerprint(self) -> str:
