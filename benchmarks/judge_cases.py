@@ -8,7 +8,6 @@ from typing import Any
 
 __all__ = [
     "CASES",
-    "UNSHOWN",
     "Case",
     "alerting_always",
     "alerting_never",
@@ -18,12 +17,16 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
+#: Scenarios that most defences are not for: one about a process, one about what comes in.
+_A_PROCESS, _A_COLUMN = "serving-killed", "delays-become-text"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A defence that is switched off, a scenario that it is for, and the metrics that must fall, or may with them.
 
-    ``profile`` is where it is switched off: without the defences that stand before it, where there are any.
+    ``profile`` is where it is switched off: without the defences that stand before it, where there are any. In
+    ``apart``, a scenario that the defence is not for, nothing at all falls.
     """
 
     defence: str
@@ -31,6 +34,7 @@ class Case:
     falls: tuple[str, ...]
     may: tuple[str, ...] = ()
     profile: str = "mature"
+    apart: str = _A_PROCESS
 
     @property
     def mutant(self) -> str:
@@ -67,21 +71,23 @@ CASES = (
         "world_class-checks.feature_age-checks.seasonal",
     ),
     # Deployment
+    Case("gate_segments", "library-forgets-the-objective", ("data_quality",), _RELEASE),
+    Case("canary_s", "release-that-calls-everything-late", ("harm", "data_quality"), _RELEASE),
     Case("shadow", "streaming-segment-release", ("harm", "mttd"), _RELEASE, "world_class"),
     Case("verify_artifacts", "model-exchanged-before-a-restart", ("harm", "data_quality"), _LOST),
     Case("approves_settings", "views-switched-off-past-the-review", ("harm", "data_quality"), _LOST, "world_class"),
     Case("locked_libraries", "library-with-a-second-purpose", ("data_quality",), _TRAINING, "world_class"),
     # Which services are watched
-    Case("watched.serving", "serving-killed", ("mttd",), _LATER, "mature-supervised"),
+    Case("watched.serving", "serving-killed", ("mttd",), _LATER, "mature-supervised", _A_COLUMN),
     Case("watched.ingestion", "ingestion-cut-off", ("mttd", "harm"), _LOST),
     Case("watched.features", "features-frozen", ("mttd", "harm"), _LOST),
     Case("watched.training", "training-cannot-import", ("mttd", "model_freshness"), _TRAINING),
     Case("watched.registry", "registry-unavailable", ("alert_localisation",), _TRAINING, "mature-checks.dependencies"),
     Case("watched.orchestration", "orchestration-dies-in-the-night", ("mttd", "incident_duration"), _TRAINING),
     # What is looked at
-    Case("checks.serving_health", "serving-killed", ("mttd",), _LATER, "mature-supervised"),
-    Case("checks.health", "features-frozen", ("mttd", "harm"), _LOST),
-    Case("checks.errors", "feature-store-down", ("mttd",), _LATER, "ad_hoc"),
+    Case("checks.serving_health", "serving-killed", ("mttd",), _LATER, "mature-supervised", _A_COLUMN),
+    Case("checks.health", "features-frozen", ("mttd", "harm"), _LOST, apart=_A_COLUMN),
+    Case("checks.errors", "feature-store-down", ("mttd",), _LATER, "ad_hoc", _A_COLUMN),
     Case("checks.latency", "feature-store-slow", ("mttd",), _LATER, "basic"),
     Case("checks.training", "training-cannot-import", ("mttd",), _TRAINING),
     Case("checks.jobs", "orchestration-cut-off-from-training", ("mttd", "model_freshness"), _RELEASE),
@@ -118,26 +124,34 @@ CASES = (
         _LOST,
         "world_class-checks.drift-checks.feature_age-checks.fallbacks",
     ),
+    Case(
+        "checks.outcome",
+        "insurance-feedback-loop",
+        ("silent_failure_detection_rate",),
+        _RELEASE,
+        "world_class-validation-gate_segments-checks.segments",
+    ),
     Case("checks.segments", "streaming-segment-release", ("mttd",), _RELEASE, "world_class-shadow-gate_segments"),
     # What is done about it
     Case("guards_monitor", "delays-flip-while-the-monitor-hangs", ("mttd", "data_quality"), _LOST, "world_class"),
-    Case("supervised", "serving-killed", ("harm", "prediction_availability"), _LOST),
-    Case("runbooks.restart", "features-frozen", ("harm", "incident_duration"), _LOST),
+    Case("supervised", "serving-killed", ("harm", "prediction_availability"), _LOST, apart=_A_COLUMN),
+    Case(
+        "job_retries",
+        "training-out-of-reach-for-an-hour",
+        ("training_success", "model_freshness"),
+        _TRAINING,
+        "mature-runbooks.retrain",
+    ),
+    Case("runbooks.restart", "features-frozen", ("harm", "incident_duration"), _LOST, apart=_A_COLUMN),
     Case("runbooks.fallback", "feature-services-clock-behind", ("feature_freshness",), _LOST),
     Case("runbooks.backfill", "delays-become-text", ("data_quality",), _LATER, "mature-second_provider"),
     Case("runbooks.retrain", "registry-unavailable", ("incident_duration", "model_freshness"), _TRAINING),
+    Case(
+        "runbooks.rollback", "release-that-calls-everything-late", ("harm", "data_quality"), _RELEASE, "mature-canary_s"
+    ),
     Case("runbooks.failover", "flights-three-hours-late", ("data_quality", "feature_freshness"), _LOST),
     Case("runbooks.pin", "training-cannot-import", ("model_freshness", "incident_duration"), _TRAINING),
 )
-
-#: Defences that no scenario of the library shows the worth of beyond noise, and why.
-UNSHOWN = {
-    "gate_segments": "what is wrong with the data is wrong with the rows that the gate holds out, too",
-    "canary_s": "what the gate and the shadow let pass, a tenth of the traffic does not show either",
-    "checks.outcome": "it sees the incident of insurance alone, two days in, when the segments have been seen",
-    "job_retries": "a job has to fall into the minutes in which something is down; in most phases it does not",
-    "runbooks.rollback": "it answers a release that is noticed after 16 hours, when most of the harm is done",
-}
 
 
 def alerting_never(journal: Iterable[Record]) -> Iterator[Record]:

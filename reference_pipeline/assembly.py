@@ -21,7 +21,7 @@ from reference_pipeline.features.offline import OfflineLog
 from reference_pipeline.http import Client
 from reference_pipeline.ingestion import JUDGES_VALUES, HttpSettings, Manifest, create_ingestion, load_baseline
 from reference_pipeline.lockfile import checked
-from reference_pipeline.monitoring.app import Monitor, MonitorConfig, create_monitoring
+from reference_pipeline.monitoring.app import Logs, Monitor, MonitorConfig, create_monitoring
 from reference_pipeline.monitoring.calibration import CALIBRATION_WEEKS, SHADOW, load_charts
 from reference_pipeline.monitoring.charts import Charts
 from reference_pipeline.monitoring.checks import DAILY
@@ -329,6 +329,7 @@ async def _monitoring(deployment: Deployment, clock: Clock) -> Service:
             unattended=profile.unattended,
         ),
         services={name: _client(deployment, session, name, 2.0) for name in profile.watched},
+        logs=Logs(*(_client(deployment, session, name, 2.0) for name in ("serving", "features"))),
         receivers=receivers,
         charts=_charts(deployment),
         platform=deployment.platform if "restart" in profile.runbooks else None,

@@ -54,9 +54,18 @@ class MonitorConfig:
     unattended: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Who keeps what was answered, and who keeps what came true."""
+
+    serving: Client
+    features: Client
+
+
 class Monitor:
     """``services`` are looked at by name; ``receivers`` get each change of an alert at least once.
 
+    ``logs`` give the predictions and the labels that reviews look at, whether or not those services are watched;
     ``earlier`` is what was asked before the start. With a ``platform``, orchestration is started again when it has been
     silent for ``restart_s`` seconds.
     """
@@ -66,6 +75,7 @@ class Monitor:
         config: MonitorConfig,
         *,
         services: Mapping[str, Client],
+        logs: Logs,
         receivers: Sequence[Client],
         charts: Charts,
         expected_gap_s: Mapping[str, float],
@@ -76,6 +86,7 @@ class Monitor:
     ) -> None:
         self._config = config
         self._services = services
+        self._logs = logs
         self._receivers = receivers
         self._charts = charts
         self._expected_gap_s = expected_gap_s
@@ -158,8 +169,8 @@ class Monitor:
     async def _follow_logs(self) -> None:
         recent = self._recent
         try:
-            predictions = await self._services["serving"].get(f"/log?after={recent.prediction_number}")
-            labels = await self._services["features"].get(f"/labels?after={recent.label_number}")
+            predictions = await self._logs.serving.get(f"/log?after={recent.prediction_number}")
+            labels = await self._logs.features.get(f"/labels?after={recent.label_number}")
         except (*UNREACHABLE, ServiceError, ValueError):
             return  # the health checks say so
         recent.extend(predictions, labels)

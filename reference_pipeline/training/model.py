@@ -56,6 +56,11 @@ class Model:
     prior: float
     offsets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        unknown = sorted(self.offsets.keys() - {*CATEGORICAL})
+        if unknown:
+            raise ModelError(f"calibrating: {', '.join(unknown)}: no segments of this model ({', '.join(CATEGORICAL)})")
+
     def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of being late, for rows in the order of `FEATURES`. Raises `ModelError`."""
         with _library("predicting"):
@@ -99,9 +104,16 @@ def fit(
         )
 
 
-def calibrated(model: Model, offsets: Mapping[str, Mapping[str, float]]) -> Model:
-    """The model with a calibration by segment: {category: {name: what is added to the log-odds}}."""
-    return replace(model, offsets={category: dict(names) for category, names in offsets.items()})
+def calibrated(model: Model, offsets: Any) -> Model:
+    """The model with a calibration by segment: {category: {name: what is added to the log-odds}}.
+
+    Raises `ModelError` for a table that isn't one, or is about categories that the model doesn't know.
+    """
+    try:
+        table = {category: {name: float(by) for name, by in names.items()} for category, names in offsets.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ModelError(f"calibrating: the table is not {{category: {{name: log-odds}}}}: {error}") from error
+    return replace(model, offsets=table)
 
 
 def dump(model: Model) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from harness.sim import World
 from harness.sim.http import serve
 from reference_pipeline.http import Client, service_routes
-from reference_pipeline.monitoring.app import Monitor, MonitorConfig
+from reference_pipeline.monitoring.app import Logs, Monitor, MonitorConfig
 from reference_pipeline.monitoring.charts import Charts
 
 EPOCH = 1_370_000_000.0
@@ -26,7 +27,8 @@ CHECKS = ("serving_health", "health", "errors", "drift")
 class Landscape:
     """Services with nothing but a status, a receiver of alerts, and a monitor of them all."""
 
-    def __init__(self, **config: Any) -> None:
+    def __init__(self, watched: tuple[str, ...] = SERVICES, **config: Any) -> None:
+        self.watched = watched
         self.world = World(epoch=EPOCH, seed=1)
         self.asked: list[tuple[float, str, str]] = []
         self.received: list[tuple[float, str, str, bool]] = []
@@ -66,9 +68,11 @@ class Landscape:
     def run(self, script: Callable[[], Awaitable[None]], until: float) -> None:
         async def watch() -> None:
             session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3600))
+            clients = {name: Client(session, f"http://{name}:8000", timeout_s=2) for name in SERVICES}
             monitor = Monitor(
                 self.config,
-                services={name: Client(session, f"http://{name}:8000", timeout_s=2) for name in SERVICES},
+                services={name: clients[name] for name in self.watched},
+                logs=Logs(clients["serving"], clients["features"]),
                 receivers=[Client(session, "http://alerts:9093", timeout_s=2)],
                 charts=Charts({}),
                 expected_gap_s={},
@@ -103,6 +107,15 @@ def test_each_service_is_looked_at_as_often_as_its_depth_says() -> None:
     assert times["ingestion"] == [0, 360, 600, 960, 1200, 1560, 1800, 2160, 2400, 2760, 3000, 3360, 3600]
     assert times["training"] == [0, 960, 1800, 2760, 3600]
     assert [round(at) for at, _, path in landscape.asked if path == "/log"] == times["training"]
+
+
+@pytest.mark.parametrize("unwatched", ["serving", "features"])
+def test_a_service_whose_health_nobody_looks_at_is_still_asked_for_its_log(unwatched: str) -> None:
+    landscape = Landscape(watched=tuple(name for name in SERVICES if name != unwatched))
+    landscape.run(nothing, 1000)
+    assert not [path for _, who, path in landscape.asked if (who, path) == (unwatched, "/status")]
+    asked = [(round(at), who) for at, who, path in landscape.asked if path in ("/log", "/labels")]
+    assert asked == [(0, "serving"), (0, "features"), (960, "serving"), (960, "features")]
 
 
 def test_the_phase_delays_the_first_look_and_moves_all_others() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from reference_pipeline.features.definitions import VIEWS, entity_keys, request_values, store_values
+from reference_pipeline.features.definitions import FEATURES, VIEWS, entity_keys, request_values, store_values
 from reference_pipeline.http import Client
 from reference_pipeline.registry.app import create_registry
 from reference_pipeline.registry.signing import sign
@@ -26,7 +26,7 @@ from reference_pipeline.serving.models import CANARY_ONE_IN, ModelShelf
 from reference_pipeline.serving.views import FAILURES_TO_OPEN, OPEN_FOR_S, ViewReader
 from reference_pipeline.store.online import STAMP, OnlineStore
 from reference_pipeline.tail import TailLog
-from reference_pipeline.training.model import Model, ModelError, load
+from reference_pipeline.training.model import Model, ModelError, calibrated, load
 
 from .conftest import KEY, START, HandClock, Serve, StoreProcess
 
@@ -410,6 +410,29 @@ def test_an_artifact_holds_the_whole_model(signed_model: tuple[dict[str, Any], b
     assert (again.codes, again.prior) == (model.codes, model.prior)
     with pytest.raises(ModelError, match="reading the model"):
         load(lightgbm, b"{}")
+
+
+def test_a_calibration_moves_its_segment_alone(model: Model) -> None:
+    names = list(model.codes["carrier"])
+    rows = np.random.default_rng(1).uniform(0, 24, (40, len(store_values({})) + 6))
+    rows[:, FEATURES.index("carrier")] = [model.codes["carrier"][names[i % 2]] for i in range(40)]
+    p, moved = model.predict(rows), calibrated(model, {"carrier": {names[1]: -2}}).predict(rows)
+    np.testing.assert_allclose(moved[::2], p[::2])
+    np.testing.assert_allclose(np.log(moved[1::2] / (1 - moved[1::2])), np.log(p[1::2] / (1 - p[1::2])) - 2)
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ({"carier": {"EV": 1}}, r"carier: no segments of this model \(carrier"),
+        ({"carrier": 1}, "the table is not"),
+        ({"carrier": {"EV": "much"}}, "the table is not"),
+        ([], "the table is not"),
+    ],
+)
+def test_a_calibration_that_is_none_is_refused_where_it_is_made(model: Model, table: Any, reason: str) -> None:
+    with pytest.raises(ModelError, match=reason):
+        calibrated(model, table)
 
 
 def test_a_log_goes_on_counting_after_a_restart() -> None:

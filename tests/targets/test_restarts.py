@@ -10,6 +10,7 @@ from played import Played, play
 
 from chaos.fault import Action
 from chaos.points import Point
+from reference_pipeline.monitoring.app import Depth, Monitor
 
 
 def test_a_supervisor_starts_a_dead_service_after_a_quarter_of_a_minute(tmp_path: Path) -> None:
@@ -72,6 +73,32 @@ def test_a_service_that_dies_while_it_starts_is_started_again_until_it_runs(tmp_
 
     played = play("mature", script, tmp_path)
     assert any(component == "serving" for _, _, component in played.alerts())
+
+
+def test_a_service_whose_work_dies_does_not_look_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Monitor.look
+    looks: list[Depth] = []
+
+    async def looks_once_into_an_abyss(monitor: Monitor, depth: Depth) -> None:
+        looks.append(depth)
+        if len(looks) == 3:
+            raise KeyError("serving")
+        await look(monitor, depth)
+
+    monkeypatch.setattr(Monitor, "look", looks_once_into_an_abyss)
+
+    async def script(played: Played) -> None:
+        while len(looks) < 3:
+            await asyncio.sleep(1)
+        await asyncio.sleep(1)
+        assert played.state("monitoring") == "down"
+        await asyncio.sleep(20)
+        assert played.state("monitoring") == "running"
+        await asyncio.sleep(300)
+
+    play("mature", script, tmp_path)
+    assert len(looks) > 4
+    assert "monitoring died of its work" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize("profile", ["ad_hoc", "mature"])

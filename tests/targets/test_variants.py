@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
+from played import Played, play
 
 from harness.errors import UsageError
 from harness.targets import load_target
+from harness.targets.reference.layout import SERVICES
 from harness.targets.reference.variants import LISTED, OFF, defences, profile_of
 from reference_pipeline.profiles import PROFILES
 
@@ -21,6 +25,16 @@ def test_each_defence_can_be_switched_off_and_nothing_else_changes(base: str) ->
         assert changed == {"name", defence.partition(".")[0]}
         assert defence not in defences(mutant)
         assert mutant.name == f"{base}-{defence}"
+
+
+@pytest.mark.parametrize("defence", defences(PROFILES["world_class"]))
+def test_the_pipeline_lives_without_any_one_of_its_defences(defence: str, tmp_path: Path) -> None:
+    async def script(played: Played) -> None:
+        await asyncio.sleep(660)  # a review
+        assert {host for host in SERVICES if played.state(host) != "running"} == set()
+
+    play(f"world_class-{defence}", script, tmp_path, hours=0.3)
+    assert not (tmp_path / "log").exists()
 
 
 def test_a_profile_by_its_own_name_is_itself() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -170,11 +170,19 @@ class SimulatedStage:
             service = await assembly.build(name, self._deployment, self._world.clock(name))
             await serve(service.app, keep_alive_s=assembly.KEEP_ALIVE_S, connections=service.connections)
             for work in service.background:
-                self._world.spawn(name, work())
+                self._world.spawn(name, self._work(name, work))
             if self._deployment.profile.supervised:
                 self._supervisor.watch(name)
 
         return boot
+
+    async def _work(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A service's work; with it its process dies, as a real one does: without its work it must not look alive."""
+        try:
+            await work()
+        except Exception:  # the boundary of another process
+            _log.exception("%s died of its work", name)
+            self._world.kill(name)
 
     async def _boot_gateway(self) -> None:
         clock = self._world.clock("gateway").now
