@@ -52,13 +52,20 @@ class _Place:
 
 class Supervisor:
     """``restart_after_s`` is how long a supervised process stays dead; ``on_change`` is called when the set of
-    processes has changed, ``on_lost`` with the message when an essential one has died."""
+    processes has changed, ``on_crash`` with name and exit code when one has ended by itself and not well, ``on_lost``
+    with the message when an essential one has died."""
 
     def __init__(
-        self, *, restart_after_s: float, on_change: Callable[[], None], on_lost: Callable[[str], None]
+        self,
+        *,
+        restart_after_s: float,
+        on_change: Callable[[], None],
+        on_crash: Callable[[str, int], None],
+        on_lost: Callable[[str], None],
     ) -> None:
         self._restart_after_s = restart_after_s
         self._on_change = on_change
+        self._on_crash = on_crash
         self._on_lost = on_lost
         self._places: dict[str, _Place] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -181,6 +188,8 @@ class Supervisor:
             return
         program = place.program
         _log.info("%s (pid %d) ended with %s", program.name, child.pid, _how(code))
+        if code > 0:
+            self._on_crash(program.name, code)
         if program.essential:
             self._on_lost(_died(program, code))
         while program.supervised and place.child is child:

@@ -107,6 +107,8 @@ class Arm:
     unsteady_reasons: tuple[str, ...]
     unsteady_after: tuple[str, ...] | None
     """What did not hold again at the horizon, after the last revert; None where nothing was looked at."""
+    died: tuple[str, ...]
+    """Which services died by themselves, and of what."""
     end_s: float | None
     end_reason: str | None
     error: str
@@ -137,6 +139,7 @@ class _Draft:
     steady: bool | None = None
     reasons: tuple[str, ...] = ()
     after: tuple[str, ...] | None = None
+    died: list[str] = field(default_factory=list)
     end: Record | None = None
 
 
@@ -187,6 +190,8 @@ def _take(drafts: dict[str, _Draft], record: Record) -> None:
     elif kind == "steady_state.after":
         reasons = tuple(str(reason) for reason in record.get("reasons") or ())
         draft.after = () if record["ok"] else reasons or ("no reason was written",)
+    elif kind == "service.died":
+        draft.died.append(f"{record['service']} ({record['why']})")
     elif kind == "arm.end":
         draft.end = record
 
@@ -297,6 +302,7 @@ def _arm(arm_id: str, draft: _Draft) -> Arm:
             steady=draft.steady,
             unsteady_reasons=draft.reasons,
             unsteady_after=draft.after,
+            died=tuple(dict.fromkeys(draft.died)),
             end_s=_t_of(end) if end else None,
             end_reason=str(end["reason"]) if end else None,
             error=str(end.get("error") or ""),

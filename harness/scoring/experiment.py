@@ -82,6 +82,8 @@ def why_arm_unusable(arm: Arm, what: str) -> str:
         return f"{what} was not in steady state after its warm-up: {reasons}"
     if arm.end_reason in ("error", "interrupted"):
         return f"{what} ended by {arm.end_reason}" + (f": {arm.error}" if arm.error else "")
+    if arm.plan is None and arm.died:
+        return f"in {what}, without any fault, a service died: {', '.join(arm.died)}"
     if not len(arm.requests):
         return f"{what} has no requests"
     return ""

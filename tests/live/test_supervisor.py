@@ -31,7 +31,13 @@ class Watched:
         self.folder = folder
         self.lost: list[str] = []
         self.changes = 0
-        self.supervisor = Supervisor(restart_after_s=0.05, on_change=self._changed, on_lost=self.lost.append)
+        self.crashes: list[tuple[str, int]] = []
+        self.supervisor = Supervisor(
+            restart_after_s=0.05,
+            on_change=self._changed,
+            on_crash=lambda name, code: self.crashes.append((name, code)),
+            on_lost=self.lost.append,
+        )
 
     def _changed(self) -> None:
         self.changes += 1
@@ -100,6 +106,17 @@ async def test_a_process_that_dies_as_it_starts_is_told_with_what_it_said(watche
     watched.add("absent", ["/no/such/program"])
     with pytest.raises(TargetError, match=r"absent cannot be started: .*No such file"):
         await watched.supervisor.start("absent")
+
+
+async def test_who_ends_by_himself_and_not_well_has_crashed_and_who_is_killed_has_not(watched: Watched) -> None:
+    crash = "import time; open('up', 'w').close(); time.sleep(0.5); raise SystemExit(3)"
+    watched.add("crashing", [sys.executable, "-S", "-c", crash])
+    watched.add("killed")
+    await watched.supervisor.start("crashing")
+    await watched.supervisor.start("killed")
+    await watched.supervisor.kill("killed")
+    await until(lambda: watched.crashes)
+    assert watched.crashes == [("crashing", 3)]
 
 
 async def test_the_loss_of_an_essential_process_is_told(watched: Watched) -> None:

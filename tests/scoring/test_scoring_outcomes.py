@@ -49,6 +49,20 @@ def test_harm_with_an_alert_is_caught_and_timed_from_the_first_effect() -> None:
     assert found.touched == 36
 
 
+def test_a_control_in_which_a_service_died_by_itself_is_no_control() -> None:
+    lines = journal(Made(), treated([FAULT], [worse(A, B)]))
+    died = {"kind": "service.died", "service": "monitoring", "why": "KeyError: 'serving'", "t": A}
+    arms = {record["role"]: record["arm"] for record in lines if record["kind"] == "arm.start"}
+    of_control = score([*lines, {**died, "arm": arms["control"]}])
+    found = of_control.experiments[0]
+    assert found.verdict is Verdict.INCONCLUSIVE
+    why = "in the control run, without any fault, a service died: monitoring (KeyError: 'serving')"
+    assert found.reasons == (why,)
+    assert [control.unusable for control in of_control.profiles[0].controls] == [why]
+    of_treatment = score([*lines, {**died, "arm": arms["treatment"]}])
+    assert of_treatment == score(lines)  # there it may be what the fault did
+
+
 def test_harm_without_an_alert_is_silent_and_fails_the_claim_with_what_why_and_fix() -> None:
     found = experiment(treated([FAULT], [worse(A, B)]))
     assert (found.outcome, found.verdict) == (Outcome.SILENT, Verdict.FAILED)

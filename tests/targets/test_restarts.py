@@ -96,8 +96,10 @@ def test_a_service_whose_work_dies_does_not_look_alive(tmp_path: Path, monkeypat
         assert played.state("monitoring") == "running"
         await asyncio.sleep(300)
 
-    play("mature", script, tmp_path)
+    played = play("mature", script, tmp_path)
     assert len(looks) > 4
+    died = [(line["service"], line["why"]) for line in played.lines if line["kind"] == "service.died"]
+    assert died == [("monitoring", "KeyError: 'serving'")]
     assert "monitoring died of its work" in (tmp_path / "log").read_text()
 
 

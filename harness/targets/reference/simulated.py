@@ -180,8 +180,9 @@ class SimulatedStage:
         """A service's work; with it its process dies, as a real one does: without its work it must not look alive."""
         try:
             await work()
-        except Exception:  # the boundary of another process
+        except Exception as error:  # the boundary of another process
             _log.exception("%s died of its work", name)
+            self._recorder.write("service.died", {"service": name, "why": f"{type(error).__name__}: {error}"})
             self._world.kill(name)
 
     async def _boot_gateway(self) -> None:

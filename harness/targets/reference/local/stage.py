@@ -101,7 +101,10 @@ class LocalStage:
         self._lease = f"{arm.arm_id} {os.getpid()}"
         self._open: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
         self._supervisor = Supervisor(
-            restart_after_s=RESTART_S / arm.time_scale, on_change=self._describe, on_lost=on_lost
+            restart_after_s=RESTART_S / arm.time_scale,
+            on_change=self._describe,
+            on_crash=self._note_crash,
+            on_lost=on_lost,
         )
 
     @property
@@ -313,6 +316,11 @@ class LocalStage:
 
     def _describe(self) -> None:
         self._description.update(processes=self._supervisor.processes())
+
+    def _note_crash(self, process: str, code: int) -> None:
+        if self._begun is None:
+            return  # what dies as it starts ends the arm, with what it said
+        self._recorder.write("service.died", {"service": process, "why": f"exit code {code}"})
 
     # -- down
 
