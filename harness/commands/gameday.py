@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterator
@@ -21,6 +20,7 @@ from rich.console import Console
 
 from harness.console import report_console
 from harness.control_cache import ControlCache
+from harness.end_signals import end_signals
 from harness.errors import UsageError
 from harness.gameday.board import Board
 from harness.gameday.conclude import conclude
@@ -153,7 +153,7 @@ async def _host(
     director = Director(board, arms, log, folder, pulse)
     leave = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         loop.add_signal_handler(number, leave.set)
     interrupt.attach(leave.set)
     async with serving(create_app(director, keys, folder.path), listener):
