@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from harness.console import report_console
@@ -9,6 +10,7 @@ from harness.errors import UsageError
 from harness.history.baselines import remove_baseline, save_baseline, saved_baselines
 from harness.publish import judged
 from harness.reports.narrative import plain
+from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.verdict import ExitCode
 
@@ -31,9 +33,14 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         scorecard = judged(folder)
         if not scorecard.experiments:
             raise UsageError(f"{folder.path} has no experiments: nothing can be measured against it.")
+        if describe(folder).interrupted:
+            print(_CUT_SHORT.format(run=folder.path), file=sys.stderr)
         path = save_baseline(results, name, folder, scorecard.to_json())
         console.print(f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}", markup=False)
     return ExitCode.PASSED
+
+
+_CUT_SHORT = "note: {run} was interrupted; a gate compares nothing that it never ran. A whole run is a better baseline."
 
 
 def newest_run(results: Path) -> Path:

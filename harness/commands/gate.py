@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.history.baselines import find_baseline
 from harness.publish import judged, require_one_policy
 from harness.reports import gate as report
+from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.scenario.suggest import suggestion
 from harness.scoring import Scorecard
@@ -64,7 +65,14 @@ def _gates(
     if not profiles and not partial:  # a profile that is gone must not pass in silence
         names += [name for name in ours if name not in theirs]
     return [
-        judge_gate(name, _side(*first, name), _side(*second, name), first[1].policy, partial=partial)
+        judge_gate(
+            name,
+            _side(*first, name),
+            _side(*second, name),
+            first[1].policy,
+            partial=partial,
+            interrupted=bool(describe(second[0]).interrupted),
+        )
         for name in dict.fromkeys(names)
     ]
 

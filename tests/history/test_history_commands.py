@@ -216,6 +216,20 @@ def test_gate_names_what_the_baseline_had_and_the_run_has_not(
     assert "only on the second side (gone)" in " ".join(capsys.readouterr().out.split())
 
 
+def test_gate_passes_no_run_that_was_interrupted_and_a_baseline_of_one_is_remarked_upon(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = [finding(detected_s=60.0, seed=seed) for seed in range(1, 5)]
+    put(results / "wide", [*mine, finding(scenario="gone")], manifest(8))
+    put(results / "narrow", mine, {**manifest(9), "interrupted": True})
+    assert gate_command(results / "narrow", "wide", (), results, form="terminal", partial=True) == 3
+    assert "interrupted inconclusive the run was ended before its time" in " ".join(capsys.readouterr().out.split())
+    baseline_command(results, "main", results / "narrow", remove=False)
+    assert "narrow was interrupted; a gate compares nothing that it never ran" in capsys.readouterr().err
+    baseline_command(results, "main", results / "wide", remove=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_prune_says_first_and_keeps_what_counts(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (results / "run-1" / "logs").mkdir()
     (results / "run-1" / "logs" / "arm.log").write_text("x" * 1000)
