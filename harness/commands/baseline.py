@@ -24,6 +24,8 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         if remove:
             raise UsageError("say which baseline to remove: pipequake baseline NAME --remove")
         _list(results)
+    elif remove and run is not None:
+        raise UsageError(f"--remove takes the baseline's name alone: {run} would not be removed. Leave it out.")
     elif remove:
         remove_baseline(results, name)
         console.print(f"baseline {plain(name)} removed", markup=False)

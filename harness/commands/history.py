@@ -129,7 +129,9 @@ def index_command(results: Path, *, rebuild: bool) -> int:
 def _metric(name: str) -> str:
     found = _SHORT.get(name, name)
     if found not in metrics_of_rows():
-        raise UsageError(f"--metric {name}: there is no such metric. {suggestion(name, [*_SHORT, *metrics_of_rows()])}")
+        known = [*_SHORT, *metrics_of_rows()]
+        meant = suggestion(name, known, otherwise=f"Write one of: {', '.join(known)}.")
+        raise UsageError(f"--metric {name}: there is no such metric. {meant}")
     return found
 
 

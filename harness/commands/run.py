@@ -308,7 +308,8 @@ def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]
     for pattern in only:
         if not any(fnmatchcase(scenario.name, pattern) for scenario in scenarios):
             names = [scenario.name for scenario in scenarios]
-            raise UsageError(f"no scenario is called {pattern!r}. {suggestion(pattern, names)}")
+            meant = suggestion(pattern, names, otherwise="`pipequake scenarios` lists them.")
+            raise UsageError(f"no scenario is called {pattern!r}. {meant}")
     return [scenario for scenario in scenarios if any(fnmatchcase(scenario.name, pattern) for pattern in only)]
 
 

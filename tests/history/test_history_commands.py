@@ -230,6 +230,14 @@ def test_gate_passes_no_run_that_was_interrupted_and_a_baseline_of_one_is_remark
     assert capsys.readouterr().err == ""
 
 
+def test_remove_takes_no_run_and_a_wrong_metric_is_told_the_right_ones(results: Path) -> None:
+    baseline_command(results, "main", results / "run-1", remove=False)
+    with pytest.raises(UsageError, match="--remove takes the baseline's name alone"):
+        baseline_command(results, "main", results / "run-1", remove=True)
+    with pytest.raises(UsageError, match=r"Write one of: detect, .*, mttr"):
+        trend_command("s", "zzzzzz", Selection(results), limit=9, html=None, as_json=False)
+
+
 def test_prune_says_first_and_keeps_what_counts(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (results / "run-1" / "logs").mkdir()
     (results / "run-1" / "logs" / "arm.log").write_text("x" * 1000)
