@@ -129,4 +129,5 @@ def _job(raw: Mapping[str, Any]) -> JobState:
         started=_moment(raw["started"]),
         verdict=raw["verdict"],
         tiers=dict(raw["tiers"]),
+        untold=bool(raw.get("untold", False)),
     )
