@@ -39,7 +39,8 @@ def recover_command(results: Path) -> int:
             continue
         if (folder.path / "gameday.jsonl").exists():
             console.print(
-                f"{folder.path}: a gameday; go on or conclude with `pipequake gameday --resume {folder.path}`"
+                f"{folder.path}: a gameday; go on or conclude with `pipequake gameday --resume {folder.path}`",
+                soft_wrap=True,
             )
             continue
         console.print(f"{folder.path}: interrupted")
