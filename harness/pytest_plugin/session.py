@@ -8,6 +8,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -61,6 +62,7 @@ class ChaosSession:
         self._laboratory = Laboratory(self._target, self._run_options(), folder)
         self._interrupted = False
         self._cut_short = False
+        self._reported = False
         self._dirty: str | None = None
 
     def _run_options(self) -> RunOptions:
@@ -181,32 +183,23 @@ class ChaosSession:
             if signal.getsignal(number) == _terminated:
                 signal.signal(number, signal.SIG_DFL)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self) -> None:
-        """Whatever happened: no thread is left."""
+        """Whatever happened: no thread is left, and what was learnt is reported, also if the terminal is gone."""
         self._laboratory.close(interrupt=True)
+        with suppress(HarnessError):
+            self._report()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Where the report is."""
-        folder = self._laboratory.folder
-        if self._is_worker or not folder.is_dir():
-            return
-        self._laboratory.tidy()
-        run = RunFolder(folder)
-        if (folder / "arms").is_dir() and run.unmerged():
-            run.merge_unmerged()
-        if not run.journal.exists():
-            return
         try:
-            if self._cut_short:
-                run.write_manifest({**run.manifest(), "interrupted": True})
-            publish(run, Console(file=io.StringIO()), as_json=False)
-            run.link_latest()
-            unrun = describe(run).unrun_text(kept_scorecard(run))
+            unrun = self._report()
         except HarnessError as error:
             terminalreporter.write_line(f"chaos: no report: {error}", red=True)
             return
-        shown = os.path.relpath(folder, self._config.invocation_params.dir)
+        if unrun is None:
+            return
+        shown = os.path.relpath(self._laboratory.folder, self._config.invocation_params.dir)
         terminalreporter.write_sep("-", "chaos")
         if self._dirty is not None:
             terminalreporter.write_line(self._dirty, red=True)
@@ -215,6 +208,24 @@ class ChaosSession:
         if unrun:
             terminalreporter.write_line(unrun)
         terminalreporter.write_line(f"report: {shown}/report.html")
+
+    def _report(self) -> str | None:
+        """Writes the session's report, once: what of the plan never started, in a sentence; None if nothing was run."""
+        folder = self._laboratory.folder
+        if self._is_worker or self._reported or not folder.is_dir():
+            return None
+        self._reported = True
+        self._laboratory.tidy()
+        run = RunFolder(folder)
+        if (folder / "arms").is_dir() and run.unmerged():
+            run.merge_unmerged()
+        if not run.journal.exists():
+            return None
+        if self._cut_short:
+            run.write_manifest({**run.manifest(), "interrupted": True})
+        publish(run, Console(file=io.StringIO()), as_json=False)
+        run.link_latest()
+        return describe(run).unrun_text(kept_scorecard(run))
 
 
 _UNUSED = (

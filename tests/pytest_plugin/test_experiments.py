@@ -143,6 +143,30 @@ def test_an_interrupt_reverts_every_fault(suite: pytest.Pytester, number: signal
     assert kinds.count("fault.applied") == kinds.count("fault.reverted") == 1
 
 
+@pytest.mark.slow
+def test_a_terminal_that_is_gone_costs_no_report(suite: pytest.Pytester) -> None:
+    scenario(suite, QUICK.replace("horizon: 4h", "horizon: 20d").replace("for: 1h", "for: 19d"), "long.yaml")
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *PLUGIN, "--chaos", "long.yaml"],
+        cwd=suite.path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    deadline = time.monotonic() + 120
+    while not applied(suite.path):
+        assert time.monotonic() < deadline, "no fault was applied"
+        time.sleep(0.05)
+    os.close(ours)  # whatever is written from now on is an error
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) != 0
+    told = json.loads((suite.path / "results" / "latest" / "scorecard.json").read_text())
+    assert told["verdict"] == "inconclusive"
+
+
 def applied(folder: Path) -> bool:
     """Whether a fault is in effect."""
     return any('"fault.applied"' in part.read_text() for part in folder.glob("results/*/arms/quick_*.jsonl"))
