@@ -38,7 +38,8 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         if describe(folder).interrupted:
             print(_CUT_SHORT.format(run=folder.path), file=sys.stderr)
         path = save_baseline(results, name, folder, scorecard.to_json())
-        console.print(f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}", markup=False)
+        kept = f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}"
+        console.print(kept, markup=False, soft_wrap=True)
     return ExitCode.PASSED
 
 

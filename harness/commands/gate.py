@@ -36,6 +36,8 @@ def gate_command(
         raise UsageError(f"{folder.path} has no experiments: there is nothing to judge.")
     before = find_baseline(results, baseline, folder, backends[0], _say)
     first = judged(before)
+    if before.manifest().get("baseline_of") == folder.path.resolve().name:
+        _say(f"note: baseline {baseline} is this very run, {folder.path.resolve().name}: nothing can be worse in it.")
     _same_backend(before, first, folder, backends)
     require_one_policy(first, second)
     gates = _gates((before, first), (folder, second), profiles, partial=partial)

@@ -19,7 +19,7 @@ class Unrun:
     def text(self) -> str:
         """It in a sentence.
 
-        >>> Unrun("store-dark", "mature", 1, 1).text(), Unrun("store-dark", "mature", 10, 7).text()
+        >>> Unrun("store-dark", "careful", 1, 1).text(), Unrun("store-dark", "careful", 10, 7).text()
         ('It never started.', '7 of 10 experiments never started.')
         """
         if self.planned == 1:
