@@ -237,5 +237,6 @@ class RunFolder:
 def unwritable(results: Path, error: OSError) -> UsageError:
     """The error for a folder of results that can't be written to."""
     return UsageError(
-        f"results cannot be written to {results} ({error.strerror or error}). Choose another folder with --results."
+        f"results cannot be written to {results} ({error.strerror or error}). "
+        "Choose another folder with --results (pytest: --chaos-results)."
     )
