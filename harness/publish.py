@@ -52,7 +52,7 @@ def reported(folder: RunFolder) -> Report:
 def _whole(about: RunDescription, scorecard: Scorecard) -> Scorecard:
     """The scorecard with the verdict of the whole run: one that was cut short is at best inconclusive, and what failed
     stays failed. The journal doesn't know what isn't in it."""
-    if not about.interrupted and not about.unrun(scorecard):
+    if not about.cut_short(scorecard):
         return scorecard
     return scorecard.model_copy(update={"verdict": worst([scorecard.verdict, Verdict.INCONCLUSIVE])})
 
@@ -64,6 +64,7 @@ def scored(folder: RunFolder) -> Scorecard:
     """
     if not folder.journal.exists() and folder.scorecard.exists():
         return kept_scorecard(folder)
+    folder.require_whole_journal()
     about = describe(folder)
     return _whole(about, score(read_journal(folder.journal), rates=about.rates))
 

@@ -65,6 +65,10 @@ class RunDescription(BaseModel):
             if count > begun[scenario, profile]
         ]
 
+    def cut_short(self, scorecard: Scorecard) -> bool:
+        """Whether it was ended before its time, or killed before all of it had begun."""
+        return bool(self.interrupted) or bool(self.unrun(scorecard))
+
     def unrun_text(self, scorecard: Scorecard) -> str:
         """The same in a sentence; empty if all of it started."""
         unrun = self.unrun(scorecard)

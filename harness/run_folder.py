@@ -100,6 +100,14 @@ class RunFolder:
                 f"{self.path}: its journal was pruned; only its scorecard and its rows are left. Run it again."
             )
 
+    def require_whole_journal(self) -> None:
+        """Raises `UsageError` if there is no journal to judge by: it was pruned, or its parts were never merged."""
+        self.require_journal()
+        if not self.journal.exists():
+            raise UsageError(
+                f"{self.path} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."
+            )
+
     def _try_to_lock(self, within_s: float = 0.0) -> int | None:
         """A locked descriptor of the arms' folder, closed when this process ends; None if another one has it."""
         handle = os.open(self.path / "arms", os.O_RDONLY)

@@ -35,7 +35,7 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         scorecard = judged(folder)
         if not scorecard.experiments:
             raise UsageError(f"{folder.path} has no experiments: nothing can be measured against it.")
-        if describe(folder).interrupted:
+        if describe(folder).cut_short(scorecard):
             print(_CUT_SHORT.format(run=folder.path), file=sys.stderr)
         path = save_baseline(results, name, folder, scorecard.to_json())
         kept = f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}"

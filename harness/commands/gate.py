@@ -73,7 +73,7 @@ def _gates(
             _side(*second, name),
             first[1].policy,
             partial=partial,
-            interrupted=bool(describe(second[0]).interrupted),
+            interrupted=describe(second[0]).cut_short(second[1]),
         )
         for name in dict.fromkeys(names)
     ]

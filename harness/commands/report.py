@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from harness.commands.output import write_output
-from harness.errors import UsageError
 from harness.publish import reported
 from harness.run_folder import RunFolder
 
@@ -20,11 +19,7 @@ def report_command(run: Path, *, form: str, output: Path | None) -> None:
     """
     folder = RunFolder.open(run)
     folder.require_ended()
-    folder.require_journal()
-    if not folder.journal.exists():
-        raise UsageError(
-            f"{run} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."
-        )
+    folder.require_whole_journal()
     data = reported(folder).text(form).encode("utf-8")
     if output is None or str(output) == "-":
         sys.stdout.buffer.write(data)

@@ -289,6 +289,26 @@ def test_where_there_are_no_links_runs_end_all_the_same(tmp_path: Path, monkeypa
         folder.link_latest()
 
 
+def test_a_run_that_was_killed_is_not_whole_for_any_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed = results / "run-9"
+    (killed / "arms").mkdir(parents=True)
+    (killed / "arms" / "control.jsonl").write_text("")
+    for command in (
+        lambda: gate_command(killed, "run-1", (), results, form="json"),
+        lambda: baseline_command(results, "main", killed, remove=False),
+        lambda: compare_command(killed, results / "run-1", (), form="json"),
+        lambda: report_command(killed, form="html", output=None),
+    ):
+        with pytest.raises(UsageError, match=r"still in parts\. `pipequake recover` puts it together"):
+            command()
+    history_command(Selection(results), limit=9, as_json=True)
+    assert f"pipequake recover --results {results}" in " ".join(capsys.readouterr().err.split())
+    mine = [finding(detected_s=60.0, seed=seed) for seed in range(1, 5)]
+    put(results / "wide", mine, manifest(8))
+    put(results / "partly", mine[:2], {**manifest(9), "planned": {mine[0].scenario: {"p": 4}}})  # killed and recovered
+    assert gate_command(results / "partly", "wide", (), results, form="json", partial=True) == 3
+
+
 def test_prune_says_first_and_keeps_what_counts(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (results / "run-1" / "logs").mkdir()
     (results / "run-1" / "logs" / "arm.log").write_text("x" * 1000)
