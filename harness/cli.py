@@ -19,7 +19,8 @@ from harness.verdict import ExitCode
 
 _EXIT_CODES = """
 Exit codes: 0 every expectation came true; 1 at least one did not; 2 wrong usage or an invalid scenario;
-3 inconclusive (also: interrupted); 4 the target may have been left with a fault; 70 an error of Pipequake itself.
+3 inconclusive (also: interrupted before anything failed); 4 the target may have been left with a fault; 70 an error
+of Pipequake itself.
 """
 
 

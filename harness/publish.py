@@ -14,7 +14,7 @@ from harness.report_files import ALWAYS, FILES
 from harness.reports import terminal
 from harness.reports.formats import Report
 from harness.reports.traces import TraceReader
-from harness.run_description import describe
+from harness.run_description import RunDescription, describe
 from harness.run_folder import RunFolder
 from harness.scoring import Scorecard, score
 from harness.scoring.scorecard import UnreadableScorecard
@@ -36,7 +36,7 @@ def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
     if as_json:
         print(report.text("json"), end="")
     else:
-        terminal.render(report.scorecard, console, rerun=report.rerun, unrun=report.unrun)
+        terminal.render(report.scorecard, console, rerun=report.rerun, unrun=report.unrun_text)
         shown = next((FILES[form] for form in ("html", "markdown", ALWAYS) if form in (*wanted, ALWAYS)), "")
         console.print(f"\nreport: {folder.path / shown}", highlight=False, soft_wrap=True)
     return report.scorecard.verdict.exit_code
@@ -45,12 +45,16 @@ def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
 def reported(folder: RunFolder) -> Report:
     """The report of a run's journal, judged anew. Raises `UsageError` or `JournalError` for a damaged run."""
     about, traces = describe(folder), TraceReader()
-    scorecard = score(traces.watching(read_journal(folder.journal)), rates=about.rates)
-    unrun = about.unrun(scorecard)
-    if unrun:  # the journal doesn't know what isn't in it
-        verdict = worst([scorecard.verdict, Verdict.INCONCLUSIVE])
-        scorecard = scorecard.model_copy(update={"verdict": verdict})
-    return Report(scorecard, about.rerun, traces, about.started, unrun)
+    scorecard = _whole(about, score(traces.watching(read_journal(folder.journal)), rates=about.rates))
+    return Report(scorecard, about.rerun, traces, about.started, about.unrun(scorecard), about.unrun_text(scorecard))
+
+
+def _whole(about: RunDescription, scorecard: Scorecard) -> Scorecard:
+    """The scorecard with the verdict of the whole run: one that was cut short is at best inconclusive, and what failed
+    stays failed. The journal doesn't know what isn't in it."""
+    if not about.cut_short(scorecard):
+        return scorecard
+    return scorecard.model_copy(update={"verdict": worst([scorecard.verdict, Verdict.INCONCLUSIVE])})
 
 
 def scored(folder: RunFolder) -> Scorecard:
@@ -60,7 +64,9 @@ def scored(folder: RunFolder) -> Scorecard:
     """
     if not folder.journal.exists() and folder.scorecard.exists():
         return kept_scorecard(folder)
-    return score(read_journal(folder.journal), rates=describe(folder).rates)
+    folder.require_whole_journal()
+    about = describe(folder)
+    return _whole(about, score(read_journal(folder.journal), rates=about.rates))
 
 
 def kept_scorecard(folder: RunFolder) -> Scorecard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -21,6 +22,9 @@ __all__ = ["SHARED", "RunFolder"]
 
 #: The folder beside the journals of arms, while these run, for what several of them would compute alike.
 SHARED = "shared"
+
+#: What file systems without symbolic links say.
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 #: How long those that conduct arms may take to notice that their harness is dead: they look every second.
 _CONDUCTORS_S = 4.0
@@ -94,6 +98,14 @@ class RunFolder:
         if not self.journal.exists() and not self.unmerged():
             raise UsageError(
                 f"{self.path}: its journal was pruned; only its scorecard and its rows are left. Run it again."
+            )
+
+    def require_whole_journal(self) -> None:
+        """Raises `UsageError` if there is no journal to judge by: it was pruned, or its parts were never merged."""
+        self.require_journal()
+        if not self.journal.exists():
+            raise UsageError(
+                f"{self.path} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."
             )
 
     def _try_to_lock(self, within_s: float = 0.0) -> int | None:
@@ -216,13 +228,23 @@ class RunFolder:
         draft = self.path.parent / f".latest-{os.getpid()}"
         if link.exists() and not link.is_symlink():
             return  # somebody's own folder: leave it
-        draft.unlink(missing_ok=True)
-        draft.symlink_to(self.path.name)
-        draft.replace(link)
+        try:
+            draft.unlink(missing_ok=True)
+            draft.symlink_to(self.path.name)
+            draft.replace(link)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                return  # runs are named in full there
+            kind = DiskFull if error.errno in NO_ROOM else UsageError
+            raise kind(
+                f"{link} can't be made to lead to {self.path.name} ({error.strerror or error}). The run itself is "
+                "whole: name it in full, or make the link by hand."
+            ) from error
 
 
 def unwritable(results: Path, error: OSError) -> UsageError:
     """The error for a folder of results that can't be written to."""
     return UsageError(
-        f"results cannot be written to {results} ({error.strerror or error}). Choose another folder with --results."
+        f"results cannot be written to {results} ({error.strerror or error}). "
+        "Choose another folder with --results (pytest: --chaos-results)."
     )

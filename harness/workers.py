@@ -21,6 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
@@ -28,6 +29,7 @@ from types import FrameType
 from typing import Any
 
 from harness.arms import run_arm, run_trunk
+from harness.end_signals import end_signals
 from harness.errors import HarnessError, UsageError
 from harness.run_folder import RunFolder
 from harness.targets import load_target
@@ -36,7 +38,6 @@ from harness.temporary import new_folder, on_disk
 
 __all__ = ["Done", "on_signals", "run_arms", "run_trunks"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Numeric libraries must not start threads: they would make runs slow and, under load, different.
 _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL_S = 0.2
@@ -111,6 +112,8 @@ def _run(
     _claim_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(preload)
+    with _deaf_to_hangups():
+        forkserver.ensure_running()
     pids: SimpleQueue[int] = context.SimpleQueue()
     ended: SimpleQueue[Done] = context.SimpleQueue()
     tokens = context.BoundedSemaphore(processes)
@@ -165,6 +168,16 @@ def _claim_sockets() -> None:
     multiprocessing.current_process()._config.setdefault("tempdir", str(own))  # type: ignore[attr-defined]
 
 
+@contextmanager
+def _deaf_to_hangups() -> Iterator[None]:
+    """What is started within it stays when the terminal closes, and is then ended by this process in good order."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _failures(future: Future[str | None], job: _Job) -> list[Done]:
     """What an interrupted or dead worker leaves without an end."""
     if future.cancelled():
@@ -191,7 +204,7 @@ _worker: _Worker | None = None
 def _begin(pids: SimpleQueue[int], ended: SimpleQueue[Done], tokens: Semaphore) -> None:
     """A worker's first act. Between trunks signals are its parent's business: it may hold the lock of a queue."""
     global _worker
-    for number in _SIGNALS:
+    for number in end_signals():
         signal.signal(number, signal.SIG_IGN)
     _die_without_main()
     pids.put(os.getpid())
@@ -323,7 +336,7 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Within it, SIGINT and SIGTERM call ``act`` instead of ending the process.
+    """Within it, the signals of `end_signals` call ``act`` instead of ending the process.
 
     Signals are the main thread's: in another one this does nothing, and who started it has to interrupt it.
     """
@@ -334,7 +347,7 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         act()
 
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in end_signals()}
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from harness.console import report_console
@@ -9,6 +10,7 @@ from harness.errors import UsageError
 from harness.history.baselines import remove_baseline, save_baseline, saved_baselines
 from harness.publish import judged
 from harness.reports.narrative import plain
+from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.verdict import ExitCode
 
@@ -22,6 +24,8 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         if remove:
             raise UsageError("say which baseline to remove: pipequake baseline NAME --remove")
         _list(results)
+    elif remove and run is not None:
+        raise UsageError(f"--remove takes the baseline's name alone: {run} would not be removed. Leave it out.")
     elif remove:
         remove_baseline(results, name)
         console.print(f"baseline {plain(name)} removed", markup=False)
@@ -31,9 +35,15 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         scorecard = judged(folder)
         if not scorecard.experiments:
             raise UsageError(f"{folder.path} has no experiments: nothing can be measured against it.")
+        if describe(folder).cut_short(scorecard):
+            print(_CUT_SHORT.format(run=folder.path), file=sys.stderr)
         path = save_baseline(results, name, folder, scorecard.to_json())
-        console.print(f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}", markup=False)
+        kept = f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}"
+        console.print(kept, markup=False, soft_wrap=True)
     return ExitCode.PASSED
+
+
+_CUT_SHORT = "note: {run} was interrupted; a gate compares nothing that it never ran. A whole run is a better baseline."
 
 
 def newest_run(results: Path) -> Path:

@@ -34,6 +34,11 @@ def compare_command(first: Path, second: Path | None, profiles: Sequence[str], *
 
 
 def _comparisons(first: Path, second: Path | None, profiles: Sequence[str]) -> list[Comparison]:
+    if second is not None and first.resolve() == second.resolve() and len(set(profiles)) < 2:
+        raise UsageError(
+            f"{first} and {second} are one and the same run, which is no better or worse than itself. Name two runs, "
+            "or two of its profiles: --profile A --profile B."
+        )
     one = _scored(first)
     other = one if second is None else _scored(second)
     require_one_policy(one, other)

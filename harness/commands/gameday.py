@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,12 +20,13 @@ from rich.console import Console
 
 from harness.console import report_console
 from harness.control_cache import ControlCache
+from harness.end_signals import end_signals
 from harness.errors import UsageError
 from harness.gameday.board import Board
 from harness.gameday.conclude import conclude
 from harness.gameday.controls import Controls
 from harness.gameday.director import Director
-from harness.gameday.event_log import EventLog, read_events
+from harness.gameday.event_log import Event, EventLog, read_events
 from harness.gameday.game import Seat
 from harness.gameday.load import LoadedPlan, load_plan
 from harness.gameday.opening import KEYS, LOG, begin, board_of, reopen
@@ -83,6 +83,8 @@ def gameday_command(options: GamedayOptions) -> int:
         if options.resume is None:
             assert options.plan is not None
             loaded = load_plan(options.plan, target)
+            # First: a port that is taken leaves no folder.
+            listener: socket.socket | None = stack.enter_context(listen(options.port))
             folder = RunFolder.create(options.results, datetime.now(UTC))
             log = stack.enter_context(EventLog(folder.path / LOG))
             begin(log, loaded)
@@ -91,22 +93,31 @@ def gameday_command(options: GamedayOptions) -> int:
             folder = RunFolder(options.resume)
             if not (folder.path / LOG).is_file():
                 raise UsageError(f"{options.resume} holds no gameday ({LOG} is missing). Give its results folder.")
-            loaded = reopen(folder, read_events(folder.path / LOG))
+            events = read_events(folder.path / LOG)
+            loaded = reopen(folder, events)
             with folder.locked(within_s=_TAKE_OVER_S):
                 pass  # whoever had it is done
+            told = folder.manifest()
+            if _over(events) and "ended" in told:
+                report = folder.path / "gameday.html"
+                console.print(f"this gameday is over; its report is {report}", highlight=False, soft_wrap=True)
+                return int(told.get("exit_code", ExitCode.PASSED))
+            listener = None if options.conclude or _over(events) else stack.enter_context(_same_port(options, folder))
             folder = RunFolder.claim(folder.path)
             log = stack.enter_context(EventLog(folder.path / LOG))
-        if any(event["kind"] == "gameday.end" for event in log.events):
-            console.print(f"this gameday is over; its report is {folder.path / 'gameday.html'}", highlight=False)
-            return ExitCode.PASSED
         target.prepare(lambda text: console.print(text, highlight=False))
         board = board_of(loaded, target, log, folder)
         arms = RoundArms(loaded, target)
         interrupt = Interrupt()
         pulse = stack.enter_context(_pulse(loaded, target, folder, stop_file, interrupt, console))
-        if options.conclude:
+        if listener is None:
             return asyncio.run(_only_conclude(folder, board, arms, log, target, console))
-        return asyncio.run(_host(options, folder, board, arms, log, target, console, interrupt, pulse))
+        return asyncio.run(_host(options, listener, folder, board, arms, log, target, console, interrupt, pulse))
+
+
+def _over(events: Sequence[Event]) -> bool:
+    """Whether the facilitator has ended it; its reports may still be missing."""
+    return any(event["kind"] == "gameday.end" for event in events)
 
 
 @contextmanager
@@ -124,8 +135,10 @@ def _pulse(
 async def _only_conclude(
     folder: RunFolder, board: Board, arms: RoundArms, log: EventLog, target: Target, console: Console
 ) -> int:
-    await Controls(arms.controls, folder, ControlCache(target.cache_folder(), target.fingerprint())).run()
-    log.append("gameday.end", {"by": None})
+    if not folder.journal.exists():  # else whoever was to conclude it came that far
+        await Controls(arms.controls, folder, ControlCache(target.cache_folder(), target.fingerprint())).run()
+    if not _over(log.events):
+        log.append("gameday.end", {"by": None})
     return _finish(folder, board, arms, log, console)
 
 
@@ -139,6 +152,7 @@ def _finish(folder: RunFolder, board: Board, arms: RoundArms, log: EventLog, con
 
 async def _host(
     options: GamedayOptions,
+    listener: socket.socket,
     folder: RunFolder,
     board: Board,
     arms: RoundArms,
@@ -149,11 +163,11 @@ async def _host(
     pulse: Pulse,
 ) -> int:
     """The console answers until the facilitator has ended the gameday, and a while after."""
-    keys, listener = _open_port(options, folder)
+    keys = _keys(folder, listener.getsockname()[1])
     director = Director(board, arms, log, folder, pulse)
     leave = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         loop.add_signal_handler(number, leave.set)
     interrupt.attach(leave.set)
     async with serving(create_app(director, keys, folder.path), listener):
@@ -185,14 +199,17 @@ async def _host(
     return code
 
 
-def _open_port(options: GamedayOptions, folder: RunFolder) -> tuple[Keys, socket.socket]:
+def _same_port(options: GamedayOptions, folder: RunFolder) -> socket.socket:
     """The links of a resumed gameday stay what they were, if their port is still free."""
-    kept = Keys.read(folder.path / KEYS) if options.resume is not None else None
-    listener = listen(options.port or (kept.port if kept is not None else 0))
-    port = listener.getsockname()[1]
+    kept = Keys.read(folder.path / KEYS)
+    return listen(options.port or (kept.port if kept is not None else 0))
+
+
+def _keys(folder: RunFolder, port: int) -> Keys:
+    kept = Keys.read(folder.path / KEYS)
     keys = Keys.make(port) if kept is None else Keys(kept.secret, port)
     keys.keep(folder.path / KEYS)
-    return keys, listener
+    return keys
 
 
 def _print_links(console: Console, keys: Keys, folder: RunFolder) -> None:

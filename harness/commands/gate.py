@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.history.baselines import find_baseline
 from harness.publish import judged, require_one_policy
 from harness.reports import gate as report
+from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.scenario.suggest import suggestion
 from harness.scoring import Scorecard
@@ -35,6 +36,8 @@ def gate_command(
         raise UsageError(f"{folder.path} has no experiments: there is nothing to judge.")
     before = find_baseline(results, baseline, folder, backends[0], _say)
     first = judged(before)
+    if before.manifest().get("baseline_of") == folder.path.resolve().name:
+        _say(f"note: baseline {baseline} is this very run, {folder.path.resolve().name}: nothing can be worse in it.")
     _same_backend(before, first, folder, backends)
     require_one_policy(first, second)
     gates = _gates((before, first), (folder, second), profiles, partial=partial)
@@ -64,7 +67,14 @@ def _gates(
     if not profiles and not partial:  # a profile that is gone must not pass in silence
         names += [name for name in ours if name not in theirs]
     return [
-        judge_gate(name, _side(*first, name), _side(*second, name), first[1].policy, partial=partial)
+        judge_gate(
+            name,
+            _side(*first, name),
+            _side(*second, name),
+            first[1].policy,
+            partial=partial,
+            interrupted=describe(second[0]).cut_short(second[1]),
+        )
         for name in dict.fromkeys(names)
     ]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.commands.output import write_output
 from harness.console import report_console
 from harness.errors import UsageError
 from harness.history.columns import metrics_of_rows
@@ -109,7 +110,8 @@ def trend_command(
     else:
         show_course(scenario, name, points, report_console())
     if html is not None:
-        _write_page(html, render(scenario, name, points))
+        write_output(html, render(scenario, name, points).encode("utf-8"), "--html")
+        _say(f"page: {html}")
     show_remarks(remarks, _errors(), every=selection.all_remarks)
     return ExitCode.PASSED
 
@@ -123,13 +125,18 @@ def index_command(results: Path, *, rebuild: bool) -> int:
     runs = len(store.index.runs())
     _say(f"{runs} run{'s' * (runs != 1)} in {len(store.index.segments)} files of {results / '.history'}")
     show_remarks(store.remarks, _errors(), every=True)
-    return ExitCode.PASSED if not store.fresh.num_rows else ExitCode.INCONCLUSIVE
+    if not store.fresh.num_rows:
+        return ExitCode.PASSED
+    _say(f"not every run is in it: {results / '.history'} can't be written now, or another process writes it")
+    return ExitCode.INCONCLUSIVE
 
 
 def _metric(name: str) -> str:
     found = _SHORT.get(name, name)
     if found not in metrics_of_rows():
-        raise UsageError(f"--metric {name}: there is no such metric. {suggestion(name, [*_SHORT, *metrics_of_rows()])}")
+        known = [*_SHORT, *metrics_of_rows()]
+        meant = suggestion(name, known, otherwise=f"Write one of: {', '.join(known)}.")
+        raise UsageError(f"--metric {name}: there is no such metric. {meant}")
     return found
 
 
@@ -140,14 +147,6 @@ def _no_points(store: Store, scenario: str) -> str:
     if not known:
         return f"{store.results} holds no scored run. `pipequake run` makes one."
     return f"no run has a scenario called {scenario!r}. {suggestion(scenario, known)}"
-
-
-def _write_page(file: Path, page: str) -> None:
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file}: the page can't be written ({error.strerror or error}).") from None
-    _say(f"page: {file}")
 
 
 def _print_json(values: Sequence[Any]) -> None:

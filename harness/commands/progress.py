@@ -40,7 +40,7 @@ class Progress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console,
+            console=Console(stderr=console.stderr),  # as wide as the terminal: a bar that is broken stays on it
             transient=True,
             disable=not console.is_terminal,
         )

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import json
 import os
-import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from chaos.network.addresses import is_loopback, join_address
 from chaos.network.board import Refused
 from chaos.network.server import CONTROL_PORT, ProxyServer, raise_descriptor_limit, spare_collections
 from chaos.network.toxics import ToxicError
+from harness.end_signals import end_signals
 from harness.errors import UsageError
 from harness.verdict import ExitCode
 
@@ -54,7 +54,7 @@ def proxy_command(options: ProxyOptions) -> int:
 async def _serve(options: ProxyOptions, proxies: Any) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         loop.add_signal_handler(number, stop.set)
     server = ProxyServer(seed=options.seed, hosts=options.allow_hosts, loopback_only=not options.allow_remote)
     async with server:

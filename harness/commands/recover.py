@@ -39,7 +39,8 @@ def recover_command(results: Path) -> int:
             continue
         if (folder.path / "gameday.jsonl").exists():
             console.print(
-                f"{folder.path}: a gameday; go on or conclude with `pipequake gameday --resume {folder.path}`"
+                f"{folder.path}: a gameday; go on or conclude with `pipequake gameday --resume {folder.path}`",
+                soft_wrap=True,
             )
             continue
         console.print(f"{folder.path}: interrupted")
@@ -49,7 +50,7 @@ def recover_command(results: Path) -> int:
                 continue
             publish(folder, console, as_json=False)
         except HarnessError as error:  # the others must not stay as they are because of this one
-            console.print(f"  {error}", markup=False)
+            console.print(f"  {error}", markup=False, soft_wrap=True)  # a path in it stays whole
             worst = max(worst, error.exit_code)
             continue
         if not any(later.name > folder.path.name for later in results.glob("20*")):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.commands.output import write_output
 from harness.publish import reported
 from harness.run_folder import RunFolder
 
@@ -21,33 +19,10 @@ def report_command(run: Path, *, form: str, output: Path | None) -> None:
     """
     folder = RunFolder.open(run)
     folder.require_ended()
-    folder.require_journal()
-    if not folder.journal.exists():
-        raise UsageError(
-            f"{run} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."
-        )
+    folder.require_whole_journal()
     data = reported(folder).text(form).encode("utf-8")
     if output is None or str(output) == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    try:
-        if output.exists() and not output.is_file():
-            output.write_bytes(data)
-        else:
-            _replace(Path(os.path.realpath(output)), data)
-    except OSError as error:
-        raise UsageError(
-            f"{output} can't be written ({error.strerror or error}). Give another file with --output."
-        ) from None
-
-
-def _replace(file: Path, data: bytes) -> None:
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(data)
-        draft.replace(file)
-    except OSError:
-        with suppress(OSError):  # on a file system that is read-only this fails as well
-            draft.unlink(missing_ok=True)
-        raise
+    write_output(output, data, "--output")

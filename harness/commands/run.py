@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from harness.journal import read_journal
 from harness.library import load_scenarios, require_backend
 from harness.publish import publish
 from harness.report_files import DEFAULT
+from harness.run_description import planned_experiments
 from harness.run_folder import RunFolder
 from harness.safety.guard import Pulse, guarded_live_run
 from harness.safety.stop_file import StopFile, default_stop_file
@@ -92,7 +92,7 @@ def run_command(options: RunOptions) -> int:
         "time_scale": time_scale_of(options),
         "load": options.load or HARNESS_LOAD,
         "reports": list(options.reports),
-        "planned": dict(Counter(arm.scenario.name for arm in arms if arm.scenario is not None)),
+        "planned": planned_experiments(arms),
         "version": version("pipequake"),
         "rates": None if rates is None else rates.model_dump(mode="json"),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -156,8 +156,9 @@ def _conclude(
     stopped: str | None,
 ) -> int:
     """Reports what came of the arms; the exit code."""
+    interrupted = interrupt.requested  # a signal from now on finds nothing to interrupt
     try:
-        folder.write_manifest({**manifest, "interrupted": interrupt.requested})  # its rows say so, too
+        folder.write_manifest({**manifest, "interrupted": interrupted})  # its verdict and its rows say so, too
         code = publish(folder, console, as_json=options.as_json)
     except DiskFull:
         _tell_errors(console, done)
@@ -170,18 +171,17 @@ def _conclude(
         for line in cost_lines(arms, done):
             console.print(line, highlight=False)
     _tell_errors(console, done)
-    if interrupt.requested:
+    if interrupted:
         console.print(
             f"{f'stopped: {stopped}' if stopped else 'interrupted'}: every fault was reverted; "
             f"{len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
         )
-        code = ExitCode.INCONCLUSIVE
     if any(d.reason == "dirty" for d in done):
         code = ExitCode.DIRTY
     ended = {
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "exit_code": int(code),
-        "interrupted": interrupt.requested,
+        "interrupted": interrupted,
     }
     folder.write_manifest({**manifest, **ended})
     folder.link_latest()
@@ -308,7 +308,8 @@ def chosen(scenarios: Sequence[Scenario], only: Sequence[str]) -> list[Scenario]
     for pattern in only:
         if not any(fnmatchcase(scenario.name, pattern) for scenario in scenarios):
             names = [scenario.name for scenario in scenarios]
-            raise UsageError(f"no scenario is called {pattern!r}. {suggestion(pattern, names)}")
+            meant = suggestion(pattern, names, otherwise="`pipequake scenarios` lists them.")
+            raise UsageError(f"no scenario is called {pattern!r}. {meant}")
     return [scenario for scenario in scenarios if any(fnmatchcase(scenario.name, pattern) for pattern in only)]
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 
 import click
 
+from harness.end_signals import end_signals
 from harness.errors import HarnessError, UsageError
 from harness.scenario.suggest import suggestion
 from harness.schedule.decide import State, fire_after, why_closed
@@ -140,5 +141,5 @@ def _on_end(stop: Callable[[], None]) -> None:
     def handle(number: int, frame: FrameType | None) -> None:
         stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         signal.signal(number, handle)

@@ -31,7 +31,9 @@ def conclude(folder: RunFolder, board: Board, arms: RoundArms, events: Sequence[
         if round_ is not last[round_.number] and journal.exists():
             (folder.path / "superseded").mkdir(exist_ok=True)
             journal.replace(folder.path / "superseded" / journal.name)
-    if (folder.path / "arms").is_dir():
+    if folder.journal.exists():  # an earlier conclusion was cut off after it had put this together
+        folder.merge_unmerged()
+    elif (folder.path / "arms").is_dir():
         folder.merge([*(arm.arm_id for arm in arms.controls), *(last[number].arm_id for number in sorted(last))])
     code = publish(folder, console, as_json=False)
     names = [scenario.name for scenario in board.scenarios]

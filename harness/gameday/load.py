@@ -21,6 +21,7 @@ from harness.targets.base import Target
 
 __all__ = ["LoadedPlan", "load_plan"]
 
+_LISTED = "`pipequake scenarios` lists them."
 #: The model that holds the keys at a place; indices are left out of the place.
 _MODELS: Mapping[Place, type[BaseModel]] = {
     (): Plan,
@@ -98,7 +99,7 @@ def _scenario(name: str, folder: Path, target: Target, backend: str | None) -> S
         return load_scenario(path, target.facts(), backend=backend)
     library = {scenario.name: scenario for scenario in load_library([built_in_library()], target.facts())}
     if name not in library:
-        raise LookupError(f"the library has no scenario {name!r:.80}. {suggestion(name, library)}")
+        raise LookupError(f"the library has no scenario {name!r:.80}. {suggestion(name, library, otherwise=_LISTED)}")
     if findings := check_scenario(library[name], target.facts(), backend=backend):
         raise LookupError(f"{name}: {findings[0].message}")
     return library[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -10,10 +10,10 @@ from harness.gameday.board import Board
 from harness.gameday.entries import Entry, entry_of_event, entry_of_record
 from harness.gameday.event_log import Event, EventLog
 from harness.gameday.floor_plan import floor_plan
-from harness.gameday.game import Game
+from harness.gameday.game import Game, RoundState
 from harness.gameday.load import LoadedPlan
 from harness.gameday.plan import Plan
-from harness.journal import read_journal
+from harness.journal import Record, read_journal
 from harness.run_folder import RunFolder
 from harness.scenario import Scenario
 from harness.targets.base import Target
@@ -66,12 +66,20 @@ def _take(board: Board, event: Event, names: Sequence[str]) -> None:
         board.entries.append(entry)
 
 
+def _records_of(folder: RunFolder, round_: RoundState) -> Iterable[Record]:
+    """The journal of a round, or its part of the whole one where a conclusion was cut off."""
+    journal = folder.path / "arms" / Path(round_.journal).name
+    if journal.exists():
+        return read_journal(journal)
+    whole = read_journal(folder.journal) if folder.journal.exists() else ()
+    return (record for record in whole if record.get("arm") == round_.arm_id)
+
+
 def _with_records(board: Board, folder: RunFolder) -> list[Entry]:
     """The entries of people, and those of the pipeline from the journals of the rounds, each round in order of time."""
     entries = list(board.entries)
     for round_ in board.game.rounds:
-        journal = folder.path / "arms" / Path(round_.journal).name
-        for record in read_journal(journal) if journal.exists() else ():
+        for record in _records_of(folder, round_):
             entry = entry_of_record(record, round_.number)
             if entry is not None:
                 entries.append(entry)

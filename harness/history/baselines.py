@@ -5,6 +5,8 @@ A saved baseline is ``results/.baselines/<name>/``: a run's folder with nothing 
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -40,21 +42,35 @@ def save_baseline(results: Path, name: str, run: RunFolder, scorecard: str) -> P
     `UsageError`."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"a baseline can't be called {name!r}. Use letters, digits, dots, hyphens and underscores.")
-    baseline = RunFolder(results / _FOLDER / name)
+    place = results / _FOLDER / name
+    draft = place.with_name(f".{name}.{os.getpid()}.tmp")  # no name of a baseline begins with a dot
     try:
-        baseline.path.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(parents=True)
+        manifest = {**run.manifest(), "baseline_of": run.path.resolve().name}
+        (draft / "run.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (draft / "scorecard.json").write_text(scorecard, encoding="utf-8")
+        place.mkdir(exist_ok=True)
+        for file in ("run.json", "scorecard.json"):  # there is room for both by now
+            (draft / file).replace(place / file)
     except OSError as error:
-        raise UsageError(f"{baseline.path}: can't be made ({error.strerror or error}).") from None
-    baseline.write_manifest({**run.manifest(), "baseline_of": run.path.resolve().name})
-    baseline.write("scorecard.json", scorecard)
-    return baseline.path
+        raise UsageError(
+            f"{place}: the baseline can't be saved ({error.strerror or error}). "
+            "Free some space there, or give another folder with --results."
+        ) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return place
 
 
 def remove_baseline(results: Path, name: str) -> None:
     """Removes a saved baseline. Raises `UsageError` if there is none."""
     if name not in {one.path.name for one in saved_baselines(results)}:
         raise UsageError(f"no baseline is called {name!r}. {_known(results)}")
-    shutil.rmtree(results / _FOLDER / name)
+    try:
+        shutil.rmtree(results / _FOLDER / name)
+    except OSError as error:
+        place = results / _FOLDER / name
+        raise UsageError(f"{place}: the baseline can't be removed ({error.strerror or error}).") from None
 
 
 def find_baseline(results: Path, name: str, run: RunFolder, backend: str, say: Callable[[str], None]) -> RunFolder:

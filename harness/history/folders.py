@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,8 @@ def _why_no_scorecard(folder: RunFolder, damage: str) -> tuple[str, str]:
     if (folder.path / "gameday.jsonl").exists():
         return "a gameday that was not concluded", f"pipequake gameday --resume {folder.path} --conclude"
     if folder.unmerged() or (folder.path / "arms").is_dir():
-        return "interrupted before it was scored", "pipequake recover"
+        where = "" if str(folder.path.parent) == "results" else f" --results {shlex.quote(str(folder.path.parent))}"
+        return "interrupted before it was scored", f"pipequake recover{where}"
     if folder.journal.exists():
         return "not scored", _score_again(folder)
     if (folder.path / "run.json").exists():

@@ -42,10 +42,11 @@ _BADNESS = (Outcome.SILENT, Outcome.UNKNOWN, Outcome.CAUGHT, Outcome.ABSORBED, O
 def show_runs(lines: Sequence[RunLine], console: Console) -> None:
     """A table with a line for each profile of each run."""
     width = min(WIDTH, console.width)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
-    table.add_column("run", ratio=3, no_wrap=True, overflow="ellipsis")
-    table.add_column("code", ratio=2, no_wrap=True, overflow="ellipsis")
-    table.add_column("profile", ratio=1, no_wrap=True, overflow="ellipsis")
+    roomy = width == WIDTH  # else lines are broken in columns that nobody copies to another command
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width if roomy else None, header_style="dim")
+    table.add_column("run", ratio=3 if roomy else None, no_wrap=True, overflow="ellipsis")
+    table.add_column("code", ratio=2 if roomy else None, no_wrap=roomy, overflow="ellipsis")
+    table.add_column("profile", ratio=1 if roomy else None, no_wrap=roomy, overflow="ellipsis")
     for name in ("tier", "detect", "recover"):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("outcomes", no_wrap=True)

@@ -25,6 +25,7 @@ from harness.experiment import plan_arms
 from harness.git_state import git_state
 from harness.journal import read_journal
 from harness.pytest_plugin.wanted import Wanted
+from harness.run_description import planned_experiments
 from harness.run_folder import RunFolder, unwritable
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.scoring import score
@@ -203,6 +204,7 @@ class Laboratory:
                 "command": "pytest --chaos",
                 "paths": sorted({str(one.path) for one in self._arm_of if one.path is not None}),
                 "reports": list(self._options.reports),
+                "planned": planned_experiments(arms),
                 "version": version("pipequake"),
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
                 "git": git_state(Path()),

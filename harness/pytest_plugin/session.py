@@ -8,6 +8,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -17,8 +18,9 @@ import pytest
 from rich.console import Console
 
 from harness.commands.run import RunOptions
+from harness.end_signals import end_signals
 from harness.errors import HarnessError, UsageError
-from harness.publish import publish
+from harness.publish import kept_scorecard, publish
 from harness.pytest_plugin.items import (
     ScenarioFile,
     ScenarioItem,
@@ -31,6 +33,7 @@ from harness.pytest_plugin.judged import Experiment, story
 from harness.pytest_plugin.laboratory import Laboratory, NoResult
 from harness.pytest_plugin.options import ChaosOptions
 from harness.pytest_plugin.wanted import Finder, Wanted, wanted_ids
+from harness.run_description import describe
 from harness.run_folder import RunFolder
 from harness.scenario import Scenario
 from harness.settings import MAX_SEED
@@ -58,6 +61,8 @@ class ChaosSession:
         folder = Path(worker["pipequake_run"]) if worker is not None else self.options.results / _run_name()
         self._laboratory = Laboratory(self._target, self._run_options(), folder)
         self._interrupted = False
+        self._cut_short = False
+        self._reported = False
         self._dirty: str | None = None
 
     def _run_options(self) -> RunOptions:
@@ -143,9 +148,11 @@ class ChaosSession:
         return Experiment(finding, Path(os.path.relpath(folder, self._config.rootpath)), shlex.join(rerun))
 
     def pytest_sessionstart(self) -> None:
-        """An end that was asked for by SIGTERM is as orderly as one by the keyboard."""
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _terminated)
+        """An end that was asked for by SIGTERM, or by closing the terminal, is as orderly as one by the keyboard."""
+        if threading.current_thread() is threading.main_thread():
+            for number in end_signals():
+                if signal.getsignal(number) == signal.SIG_DFL:
+                    signal.signal(number, _terminated)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -165,45 +172,60 @@ class ChaosSession:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Nothing runs on when the session is over, and what was learnt is reported."""
         self._interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-        stopped = self._interrupted or bool(session.shouldfail or session.shouldstop)
+        stopped = self._cut_short = self._interrupted or bool(session.shouldfail or session.shouldstop)
         if stopped and not self._is_worker:
             self._laboratory.stop()
         self._laboratory.close(interrupt=stopped)
         self._dirty = self._laboratory.dirty()
         if self._dirty is not None:
             session.exitstatus = int(ExitCode.DIRTY)
-        if signal.getsignal(signal.SIGTERM) == _terminated:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in end_signals():
+            if signal.getsignal(number) == _terminated:
+                signal.signal(number, signal.SIG_DFL)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self) -> None:
-        """Whatever happened: no thread is left."""
+        """Whatever happened: no thread is left, and what was learnt is reported, also if the terminal is gone."""
         self._laboratory.close(interrupt=True)
+        with suppress(HarnessError):
+            self._report()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Where the report is."""
-        folder = self._laboratory.folder
-        if self._is_worker or not folder.is_dir():
-            return
-        self._laboratory.tidy()
-        run = RunFolder(folder)
-        if (folder / "arms").is_dir() and run.unmerged():
-            run.merge_unmerged()
-        if not run.journal.exists():
-            return
         try:
-            publish(run, Console(file=io.StringIO()), as_json=False)
-            run.link_latest()
+            unrun = self._report()
         except HarnessError as error:
             terminalreporter.write_line(f"chaos: no report: {error}", red=True)
             return
-        shown = os.path.relpath(folder, self._config.invocation_params.dir)
+        if unrun is None:
+            return
+        shown = os.path.relpath(self._laboratory.folder, self._config.invocation_params.dir)
         terminalreporter.write_sep("-", "chaos")
         if self._dirty is not None:
             terminalreporter.write_line(self._dirty, red=True)
         elif self._interrupted:
             terminalreporter.write_line("interrupted: every fault was reverted")
+        if unrun:
+            terminalreporter.write_line(unrun)
         terminalreporter.write_line(f"report: {shown}/report.html")
+
+    def _report(self) -> str | None:
+        """Writes the session's report, once: what of the plan never started, in a sentence; None if nothing was run."""
+        folder = self._laboratory.folder
+        if self._is_worker or self._reported or not folder.is_dir():
+            return None
+        self._reported = True
+        self._laboratory.tidy()
+        run = RunFolder(folder)
+        if (folder / "arms").is_dir() and run.unmerged():
+            run.merge_unmerged()
+        if not run.journal.exists():
+            return None
+        if self._cut_short:
+            run.write_manifest({**run.manifest(), "interrupted": True})
+        publish(run, Console(file=io.StringIO()), as_json=False)
+        run.link_latest()
+        return describe(run).unrun_text(kept_scorecard(run))
 
 
 _UNUSED = (
@@ -221,7 +243,7 @@ def _run_name() -> str:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt("SIGTERM")
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def marked(mark: pytest.Mark, finder: Finder, session: ChaosSession, beside: Path) -> list[Wanted]:

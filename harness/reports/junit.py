@@ -16,6 +16,7 @@ from harness.reports.narrative import (
     recovered_text,
     unmet,
 )
+from harness.reports.unrun import Unrun
 from harness.scoring.findings import ExperimentFinding
 from harness.scoring.policy import HOUR_S
 from harness.scoring.scorecard import Scorecard
@@ -24,28 +25,30 @@ from harness.verdict import Verdict
 __all__ = ["render"]
 
 
-def render(scorecard: Scorecard, *, rerun: Rerun | None = None, started: str = "") -> str:
+def render(scorecard: Scorecard, *, rerun: Rerun | None = None, started: str = "", unrun: Sequence[Unrun] = ()) -> str:
     """The XML document.
 
-    A claim that did not come true makes its case a failure, an experiment that showed nothing an error: a pass that
-    nobody saw would be worse than none. ``time`` is 0, because a journal knows the replay's time and not the
-    machine's. Only elements and attributes that every common schema of JUnit's has are written.
+    A claim that did not come true makes its case a failure, an experiment that showed nothing or never started an
+    error: a pass that nobody saw would be worse than none. ``time`` is 0, because a journal knows the replay's time
+    and not the machine's. Only elements and attributes that every common schema of JUnit's has are written.
     """
     root = ElementTree.Element("testsuites", name="pipequake")
-    for profile in scorecard.profiles:
-        mine = [e for e in scorecard.experiments if e.profile == profile.profile]
-        if mine:
-            root.append(_suite(profile.profile, mine, rerun, started))
-    _count(root, scorecard.experiments)
+    names = [*(profile.profile for profile in scorecard.profiles), *(one.profile for one in unrun)]
+    for profile in dict.fromkeys(names):
+        mine = [e for e in scorecard.experiments if e.profile == profile]
+        missing = [one for one in unrun if one.profile == profile]
+        if mine or missing:
+            root.append(_suite(profile, mine, missing, rerun, started))
+    _count(root, scorecard.experiments, unrun)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _suite(
-    profile: str, experiments: Sequence[ExperimentFinding], rerun: Rerun | None, started: str
+    profile: str, experiments: Sequence[ExperimentFinding], missing: Sequence[Unrun], rerun: Rerun | None, started: str
 ) -> ElementTree.Element:
-    suite = ElementTree.Element("testsuite", name=plain(profile), hostname="localhost")
-    _count(suite, experiments)
+    suite = ElementTree.Element("testsuite", name=plain(profile) or "any profile", hostname="localhost")
+    _count(suite, experiments, missing)
     suite.set("skipped", "0")
     if started:
         suite.set("timestamp", started.removesuffix("Z").partition("+")[0])
@@ -53,13 +56,15 @@ def _suite(
     for experiment in experiments:
         repeated = names.count(experiment.scenario) > 1
         suite.append(_case(experiment, rerun, repeated))
+    for one in missing:
+        suite.append(_unrun_case(one))
     return suite
 
 
-def _count(element: ElementTree.Element, experiments: Sequence[ExperimentFinding]) -> None:
-    element.set("tests", str(len(experiments)))
+def _count(element: ElementTree.Element, experiments: Sequence[ExperimentFinding], missing: Sequence[Unrun]) -> None:
+    element.set("tests", str(len(experiments) + len(missing)))
     element.set("failures", str(sum(e.verdict is Verdict.FAILED for e in experiments)))
-    element.set("errors", str(sum(e.verdict is Verdict.INCONCLUSIVE for e in experiments)))
+    element.set("errors", str(sum(e.verdict is Verdict.INCONCLUSIVE for e in experiments) + len(missing)))
     element.set("time", "0")
 
 
@@ -78,6 +83,15 @@ def _case(experiment: ExperimentFinding, rerun: Rerun | None, repeated: bool) ->
     ElementTree.SubElement(case, "system-out").text = "\n".join(
         f"{name}: {value}" for name, value in _facts(experiment)
     )
+    return case
+
+
+def _unrun_case(unrun: Unrun) -> ElementTree.Element:
+    """One case for all experiments of a scenario that never started."""
+    name = f"{plain(unrun.scenario)} [never started]"
+    where = f"pipequake.{plain(unrun.profile)}" if unrun.profile else "pipequake"
+    case = ElementTree.Element("testcase", name=name, classname=where, time="0")
+    ElementTree.SubElement(case, "error", message=unrun.text(), type="unknown")
     return case
 
 

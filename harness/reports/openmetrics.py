@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.reports.narrative import harm_of, harmless, telling
+from harness.reports.unrun import Unrun
 from harness.scoring.findings import ExperimentFinding, MetricFinding
 from harness.scoring.metrics import all_metrics
 from harness.scoring.policy import HOUR_S
@@ -26,10 +27,11 @@ Sample = tuple[Labels, float]
 _UNITS = {"s": ("seconds", 1.0), "h": ("seconds", HOUR_S), "share": ("ratio", 1.0)}
 
 
-def render(scorecard: Scorecard) -> str:
+def render(scorecard: Scorecard, unrun: Sequence[Unrun] = ()) -> str:
     """The exposition, with ``# EOF`` at its end."""
     parts = [
         *_of_profiles(scorecard),
+        _unrun(scorecard, unrun),
         *_of_experiments(scorecard),
     ]
     return "\n".join([*(line for part in parts for line in part), "# EOF"]) + "\n"
@@ -55,6 +57,15 @@ def _of_profiles(scorecard: Scorecard) -> Iterator[list[str]]:
         ]
         name = metric.name if not unit or metric.name.endswith(f"_{unit}") else f"{metric.name}_{unit}"
         yield _family(name, f"{metric.title}; bound is value, or an end of its 95 % interval.", samples, unit)
+
+
+def _unrun(scorecard: Scorecard, unrun: Sequence[Unrun]) -> list[str]:
+    """A sample a profile, also where all of it started, so that an alert on it ends."""
+    missing = {profile.profile: 0 for profile in scorecard.profiles if profile.experiments}
+    for one in unrun:
+        missing[one.profile] = missing.get(one.profile, 0) + one.missing
+    samples = [({"profile": name} if name else {}, float(count)) for name, count in missing.items()]
+    return _family("experiments_unrun", "Planned experiments of the run that never started.", samples)
 
 
 def _bounds(profile: str, metric: MetricFinding) -> Iterator[Sample]:
@@ -100,11 +111,12 @@ def _family(name: str, text: str, samples: Sequence[Sample], unit: str = "") -> 
         return []
     whole = f"pipequake_{name}"
     lines = [f"# TYPE {whole} gauge", *([f"# UNIT {whole} {unit}"] if unit else []), f"# HELP {whole} {_escaped(text)}"]
-    return [*lines, *(f"{whole}{{{_labelled(labels)}}} {float(value)!r}" for labels, value in samples)]
+    return [*lines, *(f"{whole}{_labelled(labels)} {float(value)!r}" for labels, value in samples)]
 
 
 def _labelled(labels: Labels) -> str:
-    return ",".join(f'{name}="{_escaped(harmless(value))}"' for name, value in labels.items())
+    text = ",".join(f'{name}="{_escaped(harmless(value))}"' for name, value in labels.items())
+    return f"{{{text}}}" if text else ""
 
 
 def _escaped(text: str) -> str:

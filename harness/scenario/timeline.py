@@ -16,6 +16,12 @@ __all__ = ["Span", "check_timeline", "fault_spans"]
 #: Earliest start and end of a fault, in seconds from the end of the warm-up.
 Span = tuple[float, float]
 
+#: What is shorter says nothing, in seconds: users ask every minute or two, and even under load hardly anything passes
+#: in a tenth of a second.
+SHORTEST_WATCH_S = 300.0
+SHORTEST_FAULT_S = 0.1
+FINEST_GRAIN_S = 60.0
+
 
 def check_timeline(draft: Draft) -> Iterator[Finding]:
     """Faults that share an id, never begin, or don't fit the run."""
@@ -26,16 +32,35 @@ def check_timeline(draft: Draft) -> Iterator[Finding]:
 
 
 def _check_length(draft: Draft) -> Iterator[Finding]:
+    horizon = None if draft.horizon_s is None else format_duration(draft.horizon_s)
     if draft.horizon_s == 0:
         yield Finding(("horizon",), "a horizon of 0s leaves no time for a fault. Write for example '24h'.")
+    elif draft.horizon_s is not None and draft.horizon_s < SHORTEST_WATCH_S:
+        message = f"in a horizon of {horizon} too few users ask for anything to be judged. Write at least"
+        yield Finding(("horizon",), f"{message} '{format_duration(SHORTEST_WATCH_S)}'; '24h' is usual.")
     if draft.grain_s == 0:
         yield Finding(("grain",), NO_GRAIN)
-    if draft.warmup_s == 0 and draft.steady:
-        message = "a warm-up of 0s has no end at which a steady state could be seen. Write for example '6h'"
-        yield Finding(("warmup",), f"{message}, or ask for none: `steady_state: []`.")
+    elif draft.grain_s is not None and draft.grain_s < FINEST_GRAIN_S:
+        message = f"a grain of {format_duration(draft.grain_s)} is finer than any target's rhythm. Leave it out"
+        yield Finding(("grain",), f"{message}, or write for example '15m'.")
+    elif draft.grain_s is not None and draft.horizon_s and draft.grain_s >= draft.horizon_s:
+        message = f"one batch in {format_duration(draft.grain_s)} may be none in a horizon of {horizon}"
+        yield Finding(("grain",), f"{message}. Write a finer one, or a longer `horizon`.")
+    if draft.warmup_s is not None and draft.steady:
+        yield from _check_warmup(draft.warmup_s)
     if draft.warmup_s is not None and draft.horizon_s is not None and draft.warmup_s + draft.horizon_s > MAX_RUN_S:
         total, most = format_duration(draft.warmup_s + draft.horizon_s), format_duration(MAX_RUN_S)
         yield Finding(("horizon",), f"warm-up and horizon are {total} together, more than {most}. Shorten one.")
+
+
+def _check_warmup(warmup_s: float) -> Iterator[Finding]:
+    otherwise = "or ask for none: `steady_state: []`."
+    if warmup_s == 0:
+        message = "a warm-up of 0s has no end at which a steady state could be seen. Write for example '6h'"
+        yield Finding(("warmup",), f"{message}, {otherwise}")
+    elif warmup_s < SHORTEST_WATCH_S:
+        message = f"in a warm-up of {format_duration(warmup_s)} too few users ask for a steady state to be seen"
+        yield Finding(("warmup",), f"{message}. Write at least '{format_duration(SHORTEST_WATCH_S)}', {otherwise}")
 
 
 def _check_ids(draft: Draft) -> Iterator[Finding]:
@@ -121,3 +146,10 @@ def _check_spans(draft: Draft) -> Iterator[Finding]:
             message = f"ends {format_duration(span[1])} after the warm-up, but the horizon is {horizon}. "
             most = format_duration(draft.horizon_s - span[0])
             yield Finding(("faults", index, "for"), message + f"Write at most '{most}', or a longer `horizon`.")
+        elif spec.for_s is not None and spec.for_s < SHORTEST_FAULT_S:
+            message = f"nothing comes by in {format_duration(spec.for_s)}, so that the fault would touch nothing"
+            yield Finding(("faults", index, "for"), f"{message}. Write how long it lasts, for example '30m'.")
+        elif spec.for_s is None and draft.horizon_s - span[0] < SHORTEST_FAULT_S:
+            message = f"begins {format_duration(draft.horizon_s - span[0])} before the horizon, {horizon}"
+            place = ("faults", index, "at" if spec.after is None else "after")
+            yield Finding(place, f"{message}. Let it begin earlier, or write a longer `horizon`.")

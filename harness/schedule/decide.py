@@ -22,6 +22,7 @@ __all__ = [
     "fire_after",
     "next_wake",
     "step",
+    "told",
     "why_closed",
 ]
 
@@ -54,6 +55,8 @@ class JobState:
     started: datetime | None = None
     verdict: str | None = None
     tiers: Mapping[str, int | None] = field(default_factory=dict)
+    untold: bool = False
+    """Nobody could be told of the verdict yet: the next run tells it, whether it changed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +244,16 @@ def finish(schedule: Schedule, state: State, now: datetime, how: Finished) -> tu
         changed = how.verdict != (mine.verdict or "passed") or (
             bool(mine.tiers) and bool(how.tiers) and how.tiers != mine.tiers
         )
-        if changed:
+        if changed or mine.untold:
             notice = Notice(job.name, how.verdict, mine.verdict, how.tiers, mine.tiers)
-        mine = replace(mine, verdict=how.verdict, tiers=how.tiers or mine.tiers)
+        untold = notice is not None and bool(schedule.channels)  # until somebody is
+        mine = replace(mine, verdict=how.verdict, tiers=how.tiers or mine.tiers, untold=untold)
     return replace(state, jobs={**state.jobs, job.name: mine}), notice
+
+
+def told(state: State, name: str) -> State:
+    """Somebody knows of the job's verdict."""
+    return replace(state, jobs={**state.jobs, name: replace(state.jobs[name], untold=False)})
 
 
 def _harms(schedule: Schedule, state: State, now: datetime, how: Finished) -> tuple[tuple[datetime, float], ...]:

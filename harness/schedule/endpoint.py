@@ -80,7 +80,10 @@ class Endpoint:
         try:
             self._server = _Server(address, Handler)
         except OSError as error:
-            raise UsageError(f"{address[0]}:{address[1]} cannot be listened on ({error.strerror}).") from error
+            raise UsageError(
+                f"{address[0]}:{address[1]} cannot be listened on ({error.strerror}). End what does, or choose another "
+                "port for `endpoint`."
+            ) from error
         self.port = int(self._server.server_address[1])
         self.names = [f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True)

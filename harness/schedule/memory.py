@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +78,8 @@ class Memory:
                 os.fsync(file.fileno())
             draft.replace(self.path)
         except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise _unwritable(self.path, error) from error
 
 
@@ -129,4 +132,5 @@ def _job(raw: Mapping[str, Any]) -> JobState:
         started=_moment(raw["started"]),
         verdict=raw["verdict"],
         tiers=dict(raw["tiers"]),
+        untold=bool(raw.get("untold", False)),
     )

@@ -175,8 +175,8 @@ class _Reader:
         raw, place = root.get("error_budget"), ("error_budget",)
         if raw is None or not self.keys(place, raw, ("at_most", "window"), needed=("at_most", "window")):
             return None
-        none = timedelta()
-        return Budget(self.get(place, raw, "at_most", _span, none), self.get(place, raw, "window", _span, none))
+        hour = timedelta(hours=1)
+        return Budget(self.get(place, raw, "at_most", _some, hour), self.get(place, raw, "window", _some, hour))
 
     def retry(self, place: Place, raw: Any) -> Retry:
         """When a run that went wrong by itself is tried again."""
@@ -305,9 +305,16 @@ def _days(value: Any) -> tuple[str, ...]:
     return tuple(_one_of(*DAYS)(day.lower()) for day in _texts(value))
 
 
+def _some(value: Any) -> timedelta:
+    span = _span(value)
+    if not span:
+        raise ValueError("a budget of 0s lets nothing start, and one over 0s nothing count. Write for example '2h'.")
+    return span
+
+
 def _clock(value: Any) -> time:
     if not isinstance(value, str) or not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f"expected a time of day, got {value!r:.60}. Write for example '09:00'.")
+        raise ValueError(f"expected a time of day, got {value!r:.60}. Write for example '09:00'; midnight is '00:00'.")
     hour, minute = value.split(":")
     return time(int(hour), int(minute))
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from harness.safety.stop_file import StopFile, default_stop_file
 from harness.schedule.child import Child
-from harness.schedule.decide import Finished, Notice, Skip, Start, State, abandon, finish, next_wake, step
+from harness.schedule.decide import Finished, Notice, Skip, Start, State, abandon, finish, next_wake, step, told
 from harness.schedule.endpoint import Sample, exposition
 from harness.schedule.memory import Memory
 from harness.schedule.notify import NotTold, tell
@@ -105,7 +105,7 @@ class Service:
         self._state = replace(state, jobs=quiet, running=None)
         try:
             self.turn()
-            if self._process is None:
+            if self._process is None and self._last is None:
                 return None
             while self._process is not None or self._state.jobs[name].retry_at is not None:
                 if self._ended.wait(_POLL_S):
@@ -157,7 +157,9 @@ class Service:
         try:
             self._process = self._begin(job.arguments, folder, log)
         except OSError as error:
-            self._say(f"{job.name}: could not be started ({error.strerror})")
+            self._say(
+                f"{job.name}: could not be started ({error.strerror}: {error.filename}). Check the job's `results`"
+            )
             self._conclude(Finished("error"))
 
     def _conclude(self, how: Finished) -> None:
@@ -171,10 +173,13 @@ class Service:
         self._counts["runs", running.job, how.verdict] += 1
         again = state.jobs[running.job].retry_at
         self._say(f"{running.job}: {how.verdict}" + (f"; again at {again:%Y-%m-%d %H:%M:%S} UTC" if again else ""))
-        if notice is not None:
-            self._tell(notice)
+        if notice is not None and self._tell(notice):
+            self._state = told(self._state, notice.job)
+            self._memory.save(self._state)
 
-    def _tell(self, notice: Notice) -> None:
+    def _tell(self, notice: Notice) -> bool:
+        """Whether anybody was told."""
+        delivered = False
         for channel in self._schedule.channels:
             why = ""
             for _ in range(_TRIES):
@@ -185,8 +190,10 @@ class Service:
                     continue
                 why = ""
                 break
+            delivered |= not why
             self._counts["notices", channel.kind, "failed" if why else "delivered"] += 1
             self._say(f"{notice.job}: {f'nobody was told: {why}' if why else f'told by {channel.kind}'}")
+        return delivered
 
     def _wait(self) -> None:
         until = next_wake(self._schedule, self._state) - self._now()

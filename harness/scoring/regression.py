@@ -66,10 +66,13 @@ class Gate(Finding):
     verdict: Verdict
 
 
-def judge_gate(profile: str, first: Side, second: Side, policy: Policy, *, partial: bool = False) -> Gate:
+def judge_gate(
+    profile: str, first: Side, second: Side, policy: Policy, *, partial: bool = False, interrupted: bool = False
+) -> Gate:
     """The checks of one profile: the baseline is ``first``. Figures are of the experiments that both sides have.
 
-    What the baseline judged and the run did not is no pass, unless a ``partial`` run is wanted.
+    What the baseline judged and the run did not is no pass, unless a ``partial`` run is wanted. One that was
+    ``interrupted`` is partial against its will.
     """
     pairs, left_out = paired(first, second)
     without = unpaired(pairs, left_out)
@@ -83,6 +86,8 @@ def judge_gate(profile: str, first: Side, second: Side, policy: Policy, *, parti
         checks = (_tier(metrics, ours, theirs), _detection(metrics["mttd"]), _silence(metrics, pairs))
     checks += _coverage(first, second)
     checks += _missing(first, without, partial=partial)
+    if interrupted:
+        checks += (Check(name="whole", first="", second="interrupted", verdict=Verdict.INCONCLUSIVE, why=_CUT_SHORT),)
     return Gate(
         profile=profile,
         first=first.label,
@@ -208,6 +213,7 @@ def _turned_silent(pairs: list[Both]) -> dict[str, tuple[int, bool]]:
     }
 
 
+_CUT_SHORT = "the run was ended before its time. Run it again"
 _PARTIAL = "If that is meant, say --partial, or save a new baseline"
 _TOO_FEW = "there are too few pairs to tell it from noise; more --repeats would"
 

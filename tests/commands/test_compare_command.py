@@ -48,6 +48,16 @@ def test_two_versions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "nothing got worse beyond noise, 1 metric got better" in capsys.readouterr().out
 
 
+def test_the_same_run_twice_is_no_comparison(tmp_path: Path) -> None:
+    both = run(tmp_path / "both", {"careful": 60.0, "plain": None})
+    (tmp_path / "latest").symlink_to(both)
+    for again in (both, tmp_path / "latest"):
+        for profiles in ((), ("plain",)):
+            with pytest.raises(UsageError, match="one and the same run"):
+                compare_command(both, again, profiles, form="terminal")
+        assert compare_command(both, again, ("careful", "plain"), form="json") == ExitCode.FAILED
+
+
 def test_two_profiles_of_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = run(tmp_path / "both", {"careful": 60.0, "plain": None})
     assert compare_command(both, None, (), form="json") == ExitCode.FAILED

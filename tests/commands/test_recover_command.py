@@ -31,7 +31,7 @@ def test_a_damaged_run_does_not_keep_the_others_from_being_recovered(
     broken = interrupted(tmp_path, "2026-01-01T00-00-00", damaged=True)
     sound = interrupted(tmp_path, "2026-01-02T00-00-00", damaged=False)
     assert recover_command(tmp_path) == ExitCode.USAGE
-    assert "control.jsonl:4: not a journal record" in "".join(capsys.readouterr().out.split("\n"))
+    assert "control.jsonl:4: not a journal record" in capsys.readouterr().out
     assert (broken / "arms" / "control.jsonl").exists(), "what can't be read is not thrown away"
     assert (sound / "scorecard.json").exists()
     assert not (sound / "arms").exists()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,9 +21,10 @@ from harness.commands.history import Selection, history_command, index_command, 
 from harness.commands.prune import prune_command
 from harness.commands.report import report_command
 from harness.commands.score import score_command
-from harness.errors import UsageError
+from harness.errors import DiskFull, UsageError
 from harness.git_state import git_state
 from harness.history.retention import plan_retention
+from harness.run_folder import RunFolder
 from harness.verdict import ExitCode, Verdict
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202eevil'\"&"
@@ -214,6 +219,94 @@ def test_gate_names_what_the_baseline_had_and_the_run_has_not(
     capsys.readouterr()
     assert gate_command(results / "wide", "narrow", (), results, form="terminal") == ExitCode.PASSED
     assert "only on the second side (gone)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_gate_passes_no_run_that_was_interrupted_and_a_baseline_of_one_is_remarked_upon(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = [finding(detected_s=60.0, seed=seed) for seed in range(1, 5)]
+    put(results / "wide", [*mine, finding(scenario="gone")], manifest(8))
+    put(results / "narrow", mine, {**manifest(9), "interrupted": True})
+    assert gate_command(results / "narrow", "wide", (), results, form="terminal", partial=True) == 3
+    assert "interrupted inconclusive the run was ended before its time" in " ".join(capsys.readouterr().out.split())
+    baseline_command(results, "main", results / "narrow", remove=False)
+    assert "narrow was interrupted; a gate compares nothing that it never ran" in capsys.readouterr().err
+    baseline_command(results, "main", results / "wide", remove=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_remove_takes_no_run_and_a_wrong_metric_is_told_the_right_ones(results: Path) -> None:
+    baseline_command(results, "main", results / "run-1", remove=False)
+    with pytest.raises(UsageError, match="--remove takes the baseline's name alone"):
+        baseline_command(results, "main", results / "run-1", remove=True)
+    with pytest.raises(UsageError, match=r"Write one of: detect, .*, mttr"):
+        trend_command("s", "zzzzzz", Selection(results), limit=9, html=None, as_json=False)
+
+
+def test_a_full_disk_leaves_the_baseline_and_the_page_before_as_they_were(
+    results: Path, small_disk: Callable[[str], Path], fill_disk: Callable[[Path], Path]
+) -> None:
+    disk = small_disk("2m")
+    shutil.copytree(results / "run-1", disk / "run-1")
+    shutil.copytree(results / "run-2", disk / "run-2")
+    baseline_command(disk, "main", disk / "run-1", remove=False)
+    (disk / "page.html").write_text("before")
+    kept = {file.name: file.read_bytes() for file in (disk / ".baselines" / "main").iterdir()}
+    fill_disk(disk)
+    for name in ("main", "other"):
+        with pytest.raises(UsageError, match=r"the baseline can't be saved \(No space left on device\)"):
+            baseline_command(disk, name, disk / "run-2", remove=False)
+    assert {path.name for path in (disk / ".baselines").iterdir()} == {"main"}
+    assert {file.name: file.read_bytes() for file in (disk / ".baselines" / "main").iterdir()} == kept
+    with pytest.raises(UsageError, match="Give another file with --html"):
+        trend_command("s", "detect", Selection(disk), limit=9, html=disk / "page.html", as_json=False)
+    assert (disk / "page.html").read_text() == "before"
+    with pytest.raises(UsageError, match="Give another file with --html"):
+        trend_command("s", "detect", Selection(disk), limit=9, html=disk / "other.html", as_json=False)
+    assert not list(disk.glob("*other*"))
+
+
+def test_a_run_that_is_its_own_baseline_is_remarked_upon(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline_command(results, "mine", results / "run-1", remove=False)
+    gate_command(results / "run-1", "mine", (), results, form="json")
+    told = capsys.readouterr()
+    assert "note: baseline mine is this very run, run-1" in told.err
+    json.loads(told.out.partition("\n")[2])
+
+
+def test_where_there_are_no_links_runs_end_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(number: int) -> None:
+        def symlink_to(self: Path, target: str) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(Path, "symlink_to", symlink_to)
+
+    folder = RunFolder.create(tmp_path, datetime(2026, 1, 1))
+    refuse(errno.EPERM)
+    folder.link_latest()
+    refuse(errno.ENOSPC)
+    with pytest.raises(DiskFull, match="The run itself is whole"):
+        folder.link_latest()
+
+
+def test_a_run_that_was_killed_is_not_whole_for_any_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed = results / "run-9"
+    (killed / "arms").mkdir(parents=True)
+    (killed / "arms" / "control.jsonl").write_text("")
+    for command in (
+        lambda: gate_command(killed, "run-1", (), results, form="json"),
+        lambda: baseline_command(results, "main", killed, remove=False),
+        lambda: compare_command(killed, results / "run-1", (), form="json"),
+        lambda: report_command(killed, form="html", output=None),
+    ):
+        with pytest.raises(UsageError, match=r"still in parts\. `pipequake recover` puts it together"):
+            command()
+    history_command(Selection(results), limit=9, as_json=True)
+    assert f"pipequake recover --results {results}" in " ".join(capsys.readouterr().err.split())
+    mine = [finding(detected_s=60.0, seed=seed) for seed in range(1, 5)]
+    put(results / "wide", mine, manifest(8))
+    put(results / "partly", mine[:2], {**manifest(9), "planned": {mine[0].scenario: {"p": 4}}})  # killed and recovered
+    assert gate_command(results / "partly", "wide", (), results, form="json", partial=True) == 3
 
 
 def test_prune_says_first_and_keeps_what_counts(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

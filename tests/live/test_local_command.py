@@ -84,7 +84,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_reverts_everything_and_tears_all_down(running: Running, number: signal.Signals) -> None:
     running.until_applied(5)
     processes, volumes = running.described()

@@ -111,12 +111,14 @@ def test_workers_of_xdist_compute_each_experiment_once_and_agree(project: pytest
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "options"), [(signal.SIGINT, []), (signal.SIGINT, ["-n", "2"]), (signal.SIGTERM, [])]
+    ("number", "options"),
+    [(signal.SIGINT, []), (signal.SIGINT, ["-n", "2"]), (signal.SIGTERM, []), (signal.SIGHUP, [])],
 )
 def test_an_interrupt_reverts_every_fault(suite: pytest.Pytester, number: signal.Signals, options: list[str]) -> None:
     scenario(suite, QUICK.replace("horizon: 4h", "horizon: 20d").replace("for: 1h", "for: 19d"), "long.yaml")
+    scenario(suite, QUICK.replace("name: quick", "name: later").replace("warmup: 3h", "warmup: 4h"), "later.yaml")
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *PLUGIN, "--chaos", "long.yaml", *options],
+        [sys.executable, "-m", "pytest", *PLUGIN, "--chaos", "long.yaml", "later.yaml", "--chaos-jobs", "1", *options],
         cwd=suite.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -131,9 +133,38 @@ def test_an_interrupt_reverts_every_fault(suite: pytest.Pytester, number: signal
     output, _ = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "interrupted: every fault was reverted" in output
+    if "-n" not in options:  # a process a worker
+        assert "1 of 2 planned experiments never started; nothing was run of 1 of 2 scenarios: later." in output
+    told = json.loads((suite.path / "results" / "latest" / "run.json").read_text())
+    assert told["interrupted"] is True
+    assert told["planned"] == {"quick": {"mature": 1}, "later": {"mature": 1}}
     text = (suite.path / "results" / "latest" / "journal.jsonl").read_text()
     kinds = [json.loads(line)["kind"] for line in text.splitlines() if '"fault.' in line]
     assert kinds.count("fault.applied") == kinds.count("fault.reverted") == 1
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_gone_costs_no_report(suite: pytest.Pytester) -> None:
+    scenario(suite, QUICK.replace("horizon: 4h", "horizon: 20d").replace("for: 1h", "for: 19d"), "long.yaml")
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *PLUGIN, "--chaos", "long.yaml"],
+        cwd=suite.path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    deadline = time.monotonic() + 120
+    while not applied(suite.path):
+        assert time.monotonic() < deadline, "no fault was applied"
+        time.sleep(0.05)
+    os.close(ours)  # whatever is written from now on is an error
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) != 0
+    told = json.loads((suite.path / "results" / "latest" / "scorecard.json").read_text())
+    assert told["verdict"] == "inconclusive"
 
 
 def applied(folder: Path) -> bool:

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from rich.console import Console
 
 from harness.cli import cli
@@ -24,7 +26,7 @@ from harness.commands.compare import compare_command
 from harness.commands.report import report_command
 from harness.commands.score import score_command
 from harness.errors import HarnessError, JournalError, UsageError
-from harness.publish import publish, reported
+from harness.publish import publish, reported, scored
 from harness.report_files import FILES
 from harness.reports.markdown import escaped
 from harness.run_description import RunDescription, describe
@@ -85,6 +87,48 @@ def test_what_never_started_is_said_and_nothing_passes_over_it(run: Path) -> Non
     assert escaped(said) in (run / "report.md").read_text()
     assert html.escape(said) in (run / "report.html").read_text()
     assert "What was run ended as expected." in (run / "report.html").read_text()
+
+
+def test_what_never_started_is_said_to_machines_too(run: Path) -> None:
+    planned = {"store-goes-dark": {"careful": 3, "plain": 1}, "extra-<1>": {"careful": 1, "late": 10}}
+    (run / "run.json").write_text(json.dumps({"planned": planned}))
+    report = reported(RunFolder.open(run))
+    begun = [(e.scenario, e.profile) for e in report.scorecard.experiments]
+    missing = 3 - begun.count(("store-goes-dark", "careful"))
+    root = ElementTree.fromstring(report.text("junit"))
+    cases = {
+        (suite.get("name"), case.get("name")): (case[0].tag, case[0].get("message"))
+        for suite in root
+        for case in suite
+        if "never started" in case.get("name", "")
+    }
+    assert cases == {
+        ("careful", "store-goes-dark [never started]"): ("error", f"{missing} of 3 experiments never started."),
+        ("careful", "extra-<1> [never started]"): ("error", "It never started."),
+        ("late", "extra-<1> [never started]"): ("error", "10 of 10 experiments never started."),
+    }
+    assert int(root.get("tests", "")) == len(begun) + 3 == sum(int(suite.get("tests", "")) for suite in root)
+    text = report.text("openmetrics")
+    shown = {
+        sample.labels["profile"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "pipequake_experiments_unrun"
+    }
+    assert shown == {"careful": missing + 1.0, "plain": 0.0, "late": 10.0}
+
+
+def test_a_run_that_was_interrupted_is_at_best_inconclusive(run: Path) -> None:
+    verdict = reported(RunFolder.open(run)).scorecard.verdict
+    assert verdict is Verdict.FAILED
+    (run / "run.json").write_text('{"interrupted": true}')
+    assert reported(RunFolder.open(run)).scorecard.verdict is Verdict.FAILED
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    passing = ("store-goes-dark-careful", "other-careful", "control-careful")
+    (run / "journal.jsonl").write_text("".join(x for x in lines if json.loads(x).get("arm") in passing))
+    assert scored(RunFolder.open(run)).verdict is Verdict.INCONCLUSIVE
+    (run / "run.json").write_text('{"interrupted": false}')
+    assert scored(RunFolder.open(run)).verdict is Verdict.PASSED
 
 
 def test_of_a_run_that_ended_before_any_experiment_it_is_said_what_was_planned(run: Path) -> None:

@@ -257,6 +257,41 @@ def test_secrets_are_in_no_log_state_or_metric(hook: _Hook, tmp_path: Path, monk
     assert SECRET not in everything
 
 
+def test_what_nobody_could_be_told_is_told_after_the_next_run(
+    hook: _Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAOS_HOOK", hook.url)
+    hook.statuses = [500] * 3
+    channels = (Channel("webhook", {"url_env": "CHAOS_HOOK"}), Channel("slack", {"url_env": "NOT_SET"}))
+    schedule = Schedule(
+        tmp_path / "s.yaml", (job("hourly", "@hourly"),), channels=channels, state=tmp_path / "state.json"
+    )
+    rig = _Rig(schedule, ["failed"])
+    rig.service.open()
+    rig.service.turn()
+    rig.hours(1)
+    rig.service.close()
+    assert len(hook.bodies) == 3
+    again = _Rig(schedule, ["failed", "failed"])  # another process: it is remembered
+    again.now = rig.now
+    again.service.open()
+    again.hours(2)
+    again.service.close()
+    assert [(body["verdict"], body["verdict_before"]) for body in hook.bodies[3:]] == [("failed", "failed")]
+
+
+def test_a_job_that_could_not_be_started_is_an_error(tmp_path: Path) -> None:
+    def begin(arguments: Sequence[str], folder: Path, log: Path) -> _Script:
+        raise OSError(2, "No such file or directory", str(log.parent))
+
+    said: list[str] = []
+    schedule = Schedule(tmp_path / "s.yaml", (job("hourly", "@hourly"),), state=tmp_path / "state.json")
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    service = Service(schedule, Memory(schedule.state), lambda: moment, said.append, begin)
+    assert service.run_once("hourly") == "error"
+    assert "could not be started (No such file or directory: " in said[1]
+
+
 def test_the_stop_file_keeps_runs_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stop = tmp_path / "stop"
     monkeypatch.setenv("PIPEQUAKE_STOP_FILE", str(stop))
