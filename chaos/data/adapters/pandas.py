@@ -127,6 +127,10 @@ class PandasAdapter:
 
     def rename(self, frame: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
         out = frame.copy(deep=False)
+        names = frame.columns
+        if isinstance(names, pd.CategoricalIndex) and new not in names.categories:
+            out.columns = names.rename_categories({old: new})  # and back, which a list of names would not lead
+            return out
         out.columns = pd.Index([new if n == old else n for n in frame.columns], name=frame.columns.name)
         return out
 

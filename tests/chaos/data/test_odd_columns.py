@@ -352,6 +352,13 @@ def test_text_is_no_other_text_for_being_stored_in_another_way(kind: pa.DataType
     assert done.frame.schema == table.schema
 
 
+def test_names_that_are_categories_stay_categories() -> None:
+    frame = pd.DataFrame([[1, 2]], columns=pd.CategoricalIndex(["x", "y"], name="names"))
+    done = corrupt(frame, "schema.rename_column", column="x", to="z", seed=1)
+    assert done.frame.columns.tolist() == ["z", "y"]
+    pd.testing.assert_frame_equal(done.reverted(), frame, check_column_type="exact")
+
+
 def test_numbers_in_the_other_byte_order() -> None:
     frame = pd.DataFrame({"x": np.arange(10).astype(">i4"), "y": np.arange(10)})
     for fault, params in (("data.delete_rows", {}), ("data.unit_change", {"column": "x", "factor": 2})):
