@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from chaos.data.columns import Flags, Floats, flags, floats, large_numbers, numbers, valid
 from chaos.data.decimals import Number, exactly, largest_units, units
+from chaos.data.rows import I64
 from chaos.data.times import parse_nanoseconds, parse_time
 
 #: Digits that every float keeps.
@@ -81,23 +82,26 @@ def ramp(values: pa.Array, first: Number, second: Number) -> Floats:
     >>> ramp(pa.array([2**53 + 1, 2**53 + 3, None]), 2**53, 2**53 + 4).tolist()
     [0.25, 0.75, 0.0]
     """
-    kind = values.type
-    if pa.types.is_decimal(kind) and kind.precision > _FLOAT_DIGITS:
-        scale = Fraction(10) ** kind.scale
-        way = _exact_way(units(values), exactly(first) * scale, exactly(second) * scale)
-        return np.where(valid(values), np.clip(way, 0.0, 1.0), 0.0)
     numeric = floats(values)
     low, high = float(first), float(second)
     with np.errstate(invalid="ignore"):
         way = (numeric - low) / (high - low) if low != high else _step(numeric, high, second > first)
-    if pa.types.is_integer(kind) and kind.bit_width == 64:
-        data = numbers(values)
-        large = large_numbers(data)
-        if len(large):  # each on its own: what one row gets does not depend on the others
-            way = way.copy()
-            way[large] = _exact_way(data[large].astype(object), exactly(first), exactly(second))
-            way[~valid(values)] = 0.0
+    large = _not_floats(values, numeric)
+    if len(large):  # each on its own: what one row gets does not depend on the others
+        way[large] = _exact_way(values.take(pa.array(large)), exactly(first), exactly(second))
     return np.nan_to_num(np.clip(way, 0.0, 1.0), nan=0.0)
+
+
+def _not_floats(values: pa.Array, numeric: Floats) -> I64:
+    """The places of whole numbers and decimals that have more digits than a float may hold."""
+    kind = values.type
+    if pa.types.is_integer(kind) and kind.bit_width == 64:
+        large = large_numbers(numbers(values))
+    elif pa.types.is_decimal(kind) and kind.precision > _FLOAT_DIGITS:
+        large = np.flatnonzero(np.abs(numeric) >= float(2**52) / 10.0**kind.scale)
+    else:
+        return np.zeros(0, dtype=np.int64)
+    return large[valid(values)[large]] if values.null_count else large
 
 
 def _step(numeric: Floats, limit: float, upwards: bool) -> Floats:
@@ -105,10 +109,16 @@ def _step(numeric: Floats, limit: float, upwards: bool) -> Floats:
     return np.where(numeric >= limit if upwards else numeric <= limit, 1.0, 0.0)
 
 
-def _exact_way(data: NDArray[np.object_], first: Fraction, second: Fraction) -> Floats:
+def _exact_way(values: pa.Array, first: Fraction, second: Fraction) -> Floats:
     over = first.denominator * second.denominator
     begin, width = int(first * over), int((second - first) * over)
-    return np.array([(int(value) * over - begin) / width for value in data.tolist()], dtype=np.float64)
+    if pa.types.is_decimal(values.type):
+        scale = values.type.scale
+        data, begin, width = units(values), begin * 10 ** max(scale, 0), width * 10 ** max(scale, 0)
+        over *= 10 ** max(-scale, 0)
+    else:
+        data = numbers(values).astype(object)
+    return np.array([(value * over - begin) / width for value in data.tolist()], dtype=np.float64)
 
 
 def has_ticks(kind: pa.DataType) -> bool:
