@@ -157,6 +157,8 @@ def _type_text(annotation: Any) -> str:
     if {bool, int, float, str} <= set(args):
         args = ("value", *(arg for arg in args if arg not in (bool, int, float, str)))
         return " or ".join(arg if isinstance(arg, str) else _type_text(arg) for arg in args)
+    if {int, float} <= set(args):  # a whole number is a number
+        args = tuple(arg for arg in args if arg is not int)
     if args and all(isinstance(arg, str) for arg in args):
         return "one of " + ", ".join(args)
     if origin is tuple:

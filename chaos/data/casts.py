@@ -7,6 +7,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chaos.data.columns import plain
+
 Target = Literal["text", "text_comma", "integer", "float"]
 
 
@@ -20,11 +22,15 @@ def cast(array: pa.Array, to: Target) -> pa.Array:
     >>> cast(pa.array([39.5, -0.5]), "integer").to_pylist()
     [39, 0]
     """
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = plain(array)
     if to in ("text", "text_comma"):
         text = _text(array)
         return pc.replace_substring(text, ".", ",") if to == "text_comma" else text
+    if to == "integer" and pa.types.is_integer(array.type):  # which may have more digits than a float
+        if pa.types.is_uint64(array.type):
+            fits = pc.less_equal(array, pa.scalar(2**63 - 1, pa.uint64()))
+            array = pc.if_else(fits, array, pa.scalar(None, pa.uint64()))
+        return array.cast(pa.int64())
     numbers = _numbers(array)
     if to == "float":
         return numbers

@@ -16,6 +16,8 @@ from chaos.data.where import Scalar
 
 def another_of(values: pa.Array, items: Sequence[Scalar], victims: Victims, *, fault: str, param: str) -> pa.Array:
     """For each value another one of the items, each equally likely; null stays null."""
+    if pa.types.is_dictionary(values.type) and values.dictionary.null_count:  # a word that is none
+        values = values.dictionary_decode().dictionary_encode()
     if pa.types.is_dictionary(values.type) and alike(values.dictionary.type, items):
         words, numbers = in_words(values.dictionary, typed(items, values.dictionary.type, fault=fault, param=param))
         among = np.full(len(words), -1)

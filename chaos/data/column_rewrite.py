@@ -62,7 +62,7 @@ def replace_column(
     import numpy as np
     import pyarrow as pa
 
-    from chaos.data.columns import differs, plain, whole
+    from chaos.data.columns import differs, is_text, plain, whole
     from chaos.data.ledger import ColumnReplaced, Corruption
     from chaos.gateway.batch import DECLARED
 
@@ -72,6 +72,8 @@ def replace_column(
         chosen = selected
     index = table.schema.get_field_index(column)
     field, old = table.schema.field(index), plain(whole(table, column))
+    if is_text(new.type) and is_text(old.type):
+        new = new.cast(old.type)  # as wide as the text was
     if new.type == old.type:
         hit = np.flatnonzero(differs(old, new))
         if not len(hit):

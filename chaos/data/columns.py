@@ -14,10 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from chaos.data.decimals import largest_units, of_units, units
 from chaos.data.rows import I64
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+#: From here on a float may stand for several whole numbers.
+FLOAT_WHOLE = 2**53
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -43,14 +47,14 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
 
 def taken(table: pa.Table, order: I64) -> pa.Table:
     """The table's rows in this order."""
-    views = [i for i, field in enumerate(table.schema) if _is_view(field.type)]
+    odd = [i for i, field in enumerate(table.schema) if is_laid_out_otherwise(field.type)]
     laid_out = table
-    for i in views:  # Arrow takes nothing from views
-        laid_out = laid_out.set_column(
-            i, table.schema.names[i], table.column(i).cast(value_type(table.schema.types[i]))
-        )
+    for i in odd:  # Arrow takes nothing from views and runs
+        laid_out = laid_out.set_column(i, table.schema.names[i], _laid_out(table.column(i)))
     out = laid_out.take(pa.array(order))
-    return out.cast(table.schema) if views else out
+    for i in odd:
+        out = out.set_column(i, table.schema.field(i), _in_layout(joined(out.column(i)), table.schema.types[i]))
+    return out
 
 
 def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
@@ -59,8 +63,7 @@ def gathered(column: pa.ChunkedArray, rows: I64) -> pa.Array:
     >>> gathered(pa.chunked_array([[1, 2], [3]]), np.array([1, 2])).to_pylist()
     [2, 3]
     """
-    if _is_view(column.type):
-        column = column.cast(value_type(column.type))
+    column = _laid_out(column)
     if column.num_chunks < 2 or pa.types.is_dictionary(column.type):
         return joined(column).take(pa.array(rows))
     found = []
@@ -82,16 +85,18 @@ def scattered_over(column: pa.ChunkedArray, rows: I64, values: pa.Array) -> pa.C
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """The array's values without a dictionary, and laid out in a row rather than as views."""
+    """The array's values without a dictionary, and laid out in a row rather than as views or runs."""
     if pa.types.is_dictionary(array.type):
         return plain(array.dictionary_decode())
+    if pa.types.is_run_end_encoded(array.type):
+        return plain(pc.run_end_decode(array))
     kind = value_type(array.type)
     return array if kind == array.type else array.cast(kind)
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:
     """The type of `plain`'s values."""
-    if pa.types.is_dictionary(kind):
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return value_type(kind.value_type)
     if pa.types.is_string_view(kind):  # Arrow's kernels do not take views everywhere
         return pa.large_string()
@@ -100,6 +105,30 @@ def value_type(kind: pa.DataType) -> pa.DataType:
 
 def _is_view(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+
+
+def is_laid_out_otherwise(kind: pa.DataType) -> bool:
+    """Whether values of the type are views or runs, from which Arrow takes nothing.
+
+    >>> is_laid_out_otherwise(pa.string_view()), is_laid_out_otherwise(pa.string())
+    (True, False)
+    """
+    return _is_view(kind) or bool(pa.types.is_run_end_encoded(kind))
+
+
+def _laid_out(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Views and runs as values in a row; all else as it is."""
+    if pa.types.is_run_end_encoded(column.type):
+        return pa.chunked_array([plain(chunk) for chunk in column.chunks], value_type(column.type))
+    return column.cast(value_type(column.type)) if _is_view(column.type) else column
+
+
+def _in_layout(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Plain values in the type that they were laid out from."""
+    if not pa.types.is_run_end_encoded(kind):
+        return values.cast(kind)
+    encoded = pc.run_end_encode(_in_layout(values, kind.value_type), run_end_type=kind.run_end_type)
+    return encoded if encoded.type == kind else encoded.cast(kind)
 
 
 def replaced(table: pa.Table, name: str, array: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -140,7 +169,7 @@ def scattered(array: pa.Array, rows: I64, values: pa.Array) -> pa.Array:
         data[rows] = numbers(values)
         return pa.Array.from_buffers(kind, len(data), [_validity(array, rows, values), pa.py_buffer(data)])
     if value_type(kind) != kind:
-        return scattered(plain(array), rows, values).cast(kind)
+        return _in_layout(scattered(plain(array), rows, values), kind)
     if is_text(kind):
         from chaos.data.text_scatter import scattered_text
 
@@ -244,7 +273,7 @@ def mapped(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
         return _mapped_decimal(array, change)
     data = numbers(array)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if data.dtype.kind in "iu" and _beyond_floats(data):
+        if data.dtype.kind in "iu" and beyond_floats(data):
             return with_numbers(array, _exactly(data, change))
         new = fitted(change(data.astype(np.float64, copy=False)), data.dtype)
     if data.dtype.kind == "f" and (unknown := np.isnan(data)).any():
@@ -261,11 +290,29 @@ def _exactly(data: NDArray[Any], change: Callable[[Floats], Floats]) -> NDArray[
     return new
 
 
-def _beyond_floats(data: NDArray[Any]) -> bool:
-    """Whether some of these whole numbers have more digits than a float holds."""
+def beyond_floats(data: NDArray[Any]) -> bool:
+    """Whether some of these whole numbers are so large that a float may stand for several of that size.
+
+    >>> beyond_floats(np.array([2**53 - 1])), beyond_floats(np.array([2**53]))
+    (False, True)
+    """
     if data.dtype.itemsize < 8 or not len(data):
         return False
-    return bool(data.max() > 2**53 or data.min() < -(2**53))
+    return bool(data.max() >= FLOAT_WHOLE or data.min() <= -FLOAT_WHOLE)
+
+
+def large_numbers(data: NDArray[Any]) -> I64:
+    """The places of those whole numbers.
+
+    >>> large_numbers(np.array([1, -(2**60), 2**53])).tolist()
+    [1, 2]
+    """
+    if not beyond_floats(data):
+        return np.zeros(0, dtype=np.int64)
+    large = data >= FLOAT_WHOLE
+    if data.dtype.kind == "i":
+        large |= data <= -FLOAT_WHOLE
+    return np.flatnonzero(large)
 
 
 def fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -285,24 +332,19 @@ def fitted(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _mapped_decimal(array: pa.Array, change: Callable[[Floats], Floats]) -> pa.Array:
     kind = array.type
-    old = floats(array)
+    old, before = floats(array), units(array)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         changed = change(old)
         rounded = np.round(changed, kind.scale)  # not with Arrow, which loses digits beyond the tenth
-    largest = largest_decimal(kind)
-    edge = float(largest)
-    # The float of the largest value may be one too many: what reaches it is set from the decimal.
+    largest = largest_units(kind)
+    edge = float(largest_decimal(kind))
+    # The float of the largest value may be one too many: what reaches it is set from the whole number.
     high, low = rounded >= edge, rounded <= -edge
-    new = pa.array(np.where(high | low, 0.0, rounded), from_pandas=True).cast(kind, safe=False)
-    for found, values in (
-        (high, pa.scalar(largest, kind)),
-        (low, pa.scalar(largest.copy_negate(), kind)),
-        (changed == -old, _negated(array)),
-        (changed == old, array),
-    ):
-        if found.any():
-            new = pc.if_else(pa.array(found), values, new)
-    return pc.if_else(array.is_valid(), new, pa.scalar(None, kind))
+    new = units(pa.array(np.where(high | low, 0.0, rounded), from_pandas=True).cast(kind, safe=False))
+    new[high], new[low] = largest, -largest
+    new = np.where(changed == -old, -before, new)
+    new = np.where(changed == old, before, new)
+    return of_units(new, kind, ~valid(array) if array.null_count else None)
 
 
 def largest_decimal(kind: pa.DataType) -> Decimal:
@@ -312,13 +354,6 @@ def largest_decimal(kind: pa.DataType) -> Decimal:
     Decimal('999.99')
     """
     return Decimal((0, (9,) * kind.precision, -kind.scale))
-
-
-def _negated(array: pa.Array) -> pa.Array:
-    kind = array.type
-    if kind.bit_width >= 128:
-        return pc.negate(array)
-    return pc.negate(array.cast(pa.decimal128(kind.precision, kind.scale))).cast(kind)  # Arrow negates no small ones
 
 
 def picked(condition: Flags, yes: pa.Array, no: pa.Array) -> pa.Array:
@@ -341,17 +376,31 @@ def differs(old: pa.Array, new: pa.Array) -> Flags:
     if _same_words(old, new):
         old, new = old.indices, new.indices  # of any widths, which numpy compares as they are
     old, new = plain(old), plain(new)
+    if isinstance(old, pa.ExtensionArray):  # as a UUID, which is compared by its bytes
+        old, new = old.storage, new.storage
     kind = old.type
     if kind.num_fields:
         return np.array([a != b for a, b in zip(old.to_pylist(), new.to_pylist(), strict=True)], dtype=bool)
     if fixed_width(kind):
         unequal = _numbers_differ(numbers(old), numbers(new))
+    elif pa.types.is_decimal(kind) or pa.types.is_interval(kind):  # some of which Arrow does not compare
+        unequal = (_raw_bytes(old) != _raw_bytes(new)).any(axis=1)
     else:
         unequal = flags(pc.not_equal(old, new)).copy()
     if old.null_count or new.null_count:
         both = valid(old), valid(new)
         unequal = np.where(both[0] & both[1], unequal, both[0] ^ both[1])
     return unequal
+
+
+def _raw_bytes(array: pa.Array) -> NDArray[np.uint8]:
+    """The bytes of an array of fixed width, a row a value; what stands under a null is arbitrary."""
+    width = array.type.bit_width // 8
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros((len(array), width), dtype=np.uint8)
+    every = np.frombuffer(buffer, dtype=np.uint8)
+    return every[array.offset * width : (array.offset + len(array)) * width].reshape(-1, width)
 
 
 def _same_words(old: pa.Array, new: pa.Array) -> bool:

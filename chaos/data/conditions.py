@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from chaos.data.columns import Flags, Floats, flags, floats, is_text, numbers, valid
+from chaos.data.columns import Flags, Floats, flags, is_text, numbers, valid
+from chaos.data.comparing import beyond, from_stamp, has_ticks, ramp, same_stamps
+from chaos.data.decimals import exactly, largest_units, of_units
 from chaos.data.source import Cells
 from chaos.data.times import microseconds, parse_stamp
 from chaos.data.where import Condition, Scalar
@@ -48,36 +51,44 @@ def _weight(condition: Condition, values: pa.Array) -> Floats | Flags:
         return is_among(values, condition.among)
     if condition.after is not None or condition.before is not None:
         return _within(condition, values)
-    numeric = floats(values)
     if condition.rising is not None:
-        first, second = condition.rising
-        ramp = np.clip((numeric - first) / (second - first), 0.0, 1.0)
-        return np.nan_to_num(ramp, nan=0.0)
-    held = ~np.isnan(numeric)
+        return ramp(values, *condition.rising)
+    held: Flags = np.ones(len(values), dtype=bool)
     if condition.above is not None:
-        held &= numeric > condition.above
+        held &= beyond(values, condition.above, above=True)
     if condition.below is not None:
-        held &= numeric < condition.below
+        held &= beyond(values, condition.below, above=False)
     return held
 
 
 def is_among(values: pa.Array, wanted: Sequence[Scalar]) -> Flags:
     """Which values are one of those wanted; null is none of them. Raises `pa.ArrowException` if types differ."""
     kind = values.type
-    if pa.types.is_temporal(kind):
-        us, known = microseconds(values)
-        return np.isin(us, [parse_stamp(str(stamp)) for stamp in wanted]) & known
+    if pa.types.is_null(kind):
+        return np.zeros(len(values), dtype=bool)
+    if has_ticks(kind) or pa.types.is_time(kind):
+        return same_stamps(values, [str(stamp) for stamp in wanted])
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         if any(isinstance(item, str) for item in wanted):
             raise TypeError(f"it holds numbers, and {next(i for i in wanted if isinstance(i, str))!r} is text")
         if pa.types.is_decimal(kind):
-            return np.isin(floats(values), np.array([float(item) for item in wanted]))
+            return _decimals_among(values, wanted)
         data = numbers(values)
         return np.isin(data, in_dtype(wanted, data.dtype)) & valid(values)
     text = is_text(kind)
     if text and not all(isinstance(item, str) for item in wanted):
         raise TypeError(f"it holds text, and {next(i for i in wanted if not isinstance(i, str))!r} is none")
     return flags(pc.is_in(values, value_set=pa.array(wanted, kind)))
+
+
+def _decimals_among(values: pa.Array, wanted: Sequence[Scalar]) -> Flags:
+    kind = values.type
+    if kind.bit_width < 128:  # in which Arrow looks nothing up
+        kind = pa.decimal128(kind.precision, kind.scale)
+    scale, largest = Fraction(10) ** kind.scale, largest_units(kind)
+    found = [exactly(item) * scale for item in wanted if not isinstance(item, str)]
+    whole = [int(item) for item in found if item.denominator == 1 and abs(item) <= largest]
+    return flags(pc.is_in(values.cast(kind), value_set=of_units(np.array(whole, dtype=object), kind)))
 
 
 def in_dtype(wanted: Sequence[Scalar], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -99,6 +110,15 @@ def in_dtype(wanted: Sequence[Scalar], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _within(condition: Condition, values: pa.Array) -> Flags:
+    if pa.types.is_time(values.type):
+        raise TypeError(f"it holds times of day, and {condition.after or condition.before!r} is on one day")
+    if has_ticks(values.type):
+        held = valid(values).copy()
+        if condition.after is not None:
+            held &= from_stamp(values, condition.after)
+        if condition.before is not None:
+            held &= ~from_stamp(values, condition.before)
+        return held
     us, known = microseconds(values)
     held = known.copy()
     if condition.after is not None:

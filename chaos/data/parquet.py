@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from chaos.data.frames import make_fault, whole_number
 from chaos.errors import InvalidFault, PayloadError, Problem
 from chaos.fault import FeedFault
 from chaos.gateway.batch import Batch
+from chaos.gateway.parquet_codecs import codecs_for
 from chaos.whole_files import appearing_file, appearing_folder
 
 #: Called after each piece: (rows read so far, rows in all).
@@ -240,19 +239,9 @@ def _roomy(field: pa.Field) -> pa.Field:
 
 
 def _compression(file: pq.ParquetFile, schema: pa.Schema) -> str | dict[str, str]:
-    """The codec of each column, as the source has it; a column that the source did not have gets the most usual one."""
+    """The codec of each column, as the source has it."""
     if not file.num_row_groups:
         return "snappy"
     group = file.metadata.row_group(0)
     columns = (group.column(i) for i in range(group.num_columns))
-    codecs = {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
-    usual = Counter(codecs.values()).most_common(1)
-    return {path: codecs.get(path, usual[0][0]) for path in _paths(schema)} if usual else "snappy"
-
-
-def _paths(schema: pa.Schema) -> list[str]:
-    """The columns that a file of this schema has, those inside of others each on its own."""
-    out = io.BytesIO()
-    pq.write_table(schema.empty_table(), out)
-    written = pq.read_metadata(out).schema
-    return [written.column(i).path for i in range(len(written))]
+    return codecs_for({column.path_in_schema: column.compression for column in columns}, schema)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from chaos.data.columns import numbers, with_numbers
+from chaos.data.decimals import of_units, rounded_units, units
 
 #: So many numbers at a time stay in the processor's cache.
 _PIECE = 16_384
@@ -23,9 +25,20 @@ def rounded(values: pa.Array, decimals: int) -> pa.Array:
     [255, 10, None]
     """
     kind = values.type
+    if pa.types.is_decimal(kind) and (kind.bit_width < 128 or kind.scale < 0):  # of which Arrow has no least and most
+        return _units(values, decimals)
     if pa.types.is_float16(kind):
         return _halves(_floats(values.cast(pa.float32()), decimals))
     return _floats(values, decimals) if pa.types.is_floating(kind) else _exact(values, decimals)
+
+
+def _units(values: pa.Array, decimals: int) -> pa.Array:
+    kind = values.type
+    if decimals >= kind.scale:
+        return values
+    step = 10 ** (kind.scale - decimals)
+    mask = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
+    return of_units(rounded_units(units(values), Fraction(1, step)) * step, kind, mask)
 
 
 def _floats(values: pa.Array, decimals: int) -> pa.Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from chaos.data.columns import Flags, is_text, numbers, plain, valid, with_numbers
 from chaos.data.rows import I64
+
+#: The digits of a time behind its microseconds, of which Python drops all.
+_FURTHER = re.compile(r":\d\d[.,]\d{6}(\d{1,3})")
 
 
 def microseconds(array: pa.Array) -> tuple[I64, Flags]:
@@ -57,11 +61,43 @@ def parse_stamp(text: str) -> int:
     >>> parse_stamp("1970-01-02")
     86400000000
     """
-    stamp = datetime.fromisoformat(text)
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected a time such as 2013-01-31T06:00:00Z, got {text!r}") from None
     if stamp.tzinfo is None:
         stamp = stamp.replace(tzinfo=UTC)
     since = stamp - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def parse_nanoseconds(text: str) -> int:
+    """As `parse_stamp`, in nanoseconds, with the digits behind the microseconds.
+
+    >>> parse_nanoseconds("1970-01-01T00:00:00.000001999Z")
+    1999
+    """
+    return parse_stamp(text) * 1000 + _further_digits(text)
+
+
+def parse_time(text: str) -> int:
+    """Nanoseconds since midnight of a time of day; raises ``ValueError``.
+
+    >>> parse_time("06:00")
+    21600000000000
+    """
+    try:
+        at = time.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected a time of day such as 06:30:00, got {text!r}") from None
+    if at.tzinfo is not None:
+        raise ValueError(f"expected a time of day without a zone, got {text!r}")
+    return (((at.hour * 60 + at.minute) * 60 + at.second) * 1_000_000 + at.microsecond) * 1000 + _further_digits(text)
+
+
+def _further_digits(text: str) -> int:
+    found = _FURTHER.search(text)
+    return int(found[1].ljust(3, "0")) if found else 0
 
 
 def shifted(values: pa.Array, by_us: int) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 #: {conversion: (factor, offset)}
 CONVERSIONS: Mapping[str, tuple[float, float]] = {
@@ -30,3 +31,29 @@ CONVERSIONS: Mapping[str, tuple[float, float]] = {
     "ratio_to_percent": (100.0, 0.0),
     "units_to_cents": (100.0, 0.0),
 }
+
+_MILE, _POUND = Fraction("1.609344"), Fraction("0.45359237")
+#: Those of them that no float holds, and no text of a float either.
+_EXACT: Mapping[str, tuple[Fraction, Fraction]] = {
+    "fahrenheit_to_celsius": (Fraction(5, 9), Fraction(-160, 9)),
+    "fahrenheit_to_kelvin": (Fraction(5, 9), Fraction("273.15") - Fraction(160, 9)),
+    "kilograms_to_pounds": (1 / _POUND, Fraction(0)),
+    "km_to_miles": (1 / _MILE, Fraction(0)),
+    "knots_to_mph": (Fraction("1.852") / _MILE, Fraction(0)),
+    "metres_to_feet": (1 / Fraction("0.3048"), Fraction(0)),
+    "millibars_to_inches_of_mercury": (1 / Fraction("33.8638866667"), Fraction(0)),
+    "minutes_to_hours": (Fraction(1, 60), Fraction(0)),
+    "mph_to_knots": (_MILE / Fraction("1.852"), Fraction(0)),
+}
+
+
+def exact_conversion(name: str) -> tuple[Fraction, Fraction]:
+    """The conversion as fractions, for numbers with more digits than a float has.
+
+    >>> exact_conversion("fahrenheit_to_celsius")[0], exact_conversion("feet_to_metres")[0]
+    (Fraction(5, 9), Fraction(381, 1250))
+    """
+    if name in _EXACT:
+        return _EXACT[name]
+    factor, offset = CONVERSIONS[name]
+    return Fraction(repr(factor)), Fraction(repr(offset))

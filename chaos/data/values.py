@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaos.data.casts import cast
-from chaos.data.columns import fitted, floats, is_text, plain, value_type
+from chaos.data.columns import is_text, largest_decimal, plain
 from chaos.data.conditions import is_among
+from chaos.data.decimals import largest_units, of_units
 from chaos.data.rows import I64
-from chaos.data.times import parse_stamp
-from chaos.data.where import Scalar
+from chaos.data.times import parse_stamp, parse_time
+from chaos.data.where import Scalar, kind_of
 from chaos.errors import InvalidFault, Problem
+
+_DAY_US = 86_400_000_000
 
 
 def typed(items: Sequence[Scalar], kind: pa.DataType, *, fault: str, param: str) -> pa.Array:
@@ -26,14 +29,55 @@ def typed(items: Sequence[Scalar], kind: pa.DataType, *, fault: str, param: str)
     try:
         if pa.types.is_timestamp(kind):
             return _stamps(items, kind)
-        text = is_text(kind)
+        wanted = _wanted(kind)
         for item in items:
-            if isinstance(item, str) is not text or isinstance(item, bool) is not pa.types.is_boolean(kind):
-                raise TypeError(f"{item!r} is of another kind")
+            if kind_of(item) != wanted:
+                raise TypeError(f"expected a {wanted}{_such_as(kind)}, got {item!r}")
+        if pa.types.is_date(kind) or pa.types.is_time(kind):
+            return _days_or_times(items, kind)
+        if pa.types.is_decimal(kind):
+            return _decimals(items, kind)
+        if pa.types.is_duration(kind) and not all(float(item).is_integer() for item in items):
+            raise TypeError(f"expected whole numbers of {kind.unit}, got {', '.join(map(repr, items))}")
         return _as_they_are(items, kind) if alike(kind, items) else pa.array(items).cast(kind)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         problem = Problem(param, f"does not fit a column of {kind}: {str(error).splitlines()[0]}")
         raise InvalidFault(fault, [problem]) from None
+
+
+def _wanted(kind: pa.DataType) -> str:
+    """Which kind of value is given for a column of the type; raises ``TypeError`` if none can be."""
+    if is_text(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
+        return "text"
+    if pa.types.is_boolean(kind):
+        return "flag"
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_duration)
+    if any(test(kind) for test in numeric):
+        return "number"
+    if pa.types.is_null(kind):
+        raise TypeError("it has no value yet that tells what it holds: cast the column to the type of the value first")
+    raise TypeError("values are given as flags, numbers or texts, and it holds none of these")
+
+
+def _such_as(kind: pa.DataType) -> str:
+    return " such as 2013-01-31" if pa.types.is_date(kind) else " such as 06:30:00" if pa.types.is_time(kind) else ""
+
+
+def _days_or_times(items: Sequence[Scalar], kind: pa.DataType) -> pa.Array:
+    """Given dates, or times of day, without the digits that the type lacks."""
+    if pa.types.is_date(kind):
+        return pa.array([parse_stamp(str(item)) // _DAY_US for item in items], pa.int32()).cast(pa.date32()).cast(kind)
+    return pa.array([parse_time(str(item)) for item in items], pa.int64()).cast(pa.time64("ns")).cast(kind, safe=False)
+
+
+def _decimals(items: Sequence[Scalar], kind: pa.DataType) -> pa.Array:
+    """Given numbers rounded to the scale of the type."""
+    scale, largest = Fraction(10) ** kind.scale, largest_units(kind)
+    found = [round(Fraction(repr(item)) * scale) for item in items]
+    for item, unit in zip(items, found, strict=True):
+        if abs(unit) > largest:
+            raise ValueError(f"{item!r} is not between -{largest_decimal(kind)} and {largest_decimal(kind)}")
+    return of_units(np.array(found, dtype=object), kind)
 
 
 def _stamps(items: Sequence[Scalar], kind: pa.DataType) -> pa.Array:
@@ -88,47 +132,6 @@ def _as_they_are(items: Sequence[Scalar], kind: pa.DataType) -> pa.Array:
             if not limits.min <= int(item) <= limits.max:
                 raise ValueError(f"{item!r} is not between {limits.min} and {limits.max}")
     return pa.array(items, kind)
-
-
-def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Values of one column as another one would hold them; what does not fit becomes null.
-
-    >>> converted(pa.array(["12.6", "JFK"]), pa.int64()).to_pylist()
-    [13, None]
-    """
-    values = plain(values)
-    if values.type == kind:
-        return values
-    if is_text(kind):
-        return cast(values, "text").cast(kind)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        numeric = floats(cast(values, "float"))
-        known = ~np.isnan(numeric)
-        return pa.array(fitted(numeric, np.dtype(kind.to_pandas_dtype())), kind, mask=~known)
-    try:
-        return values.cast(kind)
-    except pa.ArrowNotImplementedError:
-        return pa.nulls(len(values), kind)
-    except pa.ArrowException:  # what a value becomes must not depend on those that come with it
-        if values.type.num_fields or value_type(kind) != kind:  # Arrow has no dictionaries of these
-            return _cast_or_null(values, kind)
-        coded = values.dictionary_encode()
-        words = coded.dictionary
-        if is_text(words.type) and (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
-            # Most of what does not fit starts with a letter: found at once, as each failed cast takes microseconds.
-            words = pc.if_else(pc.match_substring_regex(words, r"^[-+.\d]"), words, pa.scalar(None, words.type))
-        return _cast_or_null(words, kind).take(coded.indices)
-
-
-def _cast_or_null(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Each value in the other type or, if it does not fit, null: halved until what is left fits or is one value."""
-    try:
-        return values.cast(kind)
-    except pa.ArrowException:
-        middle = len(values) // 2
-        if not middle:
-            return pa.nulls(1, kind)
-        return pa.concat_arrays([_cast_or_null(half, kind) for half in (values[:middle], values[middle:])])
 
 
 def joined_text(values: pa.Array, prefix: str, suffix: str) -> pa.Array:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from chaos.fault import ColumnKind
 
@@ -32,6 +32,10 @@ def _one_kind(items: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
 Scalars = Annotated[tuple[Scalar, ...], AfterValidator(_one_kind)]
 
 
+#: A number that is kept as it is written: a large whole one is no float.
+Limit = Annotated[int | float, WithJsonSchema({"type": "number"})]
+
+
 class Condition(BaseModel):
     """One condition. Exactly one kind: ``among``, ``missing``, ``above``/``below``, ``rising``, ``after``/``before``.
 
@@ -46,9 +50,9 @@ class Condition(BaseModel):
     column: str | None = Field(default=None, description="The column that decides; by default the one that changes.")
     among: Scalars | None = Field(default=None, min_length=1, description="Its value is one of these.")
     missing: bool | None = Field(default=None, description="It has no value (true), or has one (false).")
-    above: float | None = Field(default=None, description="Its value is greater than this.")
-    below: float | None = Field(default=None, description="Its value is less than this.")
-    rising: tuple[float, float] | None = Field(
+    above: Limit | None = Field(default=None, description="Its value is greater than this.")
+    below: Limit | None = Field(default=None, description="Its value is less than this.")
+    rising: tuple[Limit, Limit] | None = Field(
         default=None,
         description="The rate grows evenly from 0 at the first value to its full size at the second, which may be "
         "the smaller one.",
@@ -68,7 +72,7 @@ class Condition(BaseModel):
         if sum(kinds) != 1:
             raise ValueError("expected exactly one of among, missing, above/below, rising, after/before")
         if self.rising is not None and self.rising[0] == self.rising[1]:
-            raise ValueError(f"expected two different values in rising, got {self.rising[0]:g} twice")
+            raise ValueError(f"expected two different values in rising, got {self.rising[0]!r} twice")
         for stamp in (self.after, self.before):
             if stamp is not None:
                 check_stamp(stamp)

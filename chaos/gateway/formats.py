@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from chaos.errors import PayloadError
 from chaos.gateway.batch import ABSENT, DECLARED, Batch, BatchRef
 from chaos.gateway.column_types import text_carried
+from chaos.gateway.parquet_codecs import codecs_for
 
 #: Field metadata of JSON: the column's number in the lists of `ABSENT`. It goes with a renamed column.
 _SLOT = b"absent"
@@ -178,24 +179,13 @@ def _write_parquet(batch: Batch) -> bytes:
     out = io.BytesIO()
     table = batch.table.select(batch.names)
     plain = pa.schema([_undeclared(f) for f in table.schema], table.schema.metadata)
-    pq.write_table(table.cast(plain), out, compression=_compression(batch, plain))
+    pq.write_table(table.cast(plain), out, compression=codecs_for(batch.compression, plain))
     return out.getvalue()
 
 
 def _undeclared(f: pa.Field) -> pa.Field:
     kept = {k: v for k, v in (f.metadata or {}).items() if k != DECLARED}
     return f.with_metadata(kept) if kept else f.remove_metadata()
-
-
-def _compression(batch: Batch, schema: pa.Schema) -> str | dict[str, str]:
-    """As in the source: one codec, or one a column; a column that the source did not have gets the most usual one."""
-    codecs = {path: "none" if codec == "uncompressed" else codec for path, codec in batch.compression.items()}
-    if not codecs:
-        return "snappy"
-    usual = Counter(codecs.values()).most_common(1)[0][0]
-    if set(codecs.values()) == {usual}:
-        return usual
-    return {f.name: codecs.get(f.name, usual) for f in schema}
 
 
 _CODECS: dict[str, tuple[Callable[[bytes, BatchRef], Batch], Callable[[Batch], bytes]]] = {

@@ -40,7 +40,9 @@ def type_of_objects(series: pd.Series[Any]) -> pa.DataType:
         return pa.uint64()
     if inferred == "datetime":  # Arrow knows the time zone
         return pa.array(first, from_pandas=True).type
-    return _TYPES.get(inferred) or pa.array(series, from_pandas=True).type
+    kind = _TYPES.get(inferred) or pa.array(series, from_pandas=True).type
+    # Objects have room for more digits than the longest of them needs.
+    return pa.decimal128(38, kind.scale) if pa.types.is_decimal128(kind) and kind.scale >= 0 else kind
 
 
 def from_objects(values: Any, kind: pa.DataType | None = None) -> pa.Array:

@@ -11,7 +11,16 @@ import pyarrow as pa
 
 from chaos.data.adapters import Arrangement
 from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
-from chaos.data.columns import gathered, in_words, joined, plain, scattered_over, value_type
+from chaos.data.columns import (
+    gathered,
+    in_words,
+    is_laid_out_otherwise,
+    joined,
+    plain,
+    scattered_over,
+    taken,
+    value_type,
+)
 from chaos.data.rows import I64
 
 
@@ -36,7 +45,7 @@ class PandasAdapter:
         dtype = column.dtype
         if isinstance(dtype, np.dtype):
             if dtype.kind in "iufbM":
-                return pa.from_numpy_dtype(dtype)
+                return pa.from_numpy_dtype(dtype if dtype.isnative else dtype.newbyteorder("="))
             if dtype.kind == "O":
                 return self._type_of_objects(column)
         if _in_arrow(dtype):
@@ -89,14 +98,17 @@ class PandasAdapter:
         return out
 
     def take_rows(self, frame: pd.DataFrame, order: I64) -> pd.DataFrame:
-        return frame.take(order)
+        return _taken(frame, order)
 
     def labels(self, frame: pd.DataFrame) -> Any:
         return frame.index
 
     def put_back(self, frame: pd.DataFrame, originals: pd.DataFrame, inverse: I64, labels: Any) -> pd.DataFrame:
         both: pd.DataFrame = pd.concat([frame, originals]) if len(originals) else frame
-        out = both.take(inverse)
+        out = _taken(both, inverse)
+        for place, dtype in enumerate(frame.dtypes):
+            if isinstance(dtype, np.dtype) and not dtype.isnative:  # which does not survive being put together
+                out.isetitem(place, cast(Any, out.iloc[:, place].astype(dtype)))
         out.index = labels  # a range is a range again, and times have the frequency that they had
         return out
 
@@ -115,6 +127,10 @@ class PandasAdapter:
 
     def rename(self, frame: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
         out = frame.copy(deep=False)
+        names = frame.columns
+        if isinstance(names, pd.CategoricalIndex) and new not in names.categories:
+            out.columns = names.rename_categories({old: new})  # and back, which a list of names would not lead
+            return out
         out.columns = pd.Index([new if n == old else n for n in frame.columns], name=frame.columns.name)
         return out
 
@@ -147,8 +163,35 @@ class PandasAdapter:
         return self._objects[id(column)][1]
 
 
+def _taken(frame: pd.DataFrame, order: I64) -> pd.DataFrame:
+    """The frame's rows in this order; columns that pandas takes nothing from are taken from here."""
+    odd = [place for place, dtype in enumerate(frame.dtypes) if _not_taken(dtype)]
+    if not odd:
+        return frame.take(order)
+    out = frame.iloc[:, [place for place in range(frame.shape[1]) if place not in odd]].take(order)
+    for place in odd:
+        column = frame.iloc[:, place]
+        values: Any
+        if isinstance(column.dtype, np.dtype):
+            values = column.to_numpy().take(order)
+        else:
+            values = pd.arrays.ArrowExtensionArray(taken(pa.table([_chunks(column)], names=["x"]), order).column(0))
+        out.insert(place, column.name, pd.Series(values, index=out.index, copy=False), allow_duplicates=True)
+    out.columns = frame.columns
+    return out
+
+
+def _not_taken(dtype: Any) -> bool:
+    """Numbers in the other byte order, and what Arrow holds as views or runs."""
+    if isinstance(dtype, np.dtype):
+        return not dtype.isnative
+    return isinstance(dtype, pd.ArrowDtype) and is_laid_out_otherwise(dtype.pyarrow_dtype)
+
+
 def _from_numpy(values: Any) -> pa.Array:
     kind = values.dtype.kind
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
     # NaN is how these columns say null; looking for it first is faster than having Arrow do it, and then nothing is
     # copied.
     return pa.array(values, from_pandas=kind == "f" and bool(np.isnan(values).any()))
@@ -157,6 +200,8 @@ def _from_numpy(values: Any) -> pa.Array:
 def _to_arrow(series: pd.Series[Any]) -> pa.Array:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
         return _from_numpy(series.to_numpy())
+    if isinstance(series.dtype, pd.SparseDtype):
+        raise TypeError(f"they are {series.dtype}, which is a type of pandas alone")
     array = pa.array(series, from_pandas=True)
     if isinstance(series.dtype, pd.CategoricalDtype) and isinstance(array.type.value_type, pa.BaseExtensionType):
         return pa.DictionaryArray.from_arrays(array.indices, _words(series.dtype))
@@ -202,6 +247,7 @@ def _scattered_numpy(series: pd.Series[Any], rows: I64, values: pa.Array, dtype:
         missing = np.zeros(len(out), dtype=bool)
         missing[rows] = values.is_null().to_numpy(zero_copy_only=False)
         out[rows] = values.fill_null(False if dtype.kind == "b" else 0).to_numpy(zero_copy_only=False)
+        out = out if dtype.isnative else out.astype(dtype.newbyteorder("="))
         return (pd.arrays.BooleanArray if dtype.kind == "b" else pd.arrays.IntegerArray)(out, missing)
     if values.null_count == len(values):
         out[rows] = np.array("NaT", dtype) if dtype.kind in "mM" else np.nan

@@ -12,6 +12,9 @@ from chaos.data.adapters import Arrangement
 from chaos.data.columns import plain, scattered
 from chaos.data.rows import I64
 
+#: Whole numbers of 128 bits, where this version of polars has them.
+_POLARS_ALONE = tuple(getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name))
+
 
 class PolarsAdapter:
     """Buffers are shared both ways where the layouts agree; strings are views in polars, and are copied."""
@@ -95,6 +98,8 @@ def _text_scattered(series: Any, rows: I64, values: pa.Array, form: Any) -> Any:
 def _to_arrow(series: Any) -> pa.Array:
     if series.dtype == pl.Object:
         raise TypeError("they are objects of Python")
+    if series.dtype in _POLARS_ALONE:
+        raise TypeError(f"they are {series.dtype}, which is a type of polars alone")
     array = series.rechunk().to_arrow()
     return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
 

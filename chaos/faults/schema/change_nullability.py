@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -72,13 +71,15 @@ def _filled(values: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from chaos.data.decimals import with_zeros
+
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pc.fill_null(values, pa.scalar("", kind))
     if pa.types.is_boolean(kind):
         return pc.fill_null(values, False)
     if pa.types.is_decimal(kind):
-        return pc.fill_null(values, pa.scalar(Decimal(0), kind))
+        return with_zeros(values)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return pc.fill_null(values, pa.scalar(0).cast(kind))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):

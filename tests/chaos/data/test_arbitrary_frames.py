@@ -30,6 +30,11 @@ TYPES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.timestamp("us"), st.integers(0, 2**50)),
     (pa.timestamp("ns", "Europe/Berlin"), st.integers(0, 2**59)),
     (pa.date32(), st.integers(0, 40_000)),
+    (pa.time64("us"), st.integers(0, 86_399_999_999)),
+    (pa.uint64(), st.integers(0, 2**64 - 1)),
+    (pa.decimal128(20, 2), st.decimals(-(10**17), 10**17, places=2)),
+    (pa.duration("us"), st.integers(-(2**50), 2**50)),
+    (pa.binary(), st.binary(max_size=3)),
 ]
 
 

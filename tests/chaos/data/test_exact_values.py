@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import chaos
-from chaos.data.values import converted
+from chaos.data.conversions import converted
 from chaos.errors import InvalidFault
 
 BIG = 2**53 + 1

@@ -47,6 +47,18 @@ ARROW: Mapping[str, pa.Array] = {
     "list": pa.array([[k, 2] for k in range(N)]),
     "struct": pa.array([{"a": k, "b": "x"} for k in range(N)]),
     "map": pa.array([[("k", k)] for k in range(N)], pa.map_(pa.string(), pa.int64())),
+    "seconds of a day": pa.array(I.astype(np.int32), pa.time32("s")),
+    "nanoseconds of a day": pa.array(I * 1001, pa.time64("ns")),
+    "small decimal": pa.array([Decimal(k) / 4 for k in range(N)], pa.decimal32(7, 2)),
+    "medium decimal": pa.array([Decimal(k) / 4 for k in range(N)], pa.decimal64(12, 2)),
+    "large decimal": pa.array([Decimal(k) / 4 for k in range(N)], pa.decimal256(60, 2)),
+    "round decimal": pa.array([Decimal(100 * k) for k in range(N)], pa.decimal128(5, -2)),
+    "uuid": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes([k]) * 16 for k in range(N)], pa.binary(16))),
+    "json": pa.ExtensionArray.from_storage(pa.json_(), pa.array([str(k) for k in range(N)])),
+    "interval": pa.array([pa.MonthDayNano([0, k, 2]) for k in range(N)]),
+    "runs": pa.RunEndEncodedArray.from_arrays(pa.array([10, N], pa.int32()), pa.array(["c1", "c2"])),
+    "dictionary with null": pa.DictionaryArray.from_arrays(pa.array(I % 3), pa.array(["c0", None, "c2"])),
+    "list view": pa.array([[k] for k in range(N)], pa.list_view(pa.int64())),
     "null": pa.nulls(N),
     "null floats": pa.nulls(N, pa.float64()),
     "null text": pa.nulls(N, pa.string()),
@@ -63,6 +75,7 @@ POLARS: Mapping[str, pl.Series] = {
     "tz": pl.Series([datetime(2020, 1, 1)] * N).dt.replace_time_zone("Europe/Berlin"),
     "null": pl.Series([None] * N),
     "binary": pl.Series([b"x"] * N),
+    "128 bits": pl.Series(list(range(N)), dtype=pl.Int128),
     "bytes": pl.Series([bytes([0xFF, k]) for k in range(N)]),
     "object": pl.Series([object() for _ in range(N)], dtype=pl.Object),
 }
@@ -84,6 +97,10 @@ PANDAS: Mapping[str, Any] = {
     "complex": I * 1j,
     "arrow decimal": pd.array([Decimal(k) for k in range(N)], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
     "arrow date": pd.array([date(2020, 1, 1)] * N, dtype=pd.ArrowDtype(pa.date32())),
+    "arrow view": pd.arrays.ArrowExtensionArray(pa.chunked_array([ARROW["view"]])),
+    "arrow runs": pd.arrays.ArrowExtensionArray(pa.chunked_array([ARROW["runs"]])),
+    "other byte order": I.astype(">i8"),
+    "sparse": pd.arrays.SparseArray(I % 2),
     "mixed": pd.Series([k if k % 2 else f"s{k}" for k in range(N)], dtype=object),
     "nulls of all kinds": pd.Series([[None, np.nan, pd.NaT, "x"][k % 4] for k in range(N)], dtype=object),
     "objects": pd.Series(list(range(N)), dtype=object),
@@ -168,6 +185,8 @@ def test_rows_that_come_back_have_the_index_that_they_had(fault: str, index: Any
     [
         (FRAMES["pandas period"], r"they are period\[M\], which is a type of pandas alone"),
         (FRAMES["polars object"], "they are objects of Python"),
+        (FRAMES["polars 128 bits"], "they are Int128, which is a type of polars alone"),
+        (FRAMES["pandas sparse"], r"they are Sparse\[int64, 0\], which is a type of pandas alone"),
         (FRAMES["pandas mixed"], "not of one type"),
     ],
 )
@@ -228,6 +247,128 @@ def test_another_category_for_all_rows_as_for_some(values: pa.Array, rate: float
     assert done.frame["x"].type == values.type
     assert done.frame.equals(fault.corrupt(Batch.of(table), seed=1)[0].table)
     assert done.reverted().equals(table)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "held_then"),
+    [
+        (pa.date32(), "2020-02-29", date(2020, 2, 29)),
+        (pa.date64(), "2020-02-29", date(2020, 2, 29)),
+        (pa.time32("s"), "06:30", time(6, 30)),
+        (pa.time64("us"), "06:30:00.5", time(6, 30, 0, 500_000)),
+        (pa.duration("s"), -999, timedelta(seconds=-999)),
+    ],
+)
+def test_dates_times_and_durations_can_be_given(kind: pa.DataType, given: Any, held_then: Any) -> None:
+    table = pa.table({"x": pa.array([0, 0], pa.int32() if kind.bit_width == 32 else pa.int64()).cast(kind)})
+    out = chaos.inject(table, "data.constant_column", column="x", value=given, seed=1)
+    out.validate(full=True)
+    assert out["x"].to_pylist() == [held_then] * 2
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "why"),
+    [
+        (ARROW["date64"], -999, r"date64\[ms\]: expected a text such as 2013-01-31, got -999"),
+        (ARROW["time"], -999, r"time64\[us\]: expected a text such as 06:30:00, got -999"),
+        (ARROW["time"], "25:00", "expected a time of day such as 06:30:00, got '25:00'"),
+        (ARROW["time"], "06:00Z", "expected a time of day without a zone, got '06:00Z'"),
+        (ARROW["ns"], "soon", "expected a time such as 2013-01-31T06:00:00Z, got 'soon'"),
+        (ARROW["duration"], 1.5, r"expected whole numbers of ms, got 1\.5"),
+        (ARROW["binary"], "x", "values are given as flags, numbers or texts, and it holds none of these"),
+        (ARROW["uuid"], "x", "values are given as flags, numbers or texts, and it holds none of these"),
+        (ARROW["half"], "x", "expected a number, got 'x'"),
+    ],
+)
+def test_a_value_that_a_column_cannot_hold_is_refused(values: pa.Array, given: Any, why: str) -> None:
+    with pytest.raises(InvalidFault, match=why):
+        chaos.inject(pa.table({"x": values}), "data.disguised_null", column="x", value=given, rate=1, seed=1)
+
+
+def test_a_value_for_a_column_that_tells_no_type_is_refused_clearly() -> None:
+    table = pa.table({"x": pa.nulls(3), "late": [0, 0, 0]})
+    with pytest.raises(InvalidFault, match="pattern: does not fit a column of null: it has no value yet that tells"):
+        chaos.inject(table, "data.trigger_pattern", column="late", target=1, pattern={"x": 7}, rate=1, seed=1)
+
+
+@pytest.mark.parametrize("fault", ["data.class_confusion", "data.targeted_flips"])
+def test_no_class_is_taken_for_another_where_there_is_none(fault: str) -> None:
+    table = pa.table({"x": pa.nulls(3)})
+    done = corrupt(table, fault, column="x", source="a", target="b", rate=1, seed=1)
+    assert (done.ledger.selected, done.ledger.changed) == (0, 0)
+    assert done.frame.equals(table)
+
+
+@pytest.mark.parametrize("kind", ["date32", "date64", "time", "seconds of a day", "nanoseconds of a day"])
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.shifted_columns", {"order": ["n", "x", "s"]}),
+        ("data.shifted_columns", {"order": ["s", "x", "n"]}),
+        ("data.shifted_columns", {"order": ["x", "x2"]}),
+        ("data.swapped_columns", {"column": "x", "other": "n"}),
+        ("data.swapped_columns", {"column": "x", "other": "s"}),
+        ("data.shifted_rows", {"column": "x"}),
+        ("data.shuffled_rows", {}),
+        ("data.permuted_within_group", {"column": "x"}),
+        ("data.window_off_by_one", {"column": "x"}),
+        ("data.time_shift", {"column": "x", "by_s": 100_000}),
+    ],
+)
+def test_dates_and_times_of_day_that_move_stay_what_they_are(kind: str, fault: str, params: dict[str, Any]) -> None:
+    values = ARROW[kind]
+    table = pa.table({"x": values, "x2": values.take(pa.array(I[::-1])), "n": I * 7, "s": ["06:00:00", "x"] * (N // 2)})
+    done = corrupt(table, fault, seed=3, rate=0.7, **params)
+    done.frame.validate(full=True)
+    assert done.ledger.changed
+    assert done.frame.schema == table.schema
+    assert done.reverted().equals(table)
+
+
+@pytest.mark.parametrize(
+    "name", ["uuid", "interval", "runs", "round decimal", "list view", "fixed bytes", "bytes view"]
+)
+def test_values_of_odd_types_move(name: str) -> None:
+    table = pa.table({"x": ARROW[name], "n": I})
+    done = corrupt(table, "data.shifted_rows", column="x", by=3, seed=3)
+    assert done.ledger.changed
+    assert done.frame["x"].to_pylist() == [None] * 3 + table["x"].to_pylist()[:-3]
+    assert done.frame.schema == table.schema
+    assert done.reverted().equals(table)
+
+
+def test_a_word_that_is_none_stays_null() -> None:
+    table = pa.table({"x": ARROW["dictionary with null"]})
+    made = chaos.inject(table, "data.wrong_category", column="x", categories=["c0", "c2"], rate=1.0, seed=1)
+    swapped = {"c0": "c2", "c2": "c0", None: None}
+    assert made["x"].to_pylist() == [swapped[word] for word in table["x"].to_pylist()]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_text_is_no_other_text_for_being_stored_in_another_way(kind: pa.DataType) -> None:
+    table = pa.table({"x": pa.array(["a", None, "b"], kind)})
+    done = corrupt(table, "schema.change_type", column="x", to="text", seed=1)
+    assert done.ledger.changed == 0
+    assert done.frame.schema == table.schema
+
+
+def test_names_that_are_categories_stay_categories() -> None:
+    frame = pd.DataFrame([[1, 2]], columns=pd.CategoricalIndex(["x", "y"], name="names"))
+    done = corrupt(frame, "schema.rename_column", column="x", to="z", seed=1)
+    assert done.frame.columns.tolist() == ["z", "y"]
+    pd.testing.assert_frame_equal(done.reverted(), frame, check_column_type="exact")
+
+
+def test_numbers_in_the_other_byte_order() -> None:
+    frame = pd.DataFrame({"x": np.arange(10).astype(">i4"), "y": np.arange(10)})
+    for fault, params in (("data.delete_rows", {}), ("data.unit_change", {"column": "x", "factor": 2})):
+        done = corrupt(frame, fault, rate=0.5, seed=1, **params)
+        assert done.ledger.changed
+        assert done.frame["x"].dtype == ">i4"
+        pd.testing.assert_frame_equal(done.reverted(), frame)
+    emptied = corrupt(frame, "data.null_spike", column="x", rate=0.5, seed=1)
+    assert emptied.frame["x"].dtype == "Int32"
+    pd.testing.assert_frame_equal(emptied.reverted(), frame)
 
 
 def test_a_struct_is_no_text() -> None:

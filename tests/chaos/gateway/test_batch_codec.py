@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from gateway_hop import FORMATS, manifest_of, payload_of
@@ -145,6 +146,18 @@ def test_parquet_keeps_a_compression_for_each_column() -> None:
     assert compressions(encode(batch)) == {"n": "none", "s": "gzip", "t": "gzip"}
     more = batch.with_table(batch.table.append_column("u", pa.array(["z"] * 1000)))
     assert compressions(encode(more)) == {"n": "none", "s": "gzip", "t": "gzip", "u": "gzip"}
+
+
+def test_parquet_keeps_a_compression_for_each_column_inside_of_another() -> None:
+    inner = pa.array([{"a": k, "b": "x"} for k in range(1000)])
+    table = pa.table({"n": list(range(1000)), "s": inner, "l": [[k] for k in range(1000)]})
+    codecs = {"n": "none", "s.a": "gzip", "s.b": "zstd", "l.list.element": "brotli"}
+    out = io.BytesIO()
+    pq.write_table(table, out, compression=codecs)
+    batch = decode(out.getvalue(), replace(BatchRef.from_json(manifest_of("planes", 0)), columns={}))
+    assert compressions(encode(batch)) == codecs
+    fewer = batch.with_table(batch.table.set_column(1, "s", pc.struct_field(inner, "a")))
+    assert compressions(encode(fewer)) == {"n": "none", "s": "gzip", "l.list.element": "brotli"}
 
 
 def compressions(payload: bytes) -> dict[str, str]:

@@ -57,10 +57,15 @@ class Outliers(ColumnFault):
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         import numpy as np
+        import pyarrow as pa
 
-        from chaos.data.columns import mapped
+        from chaos.data.affine import affine
+        from chaos.data.columns import floats, mapped, picked
 
         if self.low is None and self.high is None:
+            if pa.types.is_decimal(values.type):
+                far, new = affine(values, self.magnitude, 0.0), affine(values, 1.0, self.magnitude)
+                return picked(floats(values) != 0.0, far, new)
             return mapped(values, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude))
         beyond = _beyond(self.low, self.high, self.magnitude, victims)
         return mapped(values, lambda _: beyond)

@@ -53,7 +53,7 @@ class ShiftedColumns(CellFault):
     def edit(self, old: Mapping[str, pa.Array], victims: Victims) -> Mapping[str, pa.Array]:
         import pyarrow as pa
 
-        from chaos.data.values import converted
+        from chaos.data.conversions import converted
 
         first = self.order[0]
         new = {first: pa.nulls(len(victims), old[first].type)}

@@ -49,13 +49,13 @@ class SwappedColumns(ColumnFault):
         return self.column, self.other
 
     def edit(self, old: Mapping[str, pa.Array], victims: Victims) -> Mapping[str, pa.Array]:
-        from chaos.data.values import converted
+        from chaos.data.conversions import converted
 
         one, two = old[self.column], old[self.other]
         return {self.column: converted(two, one.type), self.other: converted(one, two.type)}
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         """What the column itself gets."""
-        from chaos.data.values import converted
+        from chaos.data.conversions import converted
 
         return converted(victims.values(self.other), values.type)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import ColumnFault
-from chaos.data.units import CONVERSIONS
+from chaos.data.units import CONVERSIONS, exact_conversion
 from chaos.errors import suggestion
 from chaos.fault import ColumnKind, ColumnRef
 from chaos.registry import register
@@ -26,7 +26,7 @@ class UnitChange(ColumnFault):
     """A number is sent in another unit, and nothing says so.
 
     Give ``conversion`` by name, or ``factor`` and ``offset``: the new value is ``value * factor + offset``. Columns
-    of whole numbers stay whole (rounded) and within their type.
+    of whole numbers stay whole (rounded) and within their type; decimals keep all digits that their scale has.
 
     >>> import pyarrow as pa, chaos
     >>> table = pa.table({"temp": [32.0, 212.0]})
@@ -69,11 +69,8 @@ class UnitChange(ColumnFault):
         return self
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.columns import mapped
+        from chaos.data.affine import affine
 
-        factor, offset = (
-            CONVERSIONS[self.conversion]
-            if self.conversion is not None
-            else (1.0 if self.factor is None else self.factor, self.offset or 0.0)
-        )
-        return mapped(values, lambda v: v * factor + offset)
+        if self.conversion is None:
+            return affine(values, 1.0 if self.factor is None else self.factor, self.offset or 0.0)
+        return affine(values, *CONVERSIONS[self.conversion], exact=exact_conversion(self.conversion))

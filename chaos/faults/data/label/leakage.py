@@ -58,9 +58,9 @@ class Leakage(NumberFault):
         return (*self.where, Condition(column=self.label, among=(self.positive,)))
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.columns import mapped
+        from chaos.data.affine import affine
 
-        return mapped(values, lambda v: v + self.amount)
+        return affine(values, 1.0, self.amount)
 
     def typical(self) -> Mapping[str, Sequence[Any]]:
         return {self.label: [self.positive, *OTHERS[type(self.positive)]]}

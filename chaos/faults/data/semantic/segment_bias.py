@@ -59,6 +59,6 @@ class SegmentBias(NumberFault):
         return self
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.columns import mapped
+        from chaos.data.affine import affine
 
-        return mapped(values, lambda v: v * self.factor + self.offset)
+        return affine(values, self.factor, self.offset)

@@ -1,0 +1,39 @@
+"""Numbers times a factor plus an offset, without losing digits of those that have more than a float."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+
+from chaos.data.columns import large_numbers, mapped, numbers, with_numbers
+from chaos.data.decimals import exactly, rounded_units, scaled
+
+
+def affine(
+    values: pa.Array, factor: float, offset: float, *, exact: tuple[Fraction, Fraction] | None = None
+) -> pa.Array:
+    """``value * factor + offset`` in the array's type, rounded half to even and clipped; null stays null.
+
+    Floats and small whole numbers are computed as floats, decimals and large whole numbers with all their digits, by
+    the factor and the offset as they are written, or by those in ``exact``.
+
+    >>> affine(pa.array([2**53 + 1, 10]), 2.0, 1.0).to_pylist() == [2**54 + 3, 21]
+    True
+    """
+    by = exact or (exactly(factor), exactly(offset))
+    if pa.types.is_decimal(values.type):
+        return scaled(values, *by)
+    new = mapped(values, lambda v: v * factor + offset)
+    if not pa.types.is_integer(values.type) or values.type.bit_width < 64:
+        return new
+    data = numbers(values)
+    large = large_numbers(data)
+    if not len(large):
+        return new
+    limits = np.iinfo(data.dtype)
+    found = rounded_units(data[large].astype(object), *by)
+    changed = numbers(new).copy()
+    changed[large] = np.minimum(np.maximum(found, int(limits.min)), int(limits.max)).astype(data.dtype)
+    return with_numbers(values, changed)
