@@ -16,9 +16,9 @@ __all__ = ["Span", "check_timeline", "fault_spans"]
 #: Earliest start and end of a fault, in seconds from the end of the warm-up.
 Span = tuple[float, float]
 
-#: What is shorter says nothing, in seconds: users ask every minute or two, and even under load hardly anything passes
-#: in a tenth of a second.
-SHORTEST_WATCH_S = 300.0
+#: What is shorter says nothing, in seconds: hardly anybody asks within a minute, and even under load hardly anything
+#: passes in a tenth of a second.
+SHORTEST_WATCH_S = 60.0
 SHORTEST_FAULT_S = 0.1
 FINEST_GRAIN_S = 60.0
 
