@@ -1,4 +1,4 @@
-"""What the whole library costs: wall-clock and CPU time, and the most memory of all its processes, on an empty cache.
+"""What the whole library costs: time, and the most memory of all its processes together, on an empty cache.
 
     python benchmarks/suite.py [PATH ...] [--profile NAME ...] [--jobs 2] [--keep FOLDER]
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -69,8 +68,7 @@ def main() -> None:
             time.sleep(EVERY_S)
         wall_s = time.monotonic() - begun
         print(*(line for line in said.read_text().splitlines() if line.startswith("cost in")), sep="\n")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"{wall_s:.0f} s wall-clock, {used.ru_utime + used.ru_stime:.0f} s CPU, {options.jobs} jobs")
+    print(f"{wall_s:.0f} s wall-clock, {options.jobs} jobs")
     print(f"{most / 2**20:.2f} GiB at the most, of {looks} looks")
     sys.exit(0 if run.returncode in (0, 1) else run.returncode)
 

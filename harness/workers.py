@@ -127,7 +127,15 @@ def _run(
             open_arms.discard(done.arm_id)
             on_done(done)
 
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(pids, ended, tokens)) as pool:
+    with ProcessPoolExecutor(
+        processes,
+        mp_context=context,
+        initializer=_begin,
+        initargs=(pids, ended, tokens),
+        # What a trunk took of memory, and its branches share, would be kept for the whole run: the next one gets a new
+        # process. That costs next to nothing where everything is imported before.
+        max_tasks_per_child=1 if preload else None,
+    ) as pool:
         futures = {pool.submit(job.work, *job.arguments): job for job in jobs}
 
         def stop() -> None:
