@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,9 +36,10 @@ def compare_command(first: Path, second: Path | None, profiles: Sequence[str], *
 
 def _comparisons(first: Path, second: Path | None, profiles: Sequence[str]) -> list[Comparison]:
     if second is not None and first.resolve() == second.resolve() and len(set(profiles)) < 2:
-        raise UsageError(
-            f"{first} and {second} are one and the same run, which is no better or worse than itself. Name two runs, "
-            "or two of its profiles: --profile A --profile B."
+        print(
+            f"note: {first} and {second} are one and the same run, which is no better or worse than itself. Name two "
+            "runs, or two of its profiles: --profile A --profile B.",
+            file=sys.stderr,
         )
     one = _scored(first)
     other = one if second is None else _scored(second)

@@ -48,14 +48,17 @@ def test_two_versions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "nothing got worse beyond noise, 1 metric got better" in capsys.readouterr().out
 
 
-def test_the_same_run_twice_is_no_comparison(tmp_path: Path) -> None:
+def test_the_same_run_twice_is_remarked_upon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = run(tmp_path / "both", {"careful": 60.0, "plain": None})
     (tmp_path / "latest").symlink_to(both)
     for again in (both, tmp_path / "latest"):
         for profiles in ((), ("plain",)):
-            with pytest.raises(UsageError, match="one and the same run"):
-                compare_command(both, again, profiles, form="terminal")
+            assert compare_command(both, again, profiles, form="terminal") == ExitCode.PASSED
+            shown = capsys.readouterr()
+            assert "are one and the same run" in shown.err
+            assert "nothing got worse beyond noise" in shown.out
         assert compare_command(both, again, ("careful", "plain"), form="json") == ExitCode.FAILED
+        assert capsys.readouterr().err == ""
 
 
 def test_two_profiles_of_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
