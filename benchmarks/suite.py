@@ -19,7 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PROFILES = ("ad_hoc", "basic", "mature", "world_class")
+sys.path.insert(0, str(ROOT))
+
+from reference_pipeline.profiles import PROFILES
+
 EVERY_S = 1.0
 
 
