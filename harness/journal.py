@@ -241,6 +241,7 @@ def _unwritable(path: Path, error: OSError) -> JournalError:
     reason = error.strerror or str(error)
     if error.errno in NO_ROOM:
         return DiskFull(
-            f"{path}: the journal can't be written ({reason}). Free some space there, then `pipequake recover`."
+            f"{path}: the journal can't be written ({reason}). Free some space there, then "
+            "`pipequake recover`, with the run's --results."
         )
     return JournalError(f"{path}: the journal can't be written ({reason}). Choose a folder that you may write to.")

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from harness.errors import NO_ROOM, DiskFull, UsageError
 from harness.file_lock import lock_within
 from harness.journal import merge_journals, read_journal
 
-__all__ = ["SHARED", "RunFolder"]
+__all__ = ["SHARED", "RunFolder", "recovering"]
 
 #: The folder beside the journals of arms, while these run, for what several of them would compute alike.
 SHARED = "shared"
@@ -105,7 +106,8 @@ class RunFolder:
         self.require_journal()
         if not self.journal.exists():
             raise UsageError(
-                f"{self.path} was interrupted, and its journal is still in parts. `pipequake recover` puts it together."
+                f"{self.path} was interrupted, and its journal is still in parts. "
+                f"`{recovering(self.path.parent)}` puts it together."
             )
 
     def _try_to_lock(self, within_s: float = 0.0) -> int | None:
@@ -205,8 +207,8 @@ class RunFolder:
             reason = f"{self.path / name} cannot be written ({error.strerror or error})."
             if error.errno not in NO_ROOM:
                 raise UsageError(f"{reason} The journal is safe: then `pipequake score {self.path}`.") from error
-            fix = f"score {self.path}" if self.journal.exists() else f"recover --results {self.path.parent}"
-            raise DiskFull(f"{reason} Free some space there, then `pipequake {fix}`.") from error
+            fix = f"pipequake score {self.path}" if self.journal.exists() else recovering(self.path.parent)
+            raise DiskFull(f"{reason} Free some space there, then `{fix}`.") from error
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """``run.json``: what was run, when and how. Wall-clock times live here and nowhere else."""
@@ -240,6 +242,12 @@ class RunFolder:
                 f"{link} can't be made to lead to {self.path.name} ({error.strerror or error}). The run itself is "
                 "whole: name it in full, or make the link by hand."
             ) from error
+
+
+def recovering(results: Path) -> str:
+    """The command that finishes what interrupted runs left in a folder of results."""
+    where = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
+    return f"pipequake recover{where}"
 
 
 def unwritable(results: Path, error: OSError) -> UsageError:

@@ -49,6 +49,9 @@ _CUT_SHORT = "note: {run} was interrupted; a gate compares nothing that it never
 def newest_run(results: Path) -> Path:
     """The run that ended last. Raises `UsageError`."""
     latest = results / "latest"
+    if latest.is_symlink() and not latest.exists():
+        gone = f"{latest} leads to {latest.readlink().name}, which is gone"
+        raise UsageError(f"{gone}. Name a run's folder, or give --results.")
     if not latest.exists():
         raise UsageError(f"{latest} does not exist: no run has ended yet. Name a run's folder, or give --results.")
     return results / latest.resolve().name if latest.resolve().parent == results.resolve() else latest

@@ -75,9 +75,17 @@ def recover_run(folder: RunFolder, target: Target, console: Console) -> bool:
             )
             return False
         folder.merge_unmerged()
+        _note_interruption(folder)
         for entry in [] if live else pending(read_journal(folder.journal)):
             console.print(
                 f"  {entry.fault_id} ({entry.fault} at {entry.point}) was in effect in a simulated world, "
                 "which ended with its process: nothing is left of it"
             )
     return True
+
+
+def _note_interruption(folder: RunFolder) -> None:
+    """A run that was killed could not say itself that it was ended before its time."""
+    manifest = folder.manifest()
+    if manifest and manifest.get("interrupted") is None:
+        folder.write_manifest({**manifest, "interrupted": True})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from harness.errors import UsageError
 from harness.history.columns import FORMAT, SCHEMA, same_columns
 from harness.history.rows import FILE, rows_of
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, recovering
 from harness.scoring.scorecard import Scorecard
 
 __all__ = ["Reading", "Remark", "read_run", "run_names"]
@@ -132,8 +131,7 @@ def _why_no_scorecard(folder: RunFolder, damage: str) -> tuple[str, str]:
     if (folder.path / "gameday.jsonl").exists():
         return "a gameday that was not concluded", f"pipequake gameday --resume {folder.path} --conclude"
     if folder.unmerged() or (folder.path / "arms").is_dir():
-        where = "" if str(folder.path.parent) == "results" else f" --results {shlex.quote(str(folder.path.parent))}"
-        return "interrupted before it was scored", f"pipequake recover{where}"
+        return "interrupted before it was scored", recovering(folder.path.parent)
     if folder.journal.exists():
         return "not scored", _score_again(folder)
     if (folder.path / "run.json").exists():

@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.history.baselines import origins
 from harness.history.folders import run_names
 from harness.history.rows import FILE
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, recovering
 from harness.scoring.scorecard import Scorecard
 
 __all__ = ["Retention", "Share", "plan_retention", "prune_run"]
@@ -96,7 +96,7 @@ def _why_spared(run: RunFolder, baselines: Collection[str]) -> str:
     if run.in_use():
         return "in use"
     if run.unmerged() or list((run.path / "arms").glob("*.live.json")):
-        return "interrupted: `pipequake recover` first"
+        return f"interrupted: `{recovering(run.path.parent)}` first"
     try:
         Scorecard.from_json(run.scorecard.read_text(encoding="utf-8"))
     except (OSError, ValueError, UsageError):

@@ -50,7 +50,7 @@ class ChaosOptions:
                 backend=backend,
                 results=(Path(results) if results else root / (settings.results or "results")).absolute(),
                 jobs=_jobs(config, settings.jobs),
-                time_scale=_time_scale(config),
+                time_scale=_time_scale(config, backend),
                 folders=tuple((root / path).absolute() for path in settings.scenarios or (Path("scenarios"),)),
                 reports=settings.reports,
             )
@@ -64,7 +64,7 @@ def _jobs(config: pytest.Config, configured: int | None) -> int | None:
     return None if number is None else _number(number, "--chaos-jobs", 1, MAX_JOBS)
 
 
-def _time_scale(config: pytest.Config) -> float | None:
+def _time_scale(config: pytest.Config, backend: str) -> float | None:
     given = config.getoption("chaos_time_scale")
     try:
         scale = None if given is None else float(given)
@@ -72,6 +72,8 @@ def _time_scale(config: pytest.Config) -> float | None:
         scale = 0.0
     if scale is not None and not 1 <= scale <= 3600:
         raise UsageError(f"--chaos-time-scale: expected a number from 1 to 3600, got {given!r:.40}.")
+    if scale is not None and backend == SIMULATOR:
+        raise UsageError("the simulator's time has no scale. Leave out --chaos-time-scale, or give --chaos-backend.")
     return scale
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from harness.errors import DirtyTarget, TargetError
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, recovering
 from harness.safety.rescue import rescue
 from harness.safety.stop_file import StopFile
 from harness.safety.target_lock import TargetLock
@@ -103,5 +103,5 @@ def _dirty(run: RunFolder, left: list[str]) -> str:
     listed = "\n".join(f"  {problem}" for problem in left)
     return (
         f"the run {run.path} left this behind, and it could not be taken back:\n{listed}\n"
-        f"Mend it by hand, then `pipequake recover --results {run.path.parent}`."
+        f"Mend it by hand, then `{recovering(run.path.parent)}`."
     )

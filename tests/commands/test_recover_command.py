@@ -9,6 +9,7 @@ import pytest
 
 from harness.commands.recover import recover_command
 from harness.journal import encode
+from harness.run_folder import RunFolder
 from harness.verdict import ExitCode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scoring"))
@@ -35,3 +36,11 @@ def test_a_damaged_run_does_not_keep_the_others_from_being_recovered(
     assert (broken / "arms" / "control.jsonl").exists(), "what can't be read is not thrown away"
     assert (sound / "scorecard.json").exists()
     assert not (sound / "arms").exists()
+
+
+@pytest.mark.parametrize(("noted", "after"), [(None, True), (False, False)])
+def test_a_run_that_was_killed_is_noted_as_interrupted(tmp_path: Path, noted: bool | None, after: bool) -> None:
+    run = RunFolder(interrupted(tmp_path, "2026-01-01T00-00-00", damaged=False))
+    run.write_manifest({"backend": "sim", "interrupted": noted})
+    recover_command(tmp_path)
+    assert run.manifest()["interrupted"] is after

@@ -193,6 +193,9 @@ def test_gate_errors_say_what_to_do(results: Path) -> None:
     (results / "latest").unlink()
     with pytest.raises(UsageError, match="no run has ended yet"):
         gate_command(None, "main", (), results, form="terminal")
+    (results / "latest").symlink_to("run-gone")
+    with pytest.raises(UsageError, match="leads to run-gone, which is gone"):
+        gate_command(None, "main", (), results, form="terminal")
 
 
 def test_gate_with_nothing_in_common_is_inconclusive(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -299,7 +302,7 @@ def test_a_run_that_was_killed_is_not_whole_for_any_command(results: Path, capsy
         lambda: compare_command(killed, results / "run-1", (), form="json"),
         lambda: report_command(killed, form="html", output=None),
     ):
-        with pytest.raises(UsageError, match=r"still in parts\. `pipequake recover` puts it together"):
+        with pytest.raises(UsageError, match=r"still in parts\. `pipequake recover --results \S*` puts it together"):
             command()
     history_command(Selection(results), limit=9, as_json=True)
     assert f"pipequake recover --results {results}" in " ".join(capsys.readouterr().err.split())

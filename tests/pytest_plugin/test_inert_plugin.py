@@ -95,6 +95,8 @@ MISTAKES = {
     "unknown backend": (["--chaos-backend", "moon"], "unknown backend 'moon'*"),
     "seed": (["--chaos-seed", "one"], "--chaos-seed: expected a whole number from 0 to *, got 'one'."),
     "jobs": (["--chaos-jobs", "0"], "--chaos-jobs: expected a whole number from 1 to 256, got '0'."),
+    "time scale": (["--chaos-time-scale", "0"], "--chaos-time-scale: expected a number from 1 to 3600, got '0'."),
+    "scaled simulator": (["--chaos-time-scale", "60"], "the simulator's time has no scale. Leave out *"),
 }
 
 

@@ -230,7 +230,7 @@ def test_a_journal_that_a_crash_cut_short_is_reported_as_far_as_it_goes(run: Pat
 def test_an_interrupted_run_is_sent_to_recover(run: Path) -> None:
     (run / "arms").mkdir()
     (run / "journal.jsonl").rename(run / "arms" / "one.jsonl")
-    with pytest.raises(UsageError, match="`pipequake recover` puts it together"):
+    with pytest.raises(UsageError, match=r"`pipequake recover --results \S*` puts it together"):
         report_command(run, form="html", output=None)
 
 
