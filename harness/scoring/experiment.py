@@ -140,7 +140,9 @@ def _curves(treatment: Arm, control: Arm, references: Sequence[Arm], policy: Pol
     curves = {}
     for signal in all_signals():
         noise = partial(noise_of, signal, control, references, starts=starts, policy=policy)
-        curves[signal.name] = measure(signal, control.requests, treatment.requests, pairing, starts, noise, policy)
+        curves[signal.name] = measure(
+            signal, control.requests, treatment.requests, pairing, starts, to_s, noise, policy
+        )
     return curves
 
 
