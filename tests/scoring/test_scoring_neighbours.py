@@ -187,6 +187,37 @@ def test_without_labels_nobody_knows_whether_predictions_got_worse() -> None:
     assert out.faults[0].harm == pytest.approx(2.0), "two hours without an answer are two hours"
 
 
+@pytest.mark.parametrize("reason", ["horizon", "stopped"])
+def test_what_came_after_the_control_s_end_was_not_absorbed(reason: str) -> None:
+    late = treated([OUTAGE], [unanswered(START + 3 * HOUR, START + 4 * HOUR)], [], CLAIMS)
+    found = judged(late, control=Made(ends=START + 2 * HOUR, reason=reason))
+    assert set(verdicts(found)) == {Verdict.INCONCLUSIVE}
+    assert found.reasons[0].startswith("the control run ended before the treatment's")
+
+
+@pytest.mark.parametrize("until", [START + 4 * HOUR, END])
+@pytest.mark.parametrize("in_both", [True, False])
+def test_labels_of_other_times_tell_nothing_of_a_fault(until: float, in_both: bool) -> None:
+    unknown = between(START + 60, until, y=None)
+    claims = [*CLAIMS[:1], {"degradation_at_most": 0.01, "signal": "quality"}]
+    fault = dataclasses.replace(OUTAGE, ends=START + 4 * HOUR)
+    # The next fault ends the time of the first.
+    then = Injected(START + 4 * HOUR, END, "then", "process.kill", "service:serving")
+    claims[0] = {**claims[0], "fault": fault.id}
+    control = Made(changes=(unknown,)) if in_both else None
+    found = judged(treated([fault, then], [unknown], [], claims), control=control)
+    assert verdicts(found) == [Verdict.INCONCLUSIVE] * 2
+    known = judged(treated([fault, then], [], [], claims))
+    assert verdicts(known) == [Verdict.PASSED] * 2
+
+
+def test_faults_that_were_seen_only_as_they_were_removed_are_beside_each_other() -> None:
+    brief = [Injected(START, START, "a"), Injected(START, START, "b", "store.outage", "store:store")]
+    found = judged(treated(brief, [unanswered(START, START + HOUR)]))
+    assert outcomes(found) == ["silent", "silent"]
+    assert found.faults[0].harm == found.faults[1].harm > 0
+
+
 @pytest.mark.parametrize("how", [{"reason": "stopped", "ends": START + 90}, {"ends": START + 90}])
 def test_who_was_not_watched_was_not_spared(how: dict[str, Any]) -> None:
     found = judged(treated([dataclasses.replace(OUTAGE, ends=None)], [unanswered(START, END)], [], CLAIMS, **how))
