@@ -90,7 +90,7 @@ class Signals:
         )
 
     def _alert(self, t: float, record: Mapping[str, Any]) -> None:
-        key = f"{record['name']} {sorted(record['labels'].items())}"
+        key = f"{record['name']} {record['component']} {sorted(record['labels'].items())}"
         if record["state"] != "firing":
             self.firing.pop(key, None)
         elif key not in self.firing:

@@ -31,6 +31,8 @@ class Curve:
     signal: Signal
     starts: Floats
     bin_s: float
+    watched_s: Floats
+    """For how long each bin was watched: the end of the horizon may cut the last one."""
     control: Floats
     treatment: Floats
     excess: Floats
@@ -54,10 +56,12 @@ def measure(
     treatment: Requests,
     pairing: Pairing,
     starts: Floats,
+    to_s: float,
     noise: Noise,
     policy: Policy,
 ) -> Curve:
-    """The signal's curve over the bins that begin at ``starts``, held against the noise between fault-free runs."""
+    """The signal's curve over the bins that begin at ``starts`` and were watched until ``to_s``, held against the noise
+    between fault-free runs."""
     before = signal.loss(control, policy)[pairing.control]
     after = signal.loss(treatment, policy)[pairing.treatment]
     diff = after - before
@@ -82,6 +86,7 @@ def measure(
         signal=signal,
         starts=starts,
         bin_s=policy.bin_s,
+        watched_s=np.clip(to_s - starts, 0, policy.bin_s),
         control=_means(bins, before, len(starts)),
         treatment=_means(bins, after, len(starts)),
         excess=excess,
@@ -169,12 +174,17 @@ def _onset(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
 
 
 def area(curve: Curve, flags: Bools, from_s: float, to_s: float) -> float:
-    """The integral of the excess over the flagged bins of the window, in hours of total loss; empty bins count nothing.
+    """The integral of the excess over the flagged bins, in hours of total loss, as far as it is the window's requests'.
 
-    What lies within the noise of two fault-free seeds is no harm, however long it is added up.
+    A bin's mean is over all of its requests. So it counts for the whole bin, and not for the part after the window's
+    begin alone: what was well before that is in the mean already. Empty bins count nothing. What lies within the noise
+    of two fault-free seeds is no harm, however long it is added up.
     """
-    overlap = np.clip(np.minimum(curve.starts + curve.bin_s, to_s) - np.maximum(curve.starts, from_s), 0, None)
-    return max(0.0, float(np.sum(np.nan_to_num(curve.excess)[flags] * overlap[flags]))) / HOUR_S
+    bins = bins_of(curve.sent_s, curve.starts, curve.bin_s)
+    inside = (curve.done_s >= from_s) & (curve.sent_s < to_s)
+    asked, lost = (binned(bins, weight, len(curve.starts)) for weight in (np.ones(len(bins)), curve.diff * inside))
+    excess = lost / np.maximum(asked, 1)
+    return max(0.0, float(np.sum((excess * curve.watched_s)[flags]))) / HOUR_S
 
 
 def _sustained(curve: Curve, from_s: float, to_s: float, policy: Policy) -> Bools:

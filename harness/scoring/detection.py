@@ -15,13 +15,16 @@ NOTIFYING = frozenset({"critical", "warning"})
 
 _ORDER = list(Grade)
 
+_Key = tuple[str, str, tuple[tuple[str, str], ...]]
+"""Name, component and labels: what is down is not in the labels of an alert that says that something is."""
+
 
 def alerts_of(events: Iterable[AlertEvent]) -> tuple[AlertSeen, ...]:
     """Joins the lines of an arm into alerts: repeated firing is one alert until it resolves."""
-    firing: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
+    firing: dict[_Key, int] = {}
     seen: list[AlertSeen] = []
     for event in events:
-        key = (event.name, event.labels)
+        key = (event.name, event.component, event.labels)
         at = firing.get(key)
         if event.firing and at is None:
             firing[key] = len(seen)
@@ -53,9 +56,9 @@ def _raised(alert: AlertSeen, event: AlertEvent) -> AlertSeen:
 
 
 def fresh_alerts(treatment: Sequence[AlertSeen], control: Sequence[AlertSeen], policy: Policy) -> tuple[AlertSeen, ...]:
-    """The treatment's notifying alerts that have no counterpart: same name and labels, firing in the control
-    at any time within w of the moment."""
-    twins: dict[tuple[str, tuple[tuple[str, str], ...]], list[AlertSeen]] = {}
+    """The treatment's notifying alerts that have no counterpart: same name, component and labels, firing in the
+    control at any time within w of the moment."""
+    twins: dict[_Key, list[AlertSeen]] = {}
     for alert in control:
         twins.setdefault(_key(alert), []).append(alert)
 
@@ -117,9 +120,9 @@ def detection_of(
     )
 
 
-def _key(alert: AlertSeen) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return alert.name, tuple(sorted(alert.labels.items()))
+def _key(alert: AlertSeen) -> _Key:
+    return alert.name, alert.component, tuple(sorted(alert.labels.items()))
 
 
-def _when(alert: AlertSeen) -> tuple[float, str, tuple[tuple[str, str], ...]]:
-    return alert.t_fired, alert.name, tuple(sorted(alert.labels.items()))
+def _when(alert: AlertSeen) -> tuple[float, _Key]:
+    return alert.t_fired, _key(alert)

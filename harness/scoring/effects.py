@@ -18,6 +18,7 @@ from harness.scoring.detection import detection_of, settled_beside
 from harness.scoring.evidence import Arm, Bools, FaultLog
 from harness.scoring.findings import AlertSeen, Detection, FaultFinding, Grade, SignalHarm
 from harness.scoring.localisation import expected_components, grade
+from harness.scoring.pairing import bins_of
 from harness.scoring.plan import Plan, PlannedFault
 from harness.scoring.policy import Policy
 from harness.scoring.recovery import recovery_of
@@ -58,7 +59,8 @@ def windows_of(arm: Arm, plan: Plan) -> list[Window]:
             continue
         t_end = min(arm.observed_end_s, math.inf if log.end_s is None else max(log.act_s, log.end_s))
         others = [o.act_s for o in logs.values() if o.act_s is not None and o.id != log.id]
-        to_s = min([arm.observed_end_s, *(t for t in others if t >= t_end)])
+        # What acts at the very moment is beside it, also where the fault was seen only as it was removed.
+        to_s = min([arm.observed_end_s, *(t for t in others if t >= t_end and t > log.act_s)])
         later = tuple(sorted(t for t in others if log.act_s < t < to_s))
         windows.append(Window(planned, log, log.act_s, t_end, to_s, later))
     return windows
@@ -75,7 +77,7 @@ def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doi
             found = np.zeros_like(found[0]), False
             harm = harm_in(curve, *found, window.t_act, window.later[0])
         flags[name] = found
-        if curve.observed.any():
+        if curve.observed.any() and (harm.t_on is not None or _labelled(curve, curves["latency"], window, policy)):
             signals.append(harm)
     signals = [_summed(harm, window, curves, flags) for harm in signals]
     worse = [
@@ -86,6 +88,16 @@ def doing_in(window: Window, curves: Mapping[str, Curve], policy: Policy) -> Doi
     # An alert during the harm that a fault left behind (a poisoned model) is its detection too.
     until = max([window.t_end, *worse]) + policy.attribution_s
     return Doing(window, flags, tuple(signals), until)
+
+
+def _labelled(curve: Curve, answers: Curve, window: Window, policy: Policy) -> bool:
+    """Whether the truth is known of the window's bins in which there were answers, where the signal needs it: labels of
+    other times tell nothing of a fault."""
+    if not (curve.signal.counts and curve.signal.sampled):
+        return True
+    inside = (answers.sent_s >= window.t_act) & (answers.sent_s < window.to_s)
+    known = curve.observed[bins_of(answers.sent_s[inside], curve.starts, curve.bin_s)]
+    return not len(known) or float(known.mean()) >= policy.coverage_min
 
 
 def _summed(

@@ -30,7 +30,7 @@ def judge_expectation(
     A claim about every fault has the worst verdict of its faults, with the texts of the first that has it.
     """
     if claim.kind == "degradation":
-        return _finding(_text(claim), _degradation(claim, signals, cut_short))
+        return _finding(_text(claim), _degradation(claim, signals, faults, cut_short))
     concerned = [fault for fault in faults if claim.fault in (None, fault.id)]
     judged = [_fault_claim(claim, fault, cut_short, policy) for fault in concerned]
     verdict = worst(each[0] for each in judged)
@@ -159,7 +159,9 @@ def _recover(claim: Expectation, fault: FaultFinding, cut_short: str, policy: Po
 _RECOVER_FIX = "Look for what keeps the damage after the fault is gone: stored features, a model, an open breaker."
 
 
-def _degradation(claim: Expectation, signals: Sequence[SignalHarm], cut_short: str) -> Judged:
+def _degradation(
+    claim: Expectation, signals: Sequence[SignalHarm], faults: Sequence[FaultFinding], cut_short: str
+) -> Judged:
     harm = next((signal for signal in signals if signal.signal == claim.signal), None)
     if harm is None:
         fix = "Let the target report this signal with its requests, or drop the claim."
@@ -177,7 +179,14 @@ def _degradation(claim: Expectation, signals: Sequence[SignalHarm], cut_short: s
         return Verdict.FAILED, what, why, fix
     if cut_short:
         return Verdict.INCONCLUSIVE, f"{what} as far as it was observed", cut_short, "Run the scenario again."
+    unmeasured = [f.id for f in faults if f.signals and not any(of.signal == claim.signal for of in f.signals)]
+    if unmeasured:
+        why = f"it was not measured in the time of {', '.join(unmeasured)}"
+        return Verdict.INCONCLUSIVE, f"{what} as far as it was observed", why, _LABELS_FIX
     return Verdict.PASSED, what, "", ""
+
+
+_LABELS_FIX = "Let the target report labels of all requests, or claim what can be seen without them."
 
 
 def _outcome(claim: Expectation, fault: FaultFinding, unseen: str) -> Judged:

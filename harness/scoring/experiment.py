@@ -97,6 +97,8 @@ def _why_unusable(treatment: Arm, control: Arm | None, policy: Policy) -> str:
     problem = why_arm_unusable(treatment, "the treatment run") or why_arm_unusable(control, "the control run")
     if problem:
         return problem
+    if control.observed_end_s <= treatment.observed_end_s - policy.bin_s:
+        return "the control run ended before the treatment's: nobody knows how users would have fared after that"
     pairing = pair(control.requests, treatment.requests, treatment.warmup_s, _common_end(treatment, control))
     if pairing.coverage < policy.coverage_min:
         return (
@@ -140,7 +142,9 @@ def _curves(treatment: Arm, control: Arm, references: Sequence[Arm], policy: Pol
     curves = {}
     for signal in all_signals():
         noise = partial(noise_of, signal, control, references, starts=starts, policy=policy)
-        curves[signal.name] = measure(signal, control.requests, treatment.requests, pairing, starts, noise, policy)
+        curves[signal.name] = measure(
+            signal, control.requests, treatment.requests, pairing, starts, to_s, noise, policy
+        )
     return curves
 
 

@@ -22,16 +22,24 @@ Claim = tuple[Bools, float, float]
 
 
 def part_of(mine: Claim, others: Sequence[Claim], curve: Curve, until_s: float) -> float:
-    """A fault's part of the excess in its harmed bins until then, in hours of total loss."""
+    """A fault's part of the excess in its harmed bins until then, in hours of total loss.
+
+    The loss of a bin is that of all its requests, spread over the time in it that lies in a window: a fault that acts
+    in the middle of a bin did what the whole bin lost.
+    """
     total = 0.0
     for place in np.flatnonzero(mine[0]):
-        start, end = float(curve.starts[place]), float(curve.starts[place]) + curve.bin_s
+        start, end = float(curve.starts[place]), float(curve.starts[place] + curve.watched_s[place])
         claims = [mine, *(other for other in others if other[0][place])]
         moments = {moment for _, from_s, to_s in claims for moment in (from_s, to_s)} | {start, end, until_s}
+        covered, part = 0.0, 0.0
         for left, right in pairwise(sorted(min(max(moment, start), end) for moment in moments)):
+            sharing = sum(from_s <= left and right <= to_s for _, from_s, to_s in claims)
+            covered += right - left if sharing else 0.0
             if mine[1] <= left and right <= min(mine[2], until_s):
-                sharing = sum(from_s <= left and right <= to_s for _, from_s, to_s in claims)
-                total += float(np.nan_to_num(curve.excess[place])) * (right - left) / sharing
+                part += (right - left) / sharing
+        if covered:
+            total += float(np.nan_to_num(curve.excess[place])) * (end - start) * part / covered
     return max(0.0, total) / HOUR_S
 
 

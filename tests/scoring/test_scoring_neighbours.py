@@ -127,6 +127,32 @@ def test_harm_of_two_faults_at_once_is_not_added_up_twice() -> None:
     assert cost.revenue == pytest.approx(400.0)
 
 
+@pytest.mark.parametrize("minutes", [0, 1, 7.5, 15, 22.5, 29])
+def test_harm_does_not_depend_on_where_in_a_bin_a_fault_acts(minutes: float) -> None:
+    """Three quarters of an hour without an answer, whatever the phase."""
+    acts = START + 60 * minutes
+    whole = [UNLABELLED, unanswered(acts, acts + 0.75 * HOUR)]
+    bare = {"control": Made(changes=(UNLABELLED,)), "reference": Made(arm="reference", seed=8, changes=(UNLABELLED,))}
+    found = judged(treated([Injected(acts, acts + 0.75 * HOUR)], whole, [Alert(acts + 0.375 * HOUR, END)]), **bare)
+    total, *_, available = (signal for signal in found.signals if signal.signal in ("total", "availability"))
+    of_fault = next(signal for signal in found.faults[0].signals if signal.signal == "total")
+    assert found.faults[0].harm == pytest.approx(0.75, abs=0.03), "a request more or less in the half hour"
+    assert [total.area, available.area, of_fault.area] == pytest.approx([found.faults[0].harm] * 3, abs=1e-6)
+    assert found.faults[0].detection is not None
+    assert found.faults[0].detection.harm_before == pytest.approx(0.375, abs=0.05)
+
+
+def test_harm_in_a_bin_that_a_later_fault_cuts_is_all_accounted_for() -> None:
+    """The first fault's harm lasts until the second, in the middle of a half hour."""
+    cut = START + HOUR + 600
+    faults = [Injected(START + 300, START + HOUR, "a"), Injected(cut, cut + HOUR, "b")]
+    bare = {"control": Made(changes=(UNLABELLED,)), "reference": Made(arm="reference", seed=8, changes=(UNLABELLED,))}
+    found = judged(treated(faults, [UNLABELLED, unanswered(START + 300, cut + HOUR)]), **bare)
+    total = next(signal for signal in found.signals if signal.signal == "total")
+    assert sum(fault.harm for fault in found.faults) == pytest.approx(total.area, abs=1e-5)
+    assert total.area == pytest.approx((cut + HOUR - START - 300) / HOUR, abs=0.03)
+
+
 CLAIMS: Sequence[Record] = [{"outcome": "absorbed"}, {"recover_within": "1h"}]
 OUTAGE = Injected(START, START + 2 * HOUR, "a", "store.outage", "store:store")
 
@@ -159,6 +185,37 @@ def test_without_labels_nobody_knows_whether_predictions_got_worse() -> None:
     assert verdicts(found) == [Verdict.INCONCLUSIVE]
     out = judged(treated([OUTAGE], [UNLABELLED, unanswered(START, START + 2 * HOUR)]), **bare)
     assert out.faults[0].harm == pytest.approx(2.0), "two hours without an answer are two hours"
+
+
+@pytest.mark.parametrize("reason", ["horizon", "stopped"])
+def test_what_came_after_the_control_s_end_was_not_absorbed(reason: str) -> None:
+    late = treated([OUTAGE], [unanswered(START + 3 * HOUR, START + 4 * HOUR)], [], CLAIMS)
+    found = judged(late, control=Made(ends=START + 2 * HOUR, reason=reason))
+    assert set(verdicts(found)) == {Verdict.INCONCLUSIVE}
+    assert found.reasons[0].startswith("the control run ended before the treatment's")
+
+
+@pytest.mark.parametrize("until", [START + 4 * HOUR, END])
+@pytest.mark.parametrize("in_both", [True, False])
+def test_labels_of_other_times_tell_nothing_of_a_fault(until: float, in_both: bool) -> None:
+    unknown = between(START + 60, until, y=None)
+    claims = [*CLAIMS[:1], {"degradation_at_most": 0.01, "signal": "quality"}]
+    fault = dataclasses.replace(OUTAGE, ends=START + 4 * HOUR)
+    # The next fault ends the time of the first.
+    then = Injected(START + 4 * HOUR, END, "then", "process.kill", "service:serving")
+    claims[0] = {**claims[0], "fault": fault.id}
+    control = Made(changes=(unknown,)) if in_both else None
+    found = judged(treated([fault, then], [unknown], [], claims), control=control)
+    assert verdicts(found) == [Verdict.INCONCLUSIVE] * 2
+    known = judged(treated([fault, then], [], [], claims))
+    assert verdicts(known) == [Verdict.PASSED] * 2
+
+
+def test_faults_that_were_seen_only_as_they_were_removed_are_beside_each_other() -> None:
+    brief = [Injected(START, START, "a"), Injected(START, START, "b", "store.outage", "store:store")]
+    found = judged(treated(brief, [unanswered(START, START + HOUR)]))
+    assert outcomes(found) == ["silent", "silent"]
+    assert found.faults[0].harm == found.faults[1].harm > 0
 
 
 @pytest.mark.parametrize("how", [{"reason": "stopped", "ends": START + 90}, {"ends": START + 90}])

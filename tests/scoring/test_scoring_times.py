@@ -62,6 +62,18 @@ def test_the_same_name_with_other_labels_is_another_alert() -> None:
     assert found.time_to_detect_s == 600
 
 
+def test_the_same_name_at_another_component_is_another_alert() -> None:
+    """What is down is said by the component alone: `ServiceDown` has no labels."""
+    other, own = Alert(A - 60, B, "ServiceDown", "registry", labels=()), Alert(A + 600, B, "ServiceDown", labels=())
+    beside = detection(treated([FAULT], [OUTAGE], [other, own]), Made(alerts=(other,)))
+    assert (beside.time_to_detect_s, [alert.component for alert in beside.alerts]) == (600, ["ingestion"])
+    in_control = Alert(A + 600, B, "ServiceDown", "registry", labels=())
+    assert detection(treated([FAULT], [OUTAGE], [own]), Made(alerts=(in_control,))).time_to_detect_s == 600
+    brief = Alert(A + 60, A + 120, "ServiceDown", "registry", labels=())
+    both = detection(treated([FAULT], [OUTAGE], [Alert(A, B, "ServiceDown", "serving", labels=()), brief]))
+    assert [(alert.component, alert.t_resolved) for alert in both.alerts] == [("serving", B), ("registry", A + 120)]
+
+
 def test_an_alert_long_after_the_harm_does_not_count() -> None:
     policy = Policy(attribution_s=HOUR)
     late = treated([FAULT], [OUTAGE], [Alert(B + 2 * HOUR, None)])
