@@ -342,6 +342,31 @@ def test_a_word_that_is_none_stays_null() -> None:
     made = chaos.inject(table, "data.wrong_category", column="x", categories=["c0", "c2"], rate=1.0, seed=1)
     swapped = {"c0": "c2", "c2": "c0", None: None}
     assert made["x"].to_pylist() == [swapped[word] for word in table["x"].to_pylist()]
+    done = corrupt(table.slice(1, 1), "data.wrong_category", column="x", categories=["c0", "c2"], rate=1.0, seed=1)
+    assert (done.ledger.selected, done.ledger.changed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.duplicate_rows", {}),
+        ("data.delete_rows", {"where": {"column": "a", "missing": False}}),
+        ("data.null_spike", {"column": "a"}),
+        ("data.wrong_category", {"column": "a", "categories": ["p", "q"]}),
+    ],
+)
+def test_a_word_that_is_none_in_chunks_with_other_words(fault: str, params: Mapping[str, Any]) -> None:
+    chunks = [
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, None], pa.int8()), pa.array(["p", None])),
+        pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], pa.int8()), pa.array([None, "q"])),
+    ]
+    table = pa.table({"a": pa.chunked_array(chunks), "b": range(6)})
+    done = corrupt(table, fault, rate=0.8, seed=3, **params)
+    words = pa.table({"a": ["p", None, None, "q", None, "q"], "b": range(6)})
+    assert done.ledger.changed
+    assert done.frame.to_pylist() == chaos.inject(words, fault, rate=0.8, seed=3, **params).to_pylist()
+    assert done.reverted().to_pylist() == words.to_pylist()
+    assert done.reverted().schema == table.schema
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
