@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -83,6 +83,44 @@ def test_faults_that_multiply_or_add(fault: str, params: dict[str, Any], expecte
     table = pa.table({"a": values, "b": [1, 1, 1]})
     out = chaos.inject(table, fault, column="a", seed=1, **{"rate": 1, **params})["a"]
     assert out.to_pylist() == [None if v is None else Decimal(v) for v in expected]
+
+
+@pytest.mark.parametrize("scale", [0, 2])
+@pytest.mark.parametrize(
+    ("fault", "params", "moved"),
+    [
+        ("data.gaussian_noise", {"sigma": 1e-9}, lambda v: v),
+        ("data.multiplicative_noise", {"sigma": 1e-30}, lambda v: v),
+        ("data.clipped_range", {"low": 0}, lambda v: max(v, 0)),
+        ("data.clipped_range", {"high": 10**17}, lambda v: min(v, 10**17)),
+        ("data.covariate_drift", {"shift": 1}, lambda v: v + 1),
+        ("data.covariate_drift", {"scale": 3, "around": 1}, lambda v: 3 * v - 2),
+        ("data.bounded_drift", {"low": -1e17, "high": 1e17, "towards": "low", "strength": 1}, lambda _: -(10**17)),
+        ("data.bounded_drift", {"low": -10, "high": 10}, lambda v: v),
+        ("data.outliers", {"magnitude": 10}, lambda v: 10 * v),
+        ("data.broken_keys", {}, lambda v: -v - 1),
+    ],
+)
+def test_long_numbers_lose_no_digit(fault: str, params: dict[str, Any], moved: Any, scale: int) -> None:
+    """Of decimals and of whole numbers, in rows that are as good as untouched, too."""
+    values = [Decimal("12345678901234567"), Decimal("-9007199254740993")]
+    if not scale:
+        assert injected(pa.array([*map(int, values), None]), fault, **params) == [*map(moved, map(int, values)), None]
+    values = [value + Decimal(37).scaleb(-scale) for value in values]
+    with localcontext(prec=60):
+        expected = [moved(value) for value in values]
+    assert injected(pa.array([*values, None], pa.decimal128(30, scale)), fault, **params) == [*expected, None]
+
+
+@pytest.mark.parametrize("fault", ["data.gaussian_noise", "data.multiplicative_noise"])
+def test_noise_is_the_same_on_long_and_on_short_decimals(fault: str) -> None:
+    base = 10**20 if fault == "data.gaussian_noise" else 0
+    values = [Decimal(k) / 4 for k in range(1, 40)]
+    short = injected(pa.array(values, pa.decimal128(15, 2)), fault, sigma=2)
+    long = injected(pa.array([v + base for v in values], pa.decimal128(38, 15)), fault, sigma=2)
+    assert [round(value - base, 1) for value in long] == pytest.approx(
+        [round(v, 1) for v in short], abs=Decimal("0.11")
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
