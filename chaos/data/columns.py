@@ -33,6 +33,15 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds numbers.
+
+    >>> is_number(pa.decimal128(5, 2)), is_number(pa.bool_())
+    (True, False)
+    """
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
 def whole(table: pa.Table, name: str) -> pa.Array:
     """The column as one array."""
     return joined(table.column(name))
