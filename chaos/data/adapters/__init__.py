@@ -36,6 +36,10 @@ class Adapter(Protocol):
         """A column's values at some rows, ascending, or all of them; in a dictionary if it has one."""
         ...
 
+    def digits(self, column: Any, rows: I64) -> I64 | None:
+        """The digits behind the point of the decimals at some rows, where each may have other ones; -1 for null."""
+        ...
+
     def scattered(self, column: Any, rows: I64, values: pa.Array, form: Any = None) -> Any:
         """The column with other values at the rows; dtype kept, made nullable or wider only where it must.
 

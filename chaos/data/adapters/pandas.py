@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from chaos.data.adapters import Arrangement
-from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
+from chaos.data.adapters.objects import digits_of_objects, from_objects, to_objects, type_of_objects
 from chaos.data.columns import (
     gathered,
     in_words,
@@ -68,6 +68,13 @@ class PandasAdapter:
         if _in_arrow(dtype):
             return gathered(_chunks(column), rows)
         return _to_arrow(pd.Series(column.array.take(rows), copy=False))
+
+    def digits(self, column: pd.Series[Any], rows: I64) -> I64 | None:
+        if not (isinstance(column.dtype, np.dtype) and column.dtype.kind == "O"):
+            return None
+        if not pa.types.is_decimal128(self._type_of_objects(column)):
+            return None
+        return digits_of_objects(column.to_numpy().take(rows))
 
     def scattered(self, column: pd.Series[Any], rows: I64, values: pa.Array, form: Any = None) -> pd.Series[Any]:
         if isinstance(form, np.ndarray):

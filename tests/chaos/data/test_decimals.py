@@ -193,6 +193,40 @@ def test_objects_have_room_for_more_digits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.unit_change", {"factor": 1.1}),
+        ("data.gaussian_noise", {"sigma": 3}),
+        ("data.clipped_range", {"low": 0.125}),
+        ("data.constant_column", {"value": 0.125}),
+        ("data.swapped_columns", {"other": "y"}),
+        ("data.swapped_columns", {"other": "t"}),
+    ],
+)
+def test_objects_with_digits_of_their_own_are_the_same_in_any_part(fault: str, params: dict[str, Any]) -> None:
+    x = [Decimal("7"), Decimal("1.25"), None, Decimal("1E+2"), Decimal("0.50001"), Decimal("-3.5")]
+    y = [Decimal("0.125"), None, Decimal("4"), Decimal("2.5"), Decimal("1"), Decimal("9.99")]
+    frame = pd.DataFrame(
+        {"x": pd.Series(x), "y": pd.Series(y), "t": ["1.239", "7", "a", None, "0.1", "2"]}, dtype=object
+    )
+    params = {"column": "x", "rate": 1, "seed": 1, **params}
+    whole = corrupt(frame, fault, **params)
+    assert whole.ledger.changed
+    assert whole.reverted().map(str).equals(frame.map(str))
+    for a, b in ((0, 1), (0, 2), (2, 6), (4, 6)):  # each with a value in every column, to tell its type
+        part = chaos.inject(frame.iloc[a:b], fault, first_row=a, **params)
+        assert part.map(str).equals(whole.frame.iloc[a:b].map(str))
+
+
+def test_a_new_object_has_as_many_digits_as_the_one_before() -> None:
+    frame = pd.DataFrame({"x": pd.Series([Decimal("7"), Decimal("1.50"), None], dtype=object)})
+    made = chaos.inject(frame, "data.unit_change", column="x", factor=1.1, rate=1, seed=1)
+    assert [str(value) for value in made["x"]] == ["8", "1.65", "None"]
+    made = chaos.inject(frame, "data.disguised_null", column="x", value=-999, rate=1, seed=1)
+    assert [str(value) for value in made["x"]] == ["-999", "-999.00", "-999"]
+
+
+@pytest.mark.parametrize(
     ("values", "kind", "expected"),
     [
         (pa.array([1, 99999, None]), pa.decimal128(5, 2), [Decimal(1), Decimal("999.99"), None]),
