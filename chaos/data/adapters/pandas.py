@@ -241,7 +241,12 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
         changed = scattered_over(_chunks(series), rows, values)
         return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
     out = series.array.copy()
-    out[rows] = pd.array(_from_arrow(values), dtype=dtype)
+    if isinstance(out, pd.arrays.FloatingArray):  # in which NaN is a number, and not null
+        missing = values.is_null().to_numpy(zero_copy_only=False)
+        data = np.array(values.to_numpy(zero_copy_only=False), dtype=cast(Any, out.dtype).numpy_dtype)
+        out[rows] = pd.arrays.FloatingArray(data, missing)
+    else:
+        out[rows] = pd.array(_from_arrow(values), dtype=dtype)
     return out
 
 
@@ -342,4 +347,6 @@ def _from_arrow(column: pa.Array) -> Any:
         return pd.arrays.IntegerArray(np.array(values), missing)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return column.to_numpy(zero_copy_only=False)
+    if pa.types.is_struct(kind):  # of which pandas would make floats where whole numbers are missing
+        return to_objects(column)
     return column.to_pandas().array

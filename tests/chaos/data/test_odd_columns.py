@@ -384,6 +384,21 @@ def test_names_that_are_categories_stay_categories() -> None:
     pd.testing.assert_frame_equal(done.reverted(), frame, check_column_type="exact")
 
 
+def test_nan_among_nulls_comes_back_as_nan() -> None:
+    """In a nullable column of floats the one is not the other."""
+    values = pd.arrays.FloatingArray(np.array([np.nan, 1.5] * 6), np.array([False, False, True] * 4))
+    frame = pd.DataFrame({"x": values, "y": np.arange(12.0)})
+    for fault, params in (("data.null_spike", {}), ("data.swapped_columns", {"other": "y"})):
+        back = corrupt(frame, fault, column="x", rate=0.7, seed=1, **params).reverted()
+        assert repr(list(back["x"])) == repr(list(frame["x"]))
+
+
+def test_whole_numbers_that_are_moved_into_a_field_stay_whole() -> None:
+    frame = pd.DataFrame({"x": pd.array([2**53 + 1, None], dtype="Int64"), "y": [1, 2]})
+    made = chaos.inject(frame, "schema.move_field", column="x", into="z", seed=1)
+    assert made["z"].tolist() == [{"x": 2**53 + 1}, {"x": None}]
+
+
 def test_numbers_in_the_other_byte_order() -> None:
     frame = pd.DataFrame({"x": np.arange(10).astype(">i4"), "y": np.arange(10)})
     for fault, params in (("data.delete_rows", {}), ("data.unit_change", {"column": "x", "factor": 2})):
