@@ -97,20 +97,22 @@ class Adapter(Protocol):
 
 
 def adapter_of(frame: object) -> Adapter:
-    """The adapter for the frame's kind; raises ``TypeError`` for what is no frame."""
-    package = type(frame).__module__.partition(".")[0]
-    kind = type(frame).__name__
-    if package == "pandas" and kind == "DataFrame":
-        from chaos.data.adapters.pandas import PandasAdapter
+    """The adapter for the frame's kind, or for what it is a kind of; raises ``TypeError`` for what is no frame."""
+    for ancestor in type(frame).__mro__:
+        package = ancestor.__module__.partition(".")[0]
+        kind = ancestor.__name__
+        if package == "pandas" and kind == "DataFrame":
+            from chaos.data.adapters.pandas import PandasAdapter
 
-        return PandasAdapter()
-    if package == "polars" and kind == "DataFrame":
-        from chaos.data.adapters.polars import PolarsAdapter
+            return PandasAdapter()
+        if package == "polars" and kind == "DataFrame":
+            from chaos.data.adapters.polars import PolarsAdapter
 
-        return PolarsAdapter()
-    if package == "pyarrow" and kind in ("Table", "RecordBatch"):
-        from chaos.data.adapters.arrow import ArrowAdapter
+            return PolarsAdapter()
+        if package == "pyarrow" and kind in ("Table", "RecordBatch"):
+            from chaos.data.adapters.arrow import ArrowAdapter
 
-        return ArrowAdapter()
+            return ArrowAdapter()
+    package, kind = type(frame).__module__.partition(".")[0], type(frame).__name__
     hint = "; collect() it first" if kind == "LazyFrame" else ""
     raise TypeError(f"expected a pandas DataFrame, a polars DataFrame or a pyarrow Table, got {package}.{kind}{hint}")
