@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import is_text, mapped, numbers, with_numbers
+from chaos.data.affine import affine
+from chaos.data.columns import is_text, numbers, with_numbers
 from chaos.data.values import joined_text
 from chaos.errors import InvalidFault, Problem
 
@@ -22,7 +23,7 @@ def dangling(keys: pa.Array, suffix: str, *, fault: str) -> pa.Array:
     if pa.types.is_integer(kind):
         return with_numbers(keys, np.bitwise_not(numbers(keys)))  # -key - 1; far up in unsigned columns
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return mapped(keys, lambda v: -v - 1.0)
+        return affine(keys, -1.0, -1.0)
     if pa.types.is_null(kind):
         return keys
     raise InvalidFault(fault, [Problem("column", f"expected keys of text or numbers, it holds {kind}")])

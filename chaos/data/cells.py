@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from chaos.data.columns import Floats, differs
 from chaos.data.conditions import weights
+from chaos.data.decimals import ROOM
 from chaos.data.ledger import CellsChanged, Corruption
 from chaos.data.row_hash import U64, uniforms
 from chaos.data.rows import (
@@ -122,13 +123,34 @@ class Edit(Protocol):
 
 
 def changes(
-    edit: Edit, columns: tuple[str, ...], victims: Victims, *, dictionaries: bool = False
+    edit: Edit, columns: tuple[str, ...], victims: Victims, *, dictionaries: bool = False, apart: bool = False
 ) -> list[CellsChanged]:
-    """The cells that really take another value. With ``dictionaries`` the fault is given old values with theirs."""
+    """The cells that really take another value. With ``dictionaries`` the fault is given old values with theirs.
+
+    ``apart`` says that what a row gets depends on that row alone. Then decimals that are objects of Python, each with
+    digits of its own, get as many as their row has had, whichever other rows there are.
+    """
     if not len(victims):
         return []
+    digits = victims.cells.digits(columns, victims.rows) if apart else None
+    if digits is None:
+        return _changes(edit, columns, victims, dictionaries)
+    steps = []
+    for count in np.unique(digits).tolist():
+        alike = Victims(victims.rows[digits == count], victims.ids, victims.key, victims.cells)
+        steps += _changes(edit, columns, alike, dictionaries, ROOM if count < 0 else count)
+    return steps
+
+
+def _changes(
+    edit: Edit, columns: tuple[str, ...], victims: Victims, dictionaries: bool, digits: int | None = None
+) -> list[CellsChanged]:
     take = victims.cells.take
     old = {column: take(column, victims.rows, dictionaries) for column in columns}
+    if digits is not None:
+        own = {column for column in columns if victims.cells.digits((column,), victims.rows) is not None}
+        for column in own:
+            old[column] = old[column].cast(pa.decimal128(38, digits))
     if all(pa.types.is_null(values.type) for values in old.values()):
         return []  # nothing else fits in there
     steps = []

@@ -122,7 +122,8 @@ class CellFault(DrawnFault):
                 self, cells, ids, key, own=self.columns()[0], fault=self.name, candidates=candidates
             )
         victims = Victims(rows, ids, key, cells)
-        steps = changes(self.edit, self.columns(), victims, dictionaries=self.dictionaries)
+        apart = self.context() == "row"
+        steps = changes(self.edit, self.columns(), victims, dictionaries=self.dictionaries, apart=apart)
         return corruption(self.name, cells, victims, requested, steps, must_change=self.must_change)
 
     def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:

@@ -33,6 +33,15 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds numbers.
+
+    >>> is_number(pa.decimal128(5, 2)), is_number(pa.bool_())
+    (True, False)
+    """
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
 def whole(table: pa.Table, name: str) -> pa.Array:
     """The column as one array."""
     return joined(table.column(name))
@@ -42,13 +51,32 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
     """All chunks in one, copied only if there are several."""
     if column.num_chunks == 1:
         return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    chunks = [_without_null_word(chunk) for chunk in column.chunks] if _has_null_word(column) else column.chunks
+    return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
+
+
+def _has_null_word(column: pa.ChunkedArray) -> bool:
+    """Whether a null is among the words of a dictionary: chunks of these Arrow does not put together."""
+    return pa.types.is_dictionary(column.type) and any(chunk.dictionary.null_count for chunk in column.chunks)
+
+
+def _without_null_word(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same values, those that pointed to a null null themselves."""
+    words = array.dictionary
+    if not words.null_count:
+        return array
+    kept = valid(words)
+    places = pa.array(np.cumsum(kept) - 1, mask=~kept).cast(array.type.index_type)
+    return pa.DictionaryArray.from_arrays(places.take(array.indices), words.drop_null(), ordered=array.type.ordered)
 
 
 def taken(table: pa.Table, order: I64) -> pa.Table:
     """The table's rows in this order."""
     odd = [i for i, field in enumerate(table.schema) if is_laid_out_otherwise(field.type)]
     laid_out = table
+    for i, column in enumerate(table.columns):
+        if column.num_chunks > 1 and _has_null_word(column):
+            laid_out = laid_out.set_column(i, table.schema.field(i), joined(column))
     for i in odd:  # Arrow takes nothing from views and runs
         laid_out = laid_out.set_column(i, table.schema.names[i], _laid_out(table.column(i)))
     out = laid_out.take(pa.array(order))
@@ -372,7 +400,7 @@ def differs(old: pa.Array, new: pa.Array) -> Flags:
     if not len(old):
         return np.zeros(0, dtype=bool)
     if new.null_count == len(new):
-        return valid(old)
+        return valid(plain(old))  # a word may be null too
     if _same_words(old, new):
         old, new = old.indices, new.indices  # of any widths, which numpy compares as they are
     old, new = plain(old), plain(new)

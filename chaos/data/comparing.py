@@ -13,13 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from chaos.data.columns import Flags, Floats, flags, floats, large_numbers, numbers, valid
+from chaos.data.columns import Flags, Floats, flags, floats, numbers, valid
 from chaos.data.decimals import Number, exactly, largest_units, units
-from chaos.data.rows import I64
+from chaos.data.precise import beyond_float_digits
 from chaos.data.times import parse_nanoseconds, parse_time
 
-#: Digits that every float keeps.
-_FLOAT_DIGITS = 15
 _TICK_NS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
 _DAY_NS = 86_400 * 10**9
 
@@ -86,22 +84,10 @@ def ramp(values: pa.Array, first: Number, second: Number) -> Floats:
     low, high = float(first), float(second)
     with np.errstate(invalid="ignore"):
         way = (numeric - low) / (high - low) if low != high else _step(numeric, high, second > first)
-    large = _not_floats(values, numeric)
+    large = beyond_float_digits(values, numeric)
     if len(large):  # each on its own: what one row gets does not depend on the others
         way[large] = _exact_way(values.take(pa.array(large)), exactly(first), exactly(second))
     return np.nan_to_num(np.clip(way, 0.0, 1.0), nan=0.0)
-
-
-def _not_floats(values: pa.Array, numeric: Floats) -> I64:
-    """The places of whole numbers and decimals that have more digits than a float may hold."""
-    kind = values.type
-    if pa.types.is_integer(kind) and kind.bit_width == 64:
-        large = large_numbers(numbers(values))
-    elif pa.types.is_decimal(kind) and kind.precision > _FLOAT_DIGITS:
-        large = np.flatnonzero(np.abs(numeric) >= float(2**52) / 10.0**kind.scale)
-    else:
-        return np.zeros(0, dtype=np.int64)
-    return large[valid(values)[large]] if values.null_count else large
 
 
 def _step(numeric: Floats, limit: float, upwards: bool) -> Floats:

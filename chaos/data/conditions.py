@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from chaos.data.columns import Flags, Floats, flags, is_text, numbers, valid
+from chaos.data.columns import Flags, Floats, flags, floats, is_number, is_text, numbers, valid
 from chaos.data.comparing import beyond, from_stamp, has_ticks, ramp, same_stamps
-from chaos.data.decimals import exactly, largest_units, of_units
+from chaos.data.decimals import Number, exactly, largest_units, of_units
 from chaos.data.source import Cells
-from chaos.data.times import microseconds, parse_stamp
+from chaos.data.times import microseconds, parse_nanoseconds, parse_stamp
 from chaos.data.where import Condition, Scalar
 from chaos.errors import InvalidFault, Problem
 
@@ -68,7 +68,7 @@ def is_among(values: pa.Array, wanted: Sequence[Scalar]) -> Flags:
         return np.zeros(len(values), dtype=bool)
     if has_ticks(kind) or pa.types.is_time(kind):
         return same_stamps(values, [str(stamp) for stamp in wanted])
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if is_number(kind):
         if any(isinstance(item, str) for item in wanted):
             raise TypeError(f"it holds numbers, and {next(i for i in wanted if isinstance(i, str))!r} is text")
         if pa.types.is_decimal(kind):
@@ -109,6 +109,24 @@ def in_dtype(wanted: Sequence[Scalar], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.array([number for number in whole if limits.min <= number <= limits.max], dtype)
 
 
+def _within_seconds(condition: Condition, values: pa.Array) -> Flags:
+    """`_within` for numbers, which are seconds since 1970: no digit of those that have more than a float is lost."""
+    held = valid(values).copy()
+    if pa.types.is_floating(values.type):
+        held &= ~np.isnan(floats(values))
+    if condition.after is not None:
+        held &= ~beyond(values, _seconds(condition.after, values.type), above=False)
+    if condition.before is not None:
+        held &= beyond(values, _seconds(condition.before, values.type), above=False)
+    return held
+
+
+def _seconds(stamp: str, kind: pa.DataType) -> Number:
+    """A time as the column would hold it: among floats it is the one that is next to it."""
+    seconds = Fraction(parse_nanoseconds(stamp), 10**9)
+    return float(seconds) if pa.types.is_floating(kind) else seconds
+
+
 def _within(condition: Condition, values: pa.Array) -> Flags:
     if pa.types.is_time(values.type):
         raise TypeError(f"it holds times of day, and {condition.after or condition.before!r} is on one day")
@@ -119,6 +137,8 @@ def _within(condition: Condition, values: pa.Array) -> Flags:
         if condition.before is not None:
             held &= ~from_stamp(values, condition.before)
         return held
+    if is_number(values.type):
+        return _within_seconds(condition, values)
     us, known = microseconds(values)
     held = known.copy()
     if condition.after is not None:

@@ -12,7 +12,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from chaos.data.casts import cast
-from chaos.data.columns import FLOAT_WHOLE, fitted, fixed_width, floats, is_text, numbers, plain, valid, value_type
+from chaos.data.columns import (
+    FLOAT_WHOLE,
+    fitted,
+    fixed_width,
+    floats,
+    is_number,
+    is_text,
+    numbers,
+    plain,
+    valid,
+    value_type,
+)
 from chaos.data.decimals import exactly, largest_units, of_units, rounded_units, units
 
 
@@ -29,18 +40,17 @@ def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
         return cast(values, "text").cast(kind)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _as_numbers(values, kind)
-    if pa.types.is_decimal(kind) and _is_number(values.type):
+    if pa.types.is_decimal(kind) and _is_numeric(values.type):
         return _as_decimals(values, kind)
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
-    if (pa.types.is_date(kind) or pa.types.is_time(kind)) and _is_number(values.type):
+    if (pa.types.is_date(kind) or pa.types.is_time(kind)) and _is_numeric(values.type):
         return pa.nulls(len(values), kind)  # in which unit it would be one, the number does not tell
     return _cast_one_by_one(values, kind)
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
-    return any(test(kind) for test in tests)
+def _is_numeric(kind: pa.DataType) -> bool:
+    return is_number(kind) or bool(pa.types.is_boolean(kind))
 
 
 def _as_numbers(values: pa.Array, kind: pa.DataType) -> pa.Array:

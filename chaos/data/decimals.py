@@ -15,6 +15,9 @@ Number = int | float | Decimal | Fraction
 #: Python's whole numbers, which are as long as they need to be.
 Units = NDArray[np.object_]
 
+#: Digits behind the point of a value that takes the place of none, where a column does not say how many there are.
+ROOM = 18
+
 
 def exactly(number: Number) -> Fraction:
     """A number as it is written: 0.1 is a tenth, and not the float next to it.

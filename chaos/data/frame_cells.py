@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from chaos.data.adapters import Adapter
@@ -54,6 +55,18 @@ class FrameCells:
             return plain(self._adapter.gather(self._column(column), None))
         except MIXED as error:
             raise mixed(self.fault, column, error) from None
+
+    def digits(self, columns: Sequence[str], rows: I64) -> I64 | None:
+        """The digits that each row's decimals have behind the point, where each value may have other ones."""
+        found = []
+        for name in columns:
+            try:
+                digits = self._adapter.digits(self._column(name), rows)
+            except MIXED as error:
+                raise mixed(self.fault, name, error) from None
+            if digits is not None:
+                found.append(digits)
+        return np.maximum.reduce(found) if found else None
 
     def change(self, step: CellsChanged) -> CellsChanged:
         """Make a change, for `frame` and for what is read from here on; the step with what its revert needs."""

@@ -191,12 +191,32 @@ def _arrangement(after: pa.Table, names: list[Any]) -> Arrangement:
 
 
 def revert(frame: F, ledger: Corruption) -> F:
-    """The frame as it was before a corruption of which ``ledger`` tells."""
+    """The frame as it was before a corruption of which ``ledger`` tells.
+
+    Raises ``ValueError`` if it is another frame, as far as its rows and columns show.
+    """
     adapter = adapter_of(frame)
+    _require_corrupted(adapter, frame, ledger)
     out: Any = frame
     for step in reversed(ledger.steps):
         out = _undo(adapter, out, step)
     return out  # type: ignore[no-any-return]
+
+
+def _require_corrupted(adapter: Adapter, frame: Any, ledger: Corruption) -> None:
+    rows: int | None = ledger.rows
+    for step in ledger.steps:
+        if isinstance(step, RowsTaken):
+            rows = len(step.order)
+        elif isinstance(step, TableReplaced):
+            rows = None  # which may have any number of them
+    if rows is not None and ledger.steps and rows != adapter.rows(frame):
+        raise ValueError(
+            f"expected the frame that the ledger is about, of {rows} rows, got one of {adapter.rows(frame)}"
+        )
+    last = ledger.steps[-1] if ledger.steps else None
+    if isinstance(last, CellsChanged | ColumnReplaced) and last.column not in list(adapter.names(frame)):
+        raise ValueError(f"expected the frame that the ledger is about, got one without column {last.column!r}")
 
 
 def _undo(adapter: Adapter, frame: Any, step: Step) -> Any:
@@ -252,6 +272,8 @@ def _require_once(fault: FeedFault, names: Sequence[Any]) -> None:
         if column not in names:
             known = [str(name) for name in names]
             hint = suggestion(column, known) or f" Columns: {', '.join(known) or 'none'}."
+            if column in known:
+                hint = f" The name of column {names[known.index(column)]!r} is no text: rename it first."
             problems.append(Problem(param, f"no column {column!r}.{hint}"))
         elif names.count(column) > 1 and not fault.reshapes:
             problems.append(Problem(param, f"column {column!r} occurs {names.count(column)} times"))

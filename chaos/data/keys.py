@@ -57,10 +57,13 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _float_hashes(array: pa.Array) -> U64:
-    """What is no number counts as missing: pandas has one sign for both."""
+    """As pandas has them: what is no number counts as missing, and whole numbers are those of a column of integers."""
     values = array.cast(pa.float64()).to_numpy(zero_copy_only=False) + 0.0  # one zero only
     missing = np.isnan(values)
-    hashed = splitmix64(values.view(np.uint64))
+    bits = values.view(np.uint64).copy()
+    whole = np.flatnonzero((values == np.rint(values)) & (np.abs(values) < 2.0**63))
+    bits[whole] = values[whole].astype(np.int64).view(np.uint64)
+    hashed = splitmix64(bits)
     hashed[missing] = _NULL
     return hashed
 

@@ -36,6 +36,13 @@ class Cells(Protocol):
         """All values of a column."""
         ...
 
+    def digits(self, columns: Sequence[str], rows: I64) -> I64 | None:
+        """The digits that each row's decimals have behind the point, where each value may have other ones.
+
+        The most of any of these columns, or -1 for rows without a value. None where the types say it.
+        """
+        ...
+
 
 def read(column: pa.ChunkedArray, rows: I64 | None) -> pa.Array:
     """A column's values at some rows, ascending, or all of them; in a dictionary if it has one, and never as views."""
@@ -72,3 +79,7 @@ class TableCells:
     def whole(self, column: str) -> pa.Array:
         """All values of a column."""
         return plain(whole(self.table, column))
+
+    def digits(self, columns: Sequence[str], rows: I64) -> I64 | None:
+        """None: the types say how many digits decimals have."""
+        return None

@@ -36,6 +36,10 @@ class Adapter(Protocol):
         """A column's values at some rows, ascending, or all of them; in a dictionary if it has one."""
         ...
 
+    def digits(self, column: Any, rows: I64) -> I64 | None:
+        """The digits behind the point of the decimals at some rows, where each may have other ones; -1 for null."""
+        ...
+
     def scattered(self, column: Any, rows: I64, values: pa.Array, form: Any = None) -> Any:
         """The column with other values at the rows; dtype kept, made nullable or wider only where it must.
 
@@ -93,20 +97,22 @@ class Adapter(Protocol):
 
 
 def adapter_of(frame: object) -> Adapter:
-    """The adapter for the frame's kind; raises ``TypeError`` for what is no frame."""
-    package = type(frame).__module__.partition(".")[0]
-    kind = type(frame).__name__
-    if package == "pandas" and kind == "DataFrame":
-        from chaos.data.adapters.pandas import PandasAdapter
+    """The adapter for the frame's kind, or for what it is a kind of; raises ``TypeError`` for what is no frame."""
+    for ancestor in type(frame).__mro__:
+        package = ancestor.__module__.partition(".")[0]
+        kind = ancestor.__name__
+        if package == "pandas" and kind == "DataFrame":
+            from chaos.data.adapters.pandas import PandasAdapter
 
-        return PandasAdapter()
-    if package == "polars" and kind == "DataFrame":
-        from chaos.data.adapters.polars import PolarsAdapter
+            return PandasAdapter()
+        if package == "polars" and kind == "DataFrame":
+            from chaos.data.adapters.polars import PolarsAdapter
 
-        return PolarsAdapter()
-    if package == "pyarrow" and kind in ("Table", "RecordBatch"):
-        from chaos.data.adapters.arrow import ArrowAdapter
+            return PolarsAdapter()
+        if package == "pyarrow" and kind in ("Table", "RecordBatch"):
+            from chaos.data.adapters.arrow import ArrowAdapter
 
-        return ArrowAdapter()
+            return ArrowAdapter()
+    package, kind = type(frame).__module__.partition(".")[0], type(frame).__name__
     hint = "; collect() it first" if kind == "LazyFrame" else ""
     raise TypeError(f"expected a pandas DataFrame, a polars DataFrame or a pyarrow Table, got {package}.{kind}{hint}")

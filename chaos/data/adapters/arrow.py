@@ -36,6 +36,9 @@ class ArrowAdapter:
     def gather(self, column: ArrowColumn, rows: I64 | None) -> pa.Array:
         return read(column[1], rows)
 
+    def digits(self, column: ArrowColumn, rows: I64) -> I64 | None:
+        return None
+
     def scattered(self, column: ArrowColumn, rows: I64, values: pa.Array, form: Any = None) -> ArrowColumn:
         field, old = column
         new = scattered_over(old, rows, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from chaos.data.columns import is_text
+from chaos.data.decimals import ROOM
+from chaos.data.rows import I64
 
 #: Values of an object column that its type is told by.
 _LOOKED_AT = 1000
@@ -84,8 +87,32 @@ def _from_texts(items: list[Any]) -> pa.Array | None:
     return pa.Array.from_buffers(pa.string(), len(items), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
+def digits_of_objects(values: Any) -> I64:
+    """How many digits each decimal has behind the point; -1 for what is null.
+
+    >>> digits_of_objects(np.array([Decimal("1.50"), Decimal("1E+3"), None, 7], dtype=object)).tolist()
+    [2, 0, -1, 0]
+    """
+    return np.array([_digits(value) for value in values.tolist()], dtype=np.int64)
+
+
+def _digits(value: Any) -> int:
+    if isinstance(value, Decimal) and value.is_finite():
+        return max(-int(value.as_tuple().exponent), 0)
+    return -1 if pd.isna(value) else 0
+
+
 def to_objects(values: pa.Array) -> Any:
     """The values as a numpy array of objects."""
     if is_text(values.type):
         return values.to_numpy(zero_copy_only=False)
+    if pa.types.is_decimal128(values.type) and values.type.scale == ROOM:  # no digit of a value asks for these zeros
+        return np.array([*map(_without_zeros, values.to_pylist()), None], dtype=object)[:-1]
     return np.array([*values.to_pylist(), None], dtype=object)[:-1]
+
+
+def _without_zeros(value: Decimal | None) -> Decimal | None:
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return Decimal(text.rstrip("0").rstrip(".")) if "." in text else value

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from chaos.data.adapters import Arrangement
-from chaos.data.adapters.objects import from_objects, to_objects, type_of_objects
+from chaos.data.adapters.objects import digits_of_objects, from_objects, to_objects, type_of_objects
 from chaos.data.columns import (
     gathered,
     in_words,
@@ -68,6 +68,13 @@ class PandasAdapter:
         if _in_arrow(dtype):
             return gathered(_chunks(column), rows)
         return _to_arrow(pd.Series(column.array.take(rows), copy=False))
+
+    def digits(self, column: pd.Series[Any], rows: I64) -> I64 | None:
+        if not (isinstance(column.dtype, np.dtype) and column.dtype.kind == "O"):
+            return None
+        if not pa.types.is_decimal128(self._type_of_objects(column)):
+            return None
+        return digits_of_objects(column.to_numpy().take(rows))
 
     def scattered(self, column: pd.Series[Any], rows: I64, values: pa.Array, form: Any = None) -> pd.Series[Any]:
         if isinstance(form, np.ndarray):
@@ -234,7 +241,12 @@ def _scattered(series: pd.Series[Any], rows: I64, values: pa.Array) -> Any:
         changed = scattered_over(_chunks(series), rows, values)
         return pd.arrays.ArrowExtensionArray(changed) if isinstance(dtype, pd.ArrowDtype) else pd.array(changed, dtype)
     out = series.array.copy()
-    out[rows] = pd.array(_from_arrow(values), dtype=dtype)
+    if isinstance(out, pd.arrays.FloatingArray):  # in which NaN is a number, and not null
+        missing = values.is_null().to_numpy(zero_copy_only=False)
+        data = np.array(values.to_numpy(zero_copy_only=False), dtype=cast(Any, out.dtype).numpy_dtype)
+        out[rows] = pd.arrays.FloatingArray(data, missing)
+    else:
+        out[rows] = pd.array(_from_arrow(values), dtype=dtype)
     return out
 
 
@@ -335,4 +347,6 @@ def _from_arrow(column: pa.Array) -> Any:
         return pd.arrays.IntegerArray(np.array(values), missing)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return column.to_numpy(zero_copy_only=False)
+    if pa.types.is_struct(kind):  # of which pandas would make floats where whole numbers are missing
+        return to_objects(column)
     return column.to_pandas().array

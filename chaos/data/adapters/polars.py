@@ -34,6 +34,9 @@ class PolarsAdapter:
     def gather(self, column: Any, rows: I64 | None) -> pa.Array:
         return _to_arrow(column if rows is None or len(rows) == len(column) else column.gather(rows))
 
+    def digits(self, column: Any, rows: I64) -> I64 | None:
+        return None
+
     def scattered(self, column: Any, rows: I64, values: pa.Array, form: Any = None) -> Any:
         if column.dtype in (pl.String, pl.Categorical, pl.Enum) and len(rows):
             return _text_scattered(column, rows, values, form)

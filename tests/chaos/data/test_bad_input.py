@@ -138,3 +138,28 @@ def test_a_column_of_many_kinds_of_objects() -> None:
         chaos.inject(frame, "data.null_spike", column="o", rate=0.9, seed=1)
     rest = chaos.inject(frame.assign(v=np.arange(30.0)), "data.null_spike", column="v", rate=0.9, seed=1)
     assert rest["o"].tolist() == frame["o"].tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_frame_is_not_reverted(kind: str) -> None:
+    ledger = corrupt(frame_of(kind, TABLE), "data.null_spike", column="i64", rate=1.0, seed=1).ledger
+    with pytest.raises(ValueError, match="of 60 rows, got one of 10"):
+        chaos.revert(frame_of(kind, TABLE.slice(0, 10)), ledger)
+    with pytest.raises(ValueError, match="got one without column 'i64'"):
+        chaos.revert(frame_of(kind, TABLE.drop_columns("i64")), ledger)
+
+
+def test_a_column_whose_name_is_no_text_is_told_apart_from_one_that_is_missing() -> None:
+    with pytest.raises(InvalidFault, match=r"no column '0'\. The name of column 0 is no text: rename it first\."):
+        chaos.inject(pd.DataFrame({0: [1.0]}), "data.null_spike", column="0", rate=1.0, seed=1)
+
+
+def test_frames_of_a_kind_of_ones_own_are_frames() -> None:
+    class Own(pd.DataFrame):
+        @property
+        def _constructor(self) -> Any:
+            return Own
+
+    done = corrupt(Own({"x": [1.0, 2.0]}), "data.null_spike", column="x", rate=1.0, seed=1)
+    assert isinstance(done.frame, Own)
+    assert done.reverted()["x"].tolist() == [1.0, 2.0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -85,6 +85,44 @@ def test_faults_that_multiply_or_add(fault: str, params: dict[str, Any], expecte
     assert out.to_pylist() == [None if v is None else Decimal(v) for v in expected]
 
 
+@pytest.mark.parametrize("scale", [0, 2])
+@pytest.mark.parametrize(
+    ("fault", "params", "moved"),
+    [
+        ("data.gaussian_noise", {"sigma": 1e-9}, lambda v: v),
+        ("data.multiplicative_noise", {"sigma": 1e-30}, lambda v: v),
+        ("data.clipped_range", {"low": 0}, lambda v: max(v, 0)),
+        ("data.clipped_range", {"high": 10**17}, lambda v: min(v, 10**17)),
+        ("data.covariate_drift", {"shift": 1}, lambda v: v + 1),
+        ("data.covariate_drift", {"scale": 3, "around": 1}, lambda v: 3 * v - 2),
+        ("data.bounded_drift", {"low": -1e17, "high": 1e17, "towards": "low", "strength": 1}, lambda _: -(10**17)),
+        ("data.bounded_drift", {"low": -10, "high": 10}, lambda v: v),
+        ("data.outliers", {"magnitude": 10}, lambda v: 10 * v),
+        ("data.broken_keys", {}, lambda v: -v - 1),
+    ],
+)
+def test_long_numbers_lose_no_digit(fault: str, params: dict[str, Any], moved: Any, scale: int) -> None:
+    """Of decimals and of whole numbers, in rows that are as good as untouched, too."""
+    values = [Decimal("12345678901234567"), Decimal("-9007199254740993")]
+    if not scale:
+        assert injected(pa.array([*map(int, values), None]), fault, **params) == [*map(moved, map(int, values)), None]
+    values = [value + Decimal(37).scaleb(-scale) for value in values]
+    with localcontext(prec=60):
+        expected = [moved(value) for value in values]
+    assert injected(pa.array([*values, None], pa.decimal128(30, scale)), fault, **params) == [*expected, None]
+
+
+@pytest.mark.parametrize("fault", ["data.gaussian_noise", "data.multiplicative_noise"])
+def test_noise_is_the_same_on_long_and_on_short_decimals(fault: str) -> None:
+    base = 10**20 if fault == "data.gaussian_noise" else 0
+    values = [Decimal(k) / 4 for k in range(1, 40)]
+    short = injected(pa.array(values, pa.decimal128(15, 2)), fault, sigma=2)
+    long = injected(pa.array([v + base for v in values], pa.decimal128(38, 15)), fault, sigma=2)
+    assert [round(value - base, 1) for value in long] == pytest.approx(
+        [round(v, 1) for v in short], abs=Decimal("0.11")
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_what_the_type_cannot_hold_is_clipped(kind: pa.DataType) -> None:
     values = pa.array([Decimal("1234567.89"), Decimal("-1234567.89")], kind)
@@ -152,6 +190,40 @@ def test_objects_have_room_for_more_digits() -> None:
     frame = pd.DataFrame({"x": pd.Series([Decimal("1.25"), Decimal("9.75")], dtype=object)})
     made = chaos.inject(frame, "data.unit_change", column="x", factor=1000, seed=1)
     assert made["x"].tolist() == [Decimal(1250), Decimal(9750)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.unit_change", {"factor": 1.1}),
+        ("data.gaussian_noise", {"sigma": 3}),
+        ("data.clipped_range", {"low": 0.125}),
+        ("data.constant_column", {"value": 0.125}),
+        ("data.swapped_columns", {"other": "y"}),
+        ("data.swapped_columns", {"other": "t"}),
+    ],
+)
+def test_objects_with_digits_of_their_own_are_the_same_in_any_part(fault: str, params: dict[str, Any]) -> None:
+    x = [Decimal("7"), Decimal("1.25"), None, Decimal("1E+2"), Decimal("0.50001"), Decimal("-3.5")]
+    y = [Decimal("0.125"), None, Decimal("4"), Decimal("2.5"), Decimal("1"), Decimal("9.99")]
+    frame = pd.DataFrame(
+        {"x": pd.Series(x), "y": pd.Series(y), "t": ["1.239", "7", "a", None, "0.1", "2"]}, dtype=object
+    )
+    params = {"column": "x", "rate": 1, "seed": 1, **params}
+    whole = corrupt(frame, fault, **params)
+    assert whole.ledger.changed
+    assert whole.reverted().map(str).equals(frame.map(str))
+    for a, b in ((0, 1), (0, 2), (2, 6), (4, 6)):  # each with a value in every column, to tell its type
+        part = chaos.inject(frame.iloc[a:b], fault, first_row=a, **params)
+        assert part.map(str).equals(whole.frame.iloc[a:b].map(str))
+
+
+def test_a_new_object_has_as_many_digits_as_the_one_before() -> None:
+    frame = pd.DataFrame({"x": pd.Series([Decimal("7"), Decimal("1.50"), None], dtype=object)})
+    made = chaos.inject(frame, "data.unit_change", column="x", factor=1.1, rate=1, seed=1)
+    assert [str(value) for value in made["x"]] == ["8", "1.65", "None"]
+    made = chaos.inject(frame, "data.disguised_null", column="x", value=-999, rate=1, seed=1)
+    assert [str(value) for value in made["x"]] == ["-999", "-999.00", "-999"]
 
 
 @pytest.mark.parametrize(

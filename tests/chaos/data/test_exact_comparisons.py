@@ -90,6 +90,25 @@ def test_times_are_compared_in_nanoseconds() -> None:
     assert hit(pa.array([0, 1], pa.timestamp("s")), after=at) == [False, True]
 
 
+def test_seconds_since_1970_are_compared_with_all_their_digits() -> None:
+    whole = pa.array([2**53, 2**53 + 1, None])
+    at = "1970-01-01T00:00:00.100000001"
+    assert hit(whole, after="2013-01-01") == [True, True, False]
+    assert hit(pa.array([-1, 0, 1]), before="1970-01-01T00:00:00.5") == [True, True, False]
+    for kind in (pa.decimal128(38, 20), pa.decimal64(18, 9)):
+        values = pa.array([Decimal("0.1"), Decimal("0.100000001"), None], kind)
+        assert hit(values, after=at) == [False, True, False]
+        assert hit(values, before=at) == [True, False, False]
+    given = pa.array([1359612345.123456, 1359612345.123455, -0.0000005, float("nan"), None])
+    assert hit(given, after="2013-01-31T06:05:45.123456Z") == [True, False, False, False, False]
+    assert hit(given, before="1970-01-01") == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("with_it", ["2013-01-01", "2013-01-01T00:00:00Z", "soon"])
+def test_what_time_a_text_is_does_not_depend_on_others(with_it: str) -> None:
+    assert hit(pa.array(["0000-01-01", with_it]), before="2000-01-01")[0] is False
+
+
 def test_times_that_microseconds_cannot_count_are_compared() -> None:
     values = pa.array([2**62, -(2**62)], pa.timestamp("s"))
     assert hit(values, after="2013-01-01") == [True, False]

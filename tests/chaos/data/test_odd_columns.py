@@ -342,6 +342,31 @@ def test_a_word_that_is_none_stays_null() -> None:
     made = chaos.inject(table, "data.wrong_category", column="x", categories=["c0", "c2"], rate=1.0, seed=1)
     swapped = {"c0": "c2", "c2": "c0", None: None}
     assert made["x"].to_pylist() == [swapped[word] for word in table["x"].to_pylist()]
+    done = corrupt(table.slice(1, 1), "data.wrong_category", column="x", categories=["c0", "c2"], rate=1.0, seed=1)
+    assert (done.ledger.selected, done.ledger.changed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        ("data.duplicate_rows", {}),
+        ("data.delete_rows", {"where": {"column": "a", "missing": False}}),
+        ("data.null_spike", {"column": "a"}),
+        ("data.wrong_category", {"column": "a", "categories": ["p", "q"]}),
+    ],
+)
+def test_a_word_that_is_none_in_chunks_with_other_words(fault: str, params: Mapping[str, Any]) -> None:
+    chunks = [
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, None], pa.int8()), pa.array(["p", None])),
+        pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], pa.int8()), pa.array([None, "q"])),
+    ]
+    table = pa.table({"a": pa.chunked_array(chunks), "b": range(6)})
+    done = corrupt(table, fault, rate=0.8, seed=3, **params)
+    words = pa.table({"a": ["p", None, None, "q", None, "q"], "b": range(6)})
+    assert done.ledger.changed
+    assert done.frame.to_pylist() == chaos.inject(words, fault, rate=0.8, seed=3, **params).to_pylist()
+    assert done.reverted().to_pylist() == words.to_pylist()
+    assert done.reverted().schema == table.schema
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
@@ -357,6 +382,21 @@ def test_names_that_are_categories_stay_categories() -> None:
     done = corrupt(frame, "schema.rename_column", column="x", to="z", seed=1)
     assert done.frame.columns.tolist() == ["z", "y"]
     pd.testing.assert_frame_equal(done.reverted(), frame, check_column_type="exact")
+
+
+def test_nan_among_nulls_comes_back_as_nan() -> None:
+    """In a nullable column of floats the one is not the other."""
+    values = pd.arrays.FloatingArray(np.array([np.nan, 1.5] * 6), np.array([False, False, True] * 4))
+    frame = pd.DataFrame({"x": values, "y": np.arange(12.0)})
+    for fault, params in (("data.null_spike", {}), ("data.swapped_columns", {"other": "y"})):
+        back = corrupt(frame, fault, column="x", rate=0.7, seed=1, **params).reverted()
+        assert repr(list(back["x"])) == repr(list(frame["x"]))
+
+
+def test_whole_numbers_that_are_moved_into_a_field_stay_whole() -> None:
+    frame = pd.DataFrame({"x": pd.array([2**53 + 1, None], dtype="Int64"), "y": [1, 2]})
+    made = chaos.inject(frame, "schema.move_field", column="x", into="z", seed=1)
+    assert made["z"].tolist() == [{"x": 2**53 + 1}, {"x": None}]
 
 
 def test_numbers_in_the_other_byte_order() -> None:

@@ -99,6 +99,20 @@ def test_rows_named_by_key_are_the_same_in_any_order() -> None:
         assert two.sort_by("id").to_pylist() == one.sort_by("id").to_pylist()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_numbers_with_nulls_name_rows_in_every_kind_of_frame(kind: str) -> None:
+    """pandas holds them as floats."""
+    numbers = [None if i % 9 == 0 else (i * 7 - 600) * (2**40 if i % 5 else 1) for i in range(ROWS)]
+    table = pa.table({"id": pa.array(numbers, pa.int64()), "half": pa.array([i / 2 for i in range(ROWS)])})
+    for column in ("id", "half"):
+        params = {"column": "half", "rate": 0.3, "key": [column]}
+        expected = corrupt(table, "data.null_spike", seed=3, **params).ledger
+        done = corrupt(frame_of(kind, table), "data.null_spike", seed=3, **params).ledger
+        assert done.mask_rows().tolist() == expected.mask_rows().tolist()
+        part = corrupt(frame_of(kind, table.slice(100)), "data.null_spike", seed=3, **params).ledger
+        assert part.mask_rows().tolist() == expected.mask_rows().tolist()[100:]
+
+
 def test_ten_partitions_of_one_table_are_not_hit_at_the_same_places() -> None:
     hit = [
         corrupt(TABLE.slice(a, 30), "data.null_spike", column="i64", rate=0.3, seed=1, first_row=a).ledger

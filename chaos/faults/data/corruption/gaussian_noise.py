@@ -34,7 +34,7 @@ class GaussianNoise(NumberFault):
     sigma: float = Field(gt=0.0, description="The standard deviation of the error, in the column's own unit.")
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.columns import mapped
+        from chaos.data.precise import drawn_number, mapped_precisely
 
         error = self.sigma * victims.normals("error")
-        return mapped(values, lambda v: v + error)
+        return mapped_precisely(values, lambda v: v + error, lambda v, row: v + drawn_number(error[row]))

@@ -42,7 +42,7 @@ class MultiplicativeNoise(NumberFault):
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         import numpy as np
 
-        from chaos.data.columns import mapped
+        from chaos.data.precise import drawn_number, mapped_precisely
 
         factor = np.exp(self.sigma * victims.normals("factor"))
-        return mapped(values, lambda v: v * factor)
+        return mapped_precisely(values, lambda v: v * factor, lambda v, row: v * drawn_number(factor[row]))

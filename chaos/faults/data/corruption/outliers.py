@@ -61,12 +61,17 @@ class Outliers(ColumnFault):
 
         from chaos.data.affine import affine
         from chaos.data.columns import floats, mapped, picked
+        from chaos.data.decimals import exactly
+        from chaos.data.precise import mapped_precisely
 
         if self.low is None and self.high is None:
             if pa.types.is_decimal(values.type):
                 far, new = affine(values, self.magnitude, 0.0), affine(values, 1.0, self.magnitude)
                 return picked(floats(values) != 0.0, far, new)
-            return mapped(values, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude))
+            times = exactly(self.magnitude)
+            return mapped_precisely(
+                values, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude), lambda v, _: v * times
+            )
         beyond = _beyond(self.low, self.high, self.magnitude, victims)
         return mapped(values, lambda _: beyond)
 

@@ -12,6 +12,8 @@ from chaos.data.course import Course
 from chaos.registry import register
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import pyarrow as pa
 
     from chaos.data.cells import Victims
@@ -56,7 +58,8 @@ class BoundedDrift(Course, NumberFault):
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         import numpy as np
 
-        from chaos.data.columns import mapped
+        from chaos.data.decimals import exactly
+        from chaos.data.precise import between, drawn_number, mapped_precisely
 
         edge = self.low if self.towards == "low" else self.high
         way = self.strength * self.progress(victims)
@@ -65,4 +68,10 @@ class BoundedDrift(Course, NumberFault):
             new = np.clip(v + way * (edge - v), self.low, self.high)
             return np.where((v >= self.low) & (v <= self.high), new, v)
 
-        return mapped(values, moved)
+        def moved_precisely(v: Fraction, row: int) -> Fraction:
+            if not low <= v <= high:
+                return v
+            return between(v + drawn_number(way[row]) * (exactly(edge) - v), self.low, self.high)
+
+        low, high = exactly(self.low), exactly(self.high)
+        return mapped_precisely(values, moved, moved_precisely)

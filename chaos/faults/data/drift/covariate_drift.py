@@ -53,7 +53,13 @@ class CovariateDrift(Course, NumberFault):
         return self
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.columns import mapped
+        from chaos.data.decimals import exactly
+        from chaos.data.precise import drawn_number, mapped_precisely
 
         done = self.progress(victims)
-        return mapped(values, lambda v: v + done * ((v - self.around) * (self.scale - 1.0) + self.shift))
+        shift, scale, around = exactly(self.shift), exactly(self.scale), exactly(self.around)
+        return mapped_precisely(
+            values,
+            lambda v: v + done * ((v - self.around) * (self.scale - 1.0) + self.shift),
+            lambda v, row: v + drawn_number(done[row]) * ((v - around) * (scale - 1) + shift),
+        )
