@@ -284,3 +284,26 @@ def test_every_scenario_of_the_library_is_valid_classified_and_described() -> No
     for scenario in load_library([LIBRARY]):
         assert scenario.classification is not None, scenario.name
         assert scenario.description, scenario.name
+
+
+@pytest.mark.parametrize(
+    ("at", "lasts", "horizon"),
+    [("11h15m28s387ms", "2h33m6s154ms", "13h48m34s541ms"), ("4h22m5s684ms", "16h10m59s379ms", "20h33m5s63ms")],
+)
+def test_what_is_to_the_millisecond_the_horizon_is_not_past_it(at: str, lasts: str, horizon: str) -> None:
+    for length, wanted in ((lasts, "outcome: caught"), ("100ms", f"detect_within: {lasts}")):
+        scenario = parse_scenario(
+            f"name: s\nhorizon: {horizon}\nfaults:\n"
+            f"  - {{fault: process.kill, point: 'service:serving', at: {at}, for: {length}}}\n"
+            f"expect: [{{{wanted}}}]\n"
+        )
+        assert len(scenario.expect) == 1
+
+
+def test_faults_that_follow_one_another_to_the_millisecond_are_not_in_effect_at_once() -> None:
+    fault = "fault: process.kill, point: 'service:serving'"
+    text = (
+        f"name: s\nfaults:\n  - {{id: a, {fault}, at: 100ms, for: 200ms}}\n  - {{id: b, {fault}, at: 300ms}}\n"
+        "expect: [{outcome: caught}]\nblast_radius: {max_faults: 1}\n"
+    )
+    assert len(parse_scenario(text).faults) == 2
