@@ -19,6 +19,8 @@ from harness.targets.base import Arm, Interrupt, Recorder, Stage
 #: How far back the steady state looks, and how often stop conditions are checked, in seconds.
 STEADY_WINDOW_S = 3 * 3600.0
 STOP_CHECK_S = 60.0
+#: Moments of a timeline that are closer than this are one, in seconds: durations have no parts of a millisecond.
+_INSTANT_S = 0.0005
 #: How far back a stop condition looks, in seconds.
 STOP_WINDOW_S = 1800.0
 
@@ -40,6 +42,7 @@ class _Planned:
     fault_id: str
     seed: int
     state: str = "waiting"
+    ends_s: float | None = None
 
 
 class Conductor:
@@ -135,9 +138,9 @@ class Conductor:
             if not self._due or self._due[0][0] > self._stage.now():
                 self._verify_after_revert(scenario, engine)
                 return HORIZON
-            _, _, what, fault_id = heapq.heappop(self._due)
+            when, _, what, fault_id = heapq.heappop(self._due)
             if what == "inject":
-                await self._inject(engine, fault_id)
+                await self._inject(engine, fault_id, when)
             elif what == "revert":
                 await self._revert(engine, fault_id)
             elif self._must_stop(scenario):
@@ -189,7 +192,10 @@ class Conductor:
         if scenario.stop:
             self._push(begin + STOP_CHECK_S, "check", "")
 
-    async def _inject(self, engine: Engine, fault_id: str) -> None:
+    async def _inject(self, engine: Engine, fault_id: str, when: float) -> None:
+        for other in reversed(self._planned.values()):  # what ends as this one begins is no longer in effect
+            if other.state == "applied" and other.ends_s is not None and other.ends_s <= when + _INSTANT_S:
+                await self._revert(engine, other.fault_id)
         planned = self._planned[fault_id]
         fault = registry.get(planned.spec.fault).model_validate(planned.spec.params)
         await engine.inject(Injection(fault_id, fault, Point.parse(planned.spec.point), planned.seed))
@@ -197,10 +203,13 @@ class Conductor:
         if self._called_off:  # while it was being applied
             self._push(self._stage.now(), "revert", fault_id)
         elif planned.spec.for_s is not None:
+            planned.ends_s = when + planned.spec.for_s
             self._push(self._stage.now() + planned.spec.for_s, "revert", fault_id)
         self._follow(fault_id, "applied")
 
     async def _revert(self, engine: Engine, fault_id: str) -> None:
+        if self._planned[fault_id].state == "reverted":
+            return
         await engine.revert(fault_id)
         self._last_revert = self._stage.now()
         self._planned[fault_id].state = "reverted"

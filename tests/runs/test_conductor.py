@@ -59,6 +59,21 @@ def test_faults_begin_and_end_when_the_scenario_says() -> None:
     assert records.lines[-1]["t"] == 3 * HOUR
 
 
+def test_a_fault_that_begins_as_another_ends_needs_no_room_beside_it() -> None:
+    arm = treatment(
+        '  - {id: a, fault: process.kill, point: "service:serving", at: 300ms, for: 10m300ms}\n'
+        '  - {id: b, fault: process.kill, point: "service:features", at: 10m600ms, for: 10m}\n'
+        '  - {id: c, fault: process.kill, point: "service:training", at: 20m600ms, for: 10m}\n',
+        extra="blast_radius: {max_faults: 1}\n",
+    )
+    reason, records, stage = conduct(arm, takes_s=0.2)
+    assert reason == "horizon"
+    assert [(verb, fault_id) for _, verb, fault_id in stage.done] == [
+        (verb, fault_id) for fault_id in "abc" for verb in ("kill", "start")
+    ]
+    assert [line["fault_id"] for line in records.of("fault.reverted")] == ["a", "b", "c"]
+
+
 def test_a_fault_that_waits_begins_after_the_other_one_acted() -> None:
     arm = treatment(
         '  - {id: a, fault: process.kill, point: "service:serving", at: 10m, for: 1h}\n'
