@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from harness.sim.network import Link
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.clocks import Clocks
 from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
 from harness.targets.reference.layout import HOSTS
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.store_agent import StoreAgent, store_errors
@@ -48,6 +50,8 @@ class SimDriver:
         self._artifacts = artifacts
         self._clocks = Clocks(world, touches)
         self._fault_of: dict[str, str] = {}
+        self._holds = Holds()
+        self._answers: dict[str, Callable[[], asyncio.Protocol]] = {}
         world.network.on_touched = self._toxic_acted
 
     def _toxic_acted(self, link: Link, toxic: str) -> None:
@@ -110,12 +114,18 @@ class SimDriver:
         def answered() -> None:
             self._touches.note(fault_id, "requests")
 
-        for link in self._links(point):
-            self._world.network.set_answer(link, stub(args["status"], answered))
+        self._holds.take(ANSWERING, point.name, fault_id)
+        self._answers[fault_id] = stub(args["status"], answered)
+        self._set_answer(point, self._answers[fault_id])
 
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        others = self._holds.let_go(ANSWERING, point.name, fault_id)
+        self._answers.pop(fault_id, None)
+        self._set_answer(point, self._answers[others[-1]] if others else None)
+
+    def _set_answer(self, point: Point, answer: Callable[[], asyncio.Protocol] | None) -> None:
         for link in self._links(point):
-            self._world.network.set_answer(link, None)
+            self._world.network.set_answer(link, answer)
 
     def _links(self, point: Point) -> list[str]:
         """Links of the pipeline's hosts; the harness's own way to them stays clean."""
@@ -127,22 +137,39 @@ class SimDriver:
     # -- processes
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(DOWN, point.name, fault_id)
         if self._world.network.hosts[point.name].state != "down":
             self._world.kill(point.name)
             self._touches.note(fault_id, "processes")
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        if args.get("empty") and self._world.network.hosts[point.name].state == "down":
-            self._reset_store()
+        others = self._holds.let_go(DOWN, point.name, fault_id)
+        if self._world.network.hosts[point.name].state == "down":
+            if args.get("empty"):
+                self._reset_store()
+            if others:
+                self._touch_for(others)
+                return
         await self._world.start(point.name)
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(STILL, point.name, fault_id)
         if self._world.network.hosts[point.name].state == "running":
             self._world.pause(point.name)
             self._touches.note(fault_id, "processes")
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        others = self._holds.let_go(STILL, point.name, fault_id)
+        if others and self._world.network.hosts[point.name].state == "paused":
+            self._touch_for(others)
+            return
         self._world.resume(point.name)
+
+    def _touch_for(self, fault_ids: Sequence[str]) -> None:
+        """It is theirs from now on that a process is down or stands still, if they found it so."""
+        for fault_id in fault_ids:
+            if self._touches.evidence(fault_id) is None:
+                self._touches.note(fault_id, "processes")
 
     # -- clocks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from harness.live.supervisor import Supervisor
 from harness.live.volumes import Volumes
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
@@ -66,6 +67,7 @@ class LocalDriver:
     artifacts: Artifacts
     volumes: Volumes | None
     clocks: WrongClocks
+    holds: Holds = field(default_factory=Holds)
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds."""
@@ -130,12 +132,15 @@ class LocalDriver:
         if stub is None:
             stub = self.stubs[fault_id] = Stub(args["status"], lambda: self.touches.note(fault_id, "requests"))
             await stub.open()
+        self.holds.take(ANSWERING, point.name, fault_id)
         for link in self._links(point):
             await asyncio.to_thread(self.proxy.update, link, upstream=stub.address)
 
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        others = self.holds.let_go(ANSWERING, point.name, fault_id)
         for link in self._links(point):
-            await asyncio.to_thread(self.proxy.update, link, upstream=self.wiring.upstream(link))
+            upstream = self.stubs[others[-1]].address if others else self.wiring.upstream(link)
+            await asyncio.to_thread(self.proxy.update, link, upstream=upstream)
         stub = self.stubs.pop(fault_id, None)
         if stub is not None:
             stub.close()
@@ -151,24 +156,32 @@ class LocalDriver:
     # -- processes
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.holds.take(DOWN, point.name, fault_id)
         if await self.supervisor.kill(point.name):
             self.touches.note(fault_id, "processes")
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         if point.name not in self.supervisor:
             return  # this profile has no such service
+        others = self.holds.let_go(DOWN, point.name, fault_id)
         if args.get("empty") and point.kind == PointKind.STORE and self.supervisor.child(point.name) is None:
             data = self.store_data(point.name)
             shutil.rmtree(data, ignore_errors=True)
             data.mkdir(exist_ok=True)
+        if others and self.supervisor.child(point.name) is None:
+            for other in others:  # from now on it is theirs that it is down
+                self.touches.note(other, "processes")
+            return
         await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.holds.take(STILL, point.name, fault_id)
         if await self.supervisor.pause(point.name):
             self.touches.note(fault_id, "processes")
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.supervisor.resume(point.name)
+        if not self.holds.let_go(STILL, point.name, fault_id):
+            self.supervisor.resume(point.name)
 
     # -- clocks
 
