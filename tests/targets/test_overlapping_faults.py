@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from bare_world import Lab
 
 from chaos.engine import Engine, Evidence, Injection
+from chaos.fault import Action
 from chaos.points import Point
 from chaos.registry import registry
 
@@ -95,5 +97,38 @@ def test_a_process_that_was_started_again_meanwhile_is_left_alone(tmp_path: Path
         assert lab.touches.evidence("b") is None
         await engine.revert("b")
         assert lab.world.network.hosts["features"].state == "running"
+
+    Lab(tmp_path).run(script)
+
+
+def test_what_happens_to_one_store_leaves_the_other_alone(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        engine = Engine(lab.driver, Nowhere(), lab.world.loop.time)
+        await lab.redis.set("f:plane:N1", "old")
+        await engine.inject(injection("stale", "store.stale_values", "store:replica"))
+        await engine.inject(injection("lost", "store.outage", "store:replica", loses_data=True))
+        await lab.redis.set("f:plane:N1", "new")
+        await asyncio.sleep(60)
+        assert await engine.revert_all() == []
+        assert await lab.redis.get("f:plane:N1") == b"new"
+        assert lab.touches.evidence("stale") is None
+
+    Lab(tmp_path).run(script)
+
+
+def test_connections_that_a_short_unavailability_resets_are_evidence_though_nobody_asked(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        lab.world.spawn("serving", hold_open())
+        await asyncio.sleep(1)
+        for fault_id, service, expected in (("a", "serving", None), ("b", "store", Evidence(1, "transfers"))):
+            point = Point.parse(f"service:{service}")
+            await lab.driver.perform(fault_id, point, Action("answer", {"status": 503}))
+            await lab.driver.perform(fault_id, point, Action("unanswer", {}))
+            assert await lab.driver.evidence(fault_id) == expected
+
+    async def hold_open() -> None:
+        _, writer = await asyncio.open_connection("store", 6379)
+        await asyncio.sleep(3600)
+        writer.close()
 
     Lab(tmp_path).run(script)

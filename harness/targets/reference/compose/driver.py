@@ -71,6 +71,8 @@ class ComposeDriver:
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds; ``limits``: CPUs and bytes of memory that a service may use, and uses."""
         if what == "entries":
+            if point.name != STORE:
+                raise InjectionError(f"{point}: in containers the data of {STORE} alone can be reached")
             return {"entries": await self._with_store(self._agent.entries())}
         if what == "limits":
             return await self._engine(f"looking at {point.name}", self._limits, point.name)
@@ -189,7 +191,7 @@ class ComposeDriver:
         await self._settle(fault_id)
         if self._holds.let_go(DOWN, point.name, fault_id):
             return
-        if args.get("empty") and point.kind is PointKind.STORE:
+        if args.get("empty") and point.name == STORE:
             await self._start_empty(point)
         else:
             await self._engine(f"starting {point.name}", lambda name: self._stack.container(name).start(), point.name)

@@ -49,7 +49,8 @@ VOLUMES: Mapping[str, str] = {
 class LocalDriver:
     """`chaos.engine.Driver` on the processes of one arm. ``lease`` is held by the stage; what hangs on it goes with it.
 
-    ``store_data`` says where a store keeps what it must remember.
+    ``agents`` has the way into each store of this deployment; ``store_data`` says where a store keeps what it must
+    remember.
     """
 
     supervisor: Supervisor
@@ -57,7 +58,7 @@ class LocalDriver:
     proxy: ProxyClient
     gateway: GatewayClient
     overlays: Overlays
-    agent: StoreAgent
+    agents: Mapping[str, StoreAgent]
     touches: Touches
     traces: Traces
     stubs: dict[str, Stub]
@@ -73,8 +74,10 @@ class LocalDriver:
         """``entries``: what the store holds."""
         if what != "entries":
             raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
+        if point.name not in self.agents:
+            return {"entries": {}}  # this profile has no such store
         with store_errors():
-            return {"entries": await self.agent.entries()}
+            return {"entries": await self.agents[point.name].entries()}
 
     async def evidence(self, fault_id: str) -> Evidence | None:
         """What the fault touched, as counted by whatever it acted in."""
@@ -221,11 +224,13 @@ class LocalDriver:
     # -- data in the store
 
     async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.agent.hold(args["hold_id"], args["entries"])
+        if point.name in self.agents:
+            self.agents[point.name].hold(args["hold_id"], args["entries"])
 
     async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        with store_errors():
-            await self.agent.release(args["hold_id"])
+        if point.name in self.agents:
+            with store_errors():
+                await self.agents[point.name].release(args["hold_id"])
 
     # -- dependencies
 
