@@ -102,7 +102,7 @@ class Conductor:
             return self._interrupt.reason
         if self._arm.scenario is None:
             return await self._to_horizon()
-        records, steady = steady_state(self._arm.scenario, self._stage)
+        records, steady = steady_state(self._arm.scenario, self._stage, self._arm.warmup_s)
         for kind, fields in records:
             self._recorder.write(kind, fields)
         return await self._treatment() if steady else UNSTEADY
@@ -154,11 +154,7 @@ class Conductor:
         since = self._stage.now() - self._last_revert
         if since <= 0:
             return
-        window = min(STEADY_WINDOW_S, since)
-        records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
-        while window < since and any(fields.get("value", 0.0) is None for _, fields in records):
-            window = min(window + STEADY_WINDOW_S, since)  # at night, when nobody asks, the evening tells
-            records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
+        records, _ = steady_state(scenario, self._stage, since, kind="steady_state.after")
         self._recorder.write(*records[-1])
 
     async def _to_horizon(self) -> str:
@@ -253,9 +249,21 @@ class Conductor:
 
 
 def steady_state(
-    scenario: Scenario, stage: Stage, window_s: float = STEADY_WINDOW_S, *, kind: str = "steady_state"
+    scenario: Scenario, stage: Stage, since_s: float, *, kind: str = "steady_state"
 ) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
-    """The journal's records of the steady state over the last seconds, and whether it holds."""
+    """The journal's records of the steady state, and whether it holds: over the last `STEADY_WINDOW_S`, or so much
+    longer as it takes to have values, but no further back than ``since_s``."""
+    window_s = min(STEADY_WINDOW_S, since_s)
+    records, steady = _steady_state(scenario, stage, window_s, kind)
+    while window_s < since_s and any(fields.get("value", 0.0) is None for _, fields in records):
+        window_s = min(window_s + STEADY_WINDOW_S, since_s)  # at night, when nobody asks, the evening tells
+        records, steady = _steady_state(scenario, stage, window_s, kind)
+    return records, steady
+
+
+def _steady_state(
+    scenario: Scenario, stage: Stage, window_s: float, kind: str
+) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
     records: list[tuple[str, dict[str, Any]]] = []
     reasons = []
     for condition in scenario.steady_state:

@@ -109,6 +109,21 @@ def test_no_data_is_not_steady() -> None:
     assert records.of("steady_state")[0]["reasons"] == ["availability: no data, expected at least 0.99"]
 
 
+@pytest.mark.parametrize(("asked_s", "reason"), [(4 * HOUR, "horizon"), (9 * HOUR, "unsteady")])
+def test_a_warm_up_that_ends_at_night_is_steady_if_the_evening_was(asked_s: float, reason: str) -> None:
+    """What was before the warm-up says nothing."""
+    looked: list[float] = []
+
+    def availability(window_s: float) -> float | None:
+        looked.append(window_s)
+        return 1.0 if window_s > asked_s else None
+
+    found, _, _ = conduct(treatment(TWO, warmup="8h"), signals={"availability": availability})
+    assert found == reason
+    assert looked[:2] == [3 * HOUR, 6 * HOUR]
+    assert max(looked) <= 8 * HOUR
+
+
 def test_a_stop_condition_ends_the_run_and_reverts() -> None:
     arm = treatment(TWO, extra="stop: [{probe: quality, below: 0.5, for: 5m}]\n")
     reason, records, stage = conduct(arm, signals={"quality": 0.2})
@@ -161,7 +176,7 @@ def test_the_steady_state_is_verified_where_users_were_last(asked_s: float, ok: 
 
     _, records, _ = conduct(treatment(TWO, horizon="9h"), signals={"availability": availability})
     assert [line["ok"] for line in records.of("steady_state.after")] == [ok]
-    assert looked == [3 * HOUR, 3 * HOUR, 6 * HOUR, *([] if ok else [8 * HOUR + 600])]
+    assert looked == [HOUR, 3 * HOUR, 6 * HOUR, *([] if ok else [8 * HOUR + 600])]
 
 
 def test_what_was_never_reverted_is_not_verified() -> None:
