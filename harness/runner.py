@@ -19,6 +19,8 @@ from harness.targets.base import Arm, Interrupt, Recorder, Stage
 #: How far back the steady state looks, and how often stop conditions are checked, in seconds.
 STEADY_WINDOW_S = 3 * 3600.0
 STOP_CHECK_S = 60.0
+#: Moments of a timeline that are closer than this are one, in seconds: durations have no parts of a millisecond.
+_INSTANT_S = 0.0005
 #: How far back a stop condition looks, in seconds.
 STOP_WINDOW_S = 1800.0
 
@@ -40,6 +42,7 @@ class _Planned:
     fault_id: str
     seed: int
     state: str = "waiting"
+    ends_s: float | None = None
 
 
 class Conductor:
@@ -99,7 +102,7 @@ class Conductor:
             return self._interrupt.reason
         if self._arm.scenario is None:
             return await self._to_horizon()
-        records, steady = steady_state(self._arm.scenario, self._stage)
+        records, steady = steady_state(self._arm.scenario, self._stage, self._arm.warmup_s)
         for kind, fields in records:
             self._recorder.write(kind, fields)
         return await self._treatment() if steady else UNSTEADY
@@ -135,9 +138,9 @@ class Conductor:
             if not self._due or self._due[0][0] > self._stage.now():
                 self._verify_after_revert(scenario, engine)
                 return HORIZON
-            _, _, what, fault_id = heapq.heappop(self._due)
+            when, _, what, fault_id = heapq.heappop(self._due)
             if what == "inject":
-                await self._inject(engine, fault_id)
+                await self._inject(engine, fault_id, when)
             elif what == "revert":
                 await self._revert(engine, fault_id)
             elif self._must_stop(scenario):
@@ -151,11 +154,7 @@ class Conductor:
         since = self._stage.now() - self._last_revert
         if since <= 0:
             return
-        window = min(STEADY_WINDOW_S, since)
-        records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
-        while window < since and any(fields.get("value", 0.0) is None for _, fields in records):
-            window = min(window + STEADY_WINDOW_S, since)  # at night, when nobody asks, the evening tells
-            records, _ = steady_state(scenario, self._stage, window, kind="steady_state.after")
+        records, _ = steady_state(scenario, self._stage, since, kind="steady_state.after")
         self._recorder.write(*records[-1])
 
     async def _to_horizon(self) -> str:
@@ -189,7 +188,10 @@ class Conductor:
         if scenario.stop:
             self._push(begin + STOP_CHECK_S, "check", "")
 
-    async def _inject(self, engine: Engine, fault_id: str) -> None:
+    async def _inject(self, engine: Engine, fault_id: str, when: float) -> None:
+        for other in reversed(self._planned.values()):  # what ends as this one begins is no longer in effect
+            if other.state == "applied" and other.ends_s is not None and other.ends_s <= when + _INSTANT_S:
+                await self._revert(engine, other.fault_id)
         planned = self._planned[fault_id]
         fault = registry.get(planned.spec.fault).model_validate(planned.spec.params)
         await engine.inject(Injection(fault_id, fault, Point.parse(planned.spec.point), planned.seed))
@@ -197,10 +199,13 @@ class Conductor:
         if self._called_off:  # while it was being applied
             self._push(self._stage.now(), "revert", fault_id)
         elif planned.spec.for_s is not None:
+            planned.ends_s = when + planned.spec.for_s
             self._push(self._stage.now() + planned.spec.for_s, "revert", fault_id)
         self._follow(fault_id, "applied")
 
     async def _revert(self, engine: Engine, fault_id: str) -> None:
+        if self._planned[fault_id].state == "reverted":
+            return
         await engine.revert(fault_id)
         self._last_revert = self._stage.now()
         self._planned[fault_id].state = "reverted"
@@ -244,9 +249,21 @@ class Conductor:
 
 
 def steady_state(
-    scenario: Scenario, stage: Stage, window_s: float = STEADY_WINDOW_S, *, kind: str = "steady_state"
+    scenario: Scenario, stage: Stage, since_s: float, *, kind: str = "steady_state"
 ) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
-    """The journal's records of the steady state over the last seconds, and whether it holds."""
+    """The journal's records of the steady state, and whether it holds: over the last `STEADY_WINDOW_S`, or so much
+    longer as it takes to have values, but no further back than ``since_s``."""
+    window_s = min(STEADY_WINDOW_S, since_s)
+    records, steady = _steady_state(scenario, stage, window_s, kind)
+    while window_s < since_s and any(fields.get("value", 0.0) is None for _, fields in records):
+        window_s = min(window_s + STEADY_WINDOW_S, since_s)  # at night, when nobody asks, the evening tells
+        records, steady = _steady_state(scenario, stage, window_s, kind)
+    return records, steady
+
+
+def _steady_state(
+    scenario: Scenario, stage: Stage, window_s: float, kind: str
+) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
     records: list[tuple[str, dict[str, Any]]] = []
     reasons = []
     for condition in scenario.steady_state:

@@ -109,7 +109,7 @@ class Trunk:
 
     def _is_steady(self, arm: Arm) -> bool:
         assert arm.scenario is not None
-        records, steady = steady_state(arm.scenario, self._stage)
+        records, steady = steady_state(arm.scenario, self._stage, self._control.warmup_s)
         for kind, fields in records:
             self._tape.note(arm.arm_id, kind, fields)
         return steady

@@ -237,8 +237,11 @@ class Pipe:
         if gone and not self._over:
             if any(stage.dropped for stage in gone):
                 self._finish(now, End.RESET)
-            elif any(isinstance(stage, _Timeout) for stage in gone):
+            elif closing := [stage for stage in gone if isinstance(stage, _Timeout)]:
                 self._finish(now, End.CLOSE)
+                for stage in closing:  # whoever was silent all along has to connect anew
+                    stage.acted += 1
+                    self._note(stage)
 
     def next_due(self) -> float | None:
         """When `pop_due` will have something, or None."""

@@ -117,7 +117,7 @@ class Round:
         await self._stage.deploy()
         if not await self._until(self._arm.warmup_s):
             return self._ended(self._arm, self._interrupt.reason)
-        records, steady = steady_state(scenario, self._stage)
+        records, steady = steady_state(scenario, self._stage, self._arm.warmup_s)
         for kind, fields in records:
             self._draft.write(kind, fields)
         if not steady:

@@ -6,7 +6,7 @@ import math
 import re
 from decimal import Decimal
 
-__all__ = ["DURATION_PATTERN", "MAX_DURATION_S", "format_duration", "parse_duration"]
+__all__ = ["DURATION_PATTERN", "MAX_DURATION_S", "format_duration", "parse_duration", "to_the_ms"]
 
 _UNIT_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _NUMBER = r"\d{1,12}(?:\.\d{1,9})?"
@@ -75,6 +75,15 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def to_the_ms(seconds: float) -> float:
+    """A sum or difference of durations, without what binary fractions add to it.
+
+    >>> 40528.387 + 9186.154 > 49714.541, to_the_ms(40528.387 + 9186.154) > 49714.541
+    (True, False)
+    """
+    return round(seconds, 3)
 
 
 _EXAMPLES = "Write for example '90s', '4h', '1h30m', '2d' or '250ms'."

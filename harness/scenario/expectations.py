@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.scenario.draft import Draft
-from harness.scenario.durations import format_duration
+from harness.scenario.durations import format_duration, to_the_ms
 from harness.scenario.explain import Finding
 from harness.scenario.model import DetectWithin, OutcomeIs, RecoverWithin
 from harness.scenario.suggest import suggestion
@@ -58,7 +58,7 @@ def _too_late(expectation: DetectWithin | RecoverWithin, span: Span, horizon_s: 
         moment, begins, within = span[0], "begins", expectation.detect_within_s
     else:
         moment, begins, within = span[1], "ends", expectation.recover_within_s
-    left = horizon_s - moment
+    left = to_the_ms(horizon_s - moment)
     if within <= left:
         return None
     if left == 0:

@@ -19,6 +19,7 @@ from harness.scenario.expectations import check_expectations
 from harness.scenario.explain import Finding, explain_empty, explain_scenario, explain_sizes
 from harness.scenario.facts import TargetFacts
 from harness.scenario.model import Scenario
+from harness.scenario.out_of_reach import check_out_of_reach
 from harness.scenario.surface import check_surface
 from harness.scenario.timeline import check_timeline
 
@@ -118,6 +119,7 @@ def _check(
     yield from check_timeline(usable)
     yield from check_expectations(usable)
     yield from check_caps(usable, registry)
+    yield from check_out_of_reach(usable, registry)
 
 
 def _files(asked: list[str | Path], problems: list[Problem]) -> Iterator[str | Path]:

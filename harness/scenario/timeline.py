@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.scenario.draft import Draft
-from harness.scenario.durations import format_duration
+from harness.scenario.durations import format_duration, to_the_ms
 from harness.scenario.explain import Finding
 from harness.scenario.fields import NO_GRAIN
 from harness.scenario.model import MAX_RUN_S, FaultSpec
@@ -48,8 +48,9 @@ def _check_length(draft: Draft) -> Iterator[Finding]:
         yield Finding(("grain",), f"{message}. Write a finer one, or a longer `horizon`.")
     if draft.warmup_s is not None and draft.steady:
         yield from _check_warmup(draft.warmup_s)
-    if draft.warmup_s is not None and draft.horizon_s is not None and draft.warmup_s + draft.horizon_s > MAX_RUN_S:
-        total, most = format_duration(draft.warmup_s + draft.horizon_s), format_duration(MAX_RUN_S)
+    whole_s = 0.0 if draft.warmup_s is None or draft.horizon_s is None else to_the_ms(draft.warmup_s + draft.horizon_s)
+    if whole_s > MAX_RUN_S:
+        total, most = format_duration(whole_s), format_duration(MAX_RUN_S)
         yield Finding(("horizon",), f"warm-up and horizon are {total} together, more than {most}. Shorten one.")
 
 
@@ -116,7 +117,7 @@ def fault_spans(draft: Draft) -> list[Span | None]:
         for index, spec in enumerate(draft.faults):
             start = None if spec is None or index in found else _start(draft, spec, found)
             if spec is not None and start is not None and draft.horizon_s is not None:
-                end = draft.horizon_s if spec.for_s is None else start + spec.for_s
+                end = draft.horizon_s if spec.for_s is None else to_the_ms(start + spec.for_s)
                 found[index] = (start, end)
     return [found.get(index) for index in range(len(draft.faults))]
 
@@ -128,9 +129,9 @@ def _start(draft: Draft, spec: FaultSpec, found: dict[int, Span]) -> float | Non
     if other is None:
         return None
     if spec.after.effect != "reverted":
-        return other[0] + spec.after.delay_s
+        return to_the_ms(other[0] + spec.after.delay_s)
     before = draft.faults[draft.ids.index(spec.after.fault)]
-    return None if before is None or before.for_s is None else other[1] + spec.after.delay_s
+    return None if before is None or before.for_s is None else to_the_ms(other[1] + spec.after.delay_s)
 
 
 def _check_spans(draft: Draft) -> Iterator[Finding]:
@@ -149,7 +150,7 @@ def _check_spans(draft: Draft) -> Iterator[Finding]:
         elif spec.for_s is not None and spec.for_s < SHORTEST_FAULT_S:
             message = f"nothing comes by in {format_duration(spec.for_s)}, so that the fault would touch nothing"
             yield Finding(("faults", index, "for"), f"{message}. Write how long it lasts, for example '30m'.")
-        elif spec.for_s is None and draft.horizon_s - span[0] < SHORTEST_FAULT_S:
+        elif spec.for_s is None and to_the_ms(draft.horizon_s - span[0]) < SHORTEST_FAULT_S:
             message = f"begins {format_duration(draft.horizon_s - span[0])} before the horizon, {horizon}"
             place = ("faults", index, "at" if spec.after is None else "after")
             yield Finding(place, f"{message}. Let it begin earlier, or write a longer `horizon`.")

@@ -41,6 +41,8 @@ def judge_expectation(
 def unjudged(claim: Expectation, reason: str) -> ExpectationFinding:
     """The finding of a claim when the experiment says nothing."""
     fix = "Mend what stopped the run, then run the scenario again."
+    if ": no data, expected" in reason:
+        fix = "Let the warm-up include hours in which users ask: an earlier `start`, a longer `warmup`."
     return _finding(_text(claim), (Verdict.INCONCLUSIVE, "nothing was measured", reason, fix))
 
 

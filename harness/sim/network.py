@@ -258,13 +258,19 @@ class Network:
             if link.toxics.pop(name, None) is not None:
                 self._refresh(link)
 
-    def set_answer(self, pattern: str, factory: Callable[[], asyncio.Protocol] | None) -> None:
-        """New connections reach ``factory``'s protocol instead of the server; open ones are reset. None reverts."""
+    def set_answer(self, pattern: str, factory: Callable[[], asyncio.Protocol] | None) -> int:
+        """New connections reach ``factory``'s protocol instead of the server; open ones are reset. None reverts.
+
+        Returns how many were reset.
+        """
+        resets = 0
         for link in self.matching(pattern):
             if link.answer is not factory:
                 link.answer = factory
+                resets += sum(not conn.severed for conn in link.connections)
                 for conn in list(link.connections):
                     conn.client.sever()
+        return resets
 
     def cut(self, pattern: str) -> None:
         """Pulls the plug: packets vanish both ways, connects hang, and nobody is told (evidence: ``cut``)."""

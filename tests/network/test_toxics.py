@@ -247,6 +247,7 @@ def test_removing_a_black_hole_ends_the_connection(data: bytes, end: End) -> Non
     assert pipe.next_due() is None
     pipe.update(60.0, [])
     assert drain(pipe) == [(60.0, end)]
+    assert pipe.touched == {"timeout": 1}  # who has to connect anew was not left alone
 
 
 def test_reset_peer_waits_for_the_first_bytes_of_a_new_connection() -> None:

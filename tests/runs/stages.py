@@ -87,9 +87,9 @@ class EmptyStage:
         return None
 
 
-def treatment(faults: str, *, extra: str = "", horizon: str = "2h") -> Arm:
-    """An arm with one hour of warm-up and these faults (YAML)."""
-    text = f"name: s\nwarmup: 1h\nhorizon: {horizon}\nfaults:\n{faults}expect: [{{outcome: inert}}]\n{extra}"
+def treatment(faults: str, *, extra: str = "", horizon: str = "2h", warmup: str = "1h") -> Arm:
+    """An arm with these faults (YAML)."""
+    text = f"name: s\nwarmup: {warmup}\nhorizon: {horizon}\nfaults:\n{faults}expect: [{{outcome: inert}}]\n{extra}"
     scenario = parse_scenario(text)
     end_s = scenario.warmup_s + scenario.horizon_s
     return Arm("s/p/seed-1", "p", "sim", 1, DEFAULT_START, scenario.warmup_s, end_s, scenario, control="c")

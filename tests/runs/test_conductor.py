@@ -59,6 +59,21 @@ def test_faults_begin_and_end_when_the_scenario_says() -> None:
     assert records.lines[-1]["t"] == 3 * HOUR
 
 
+def test_a_fault_that_begins_as_another_ends_needs_no_room_beside_it() -> None:
+    arm = treatment(
+        '  - {id: a, fault: process.kill, point: "service:serving", at: 300ms, for: 10m300ms}\n'
+        '  - {id: b, fault: process.kill, point: "service:features", at: 10m600ms, for: 10m}\n'
+        '  - {id: c, fault: process.kill, point: "service:training", at: 20m600ms, for: 10m}\n',
+        extra="blast_radius: {max_faults: 1}\n",
+    )
+    reason, records, stage = conduct(arm, takes_s=0.2)
+    assert reason == "horizon"
+    assert [(verb, fault_id) for _, verb, fault_id in stage.done] == [
+        (verb, fault_id) for fault_id in "abc" for verb in ("kill", "start")
+    ]
+    assert [line["fault_id"] for line in records.of("fault.reverted")] == ["a", "b", "c"]
+
+
 def test_a_fault_that_waits_begins_after_the_other_one_acted() -> None:
     arm = treatment(
         '  - {id: a, fault: process.kill, point: "service:serving", at: 10m, for: 1h}\n'
@@ -92,6 +107,21 @@ def test_no_data_is_not_steady() -> None:
     reason, records, _ = conduct(treatment(TWO), signals={"availability": None})
     assert reason == "unsteady"
     assert records.of("steady_state")[0]["reasons"] == ["availability: no data, expected at least 0.99"]
+
+
+@pytest.mark.parametrize(("asked_s", "reason"), [(4 * HOUR, "horizon"), (9 * HOUR, "unsteady")])
+def test_a_warm_up_that_ends_at_night_is_steady_if_the_evening_was(asked_s: float, reason: str) -> None:
+    """What was before the warm-up says nothing."""
+    looked: list[float] = []
+
+    def availability(window_s: float) -> float | None:
+        looked.append(window_s)
+        return 1.0 if window_s > asked_s else None
+
+    found, _, _ = conduct(treatment(TWO, warmup="8h"), signals={"availability": availability})
+    assert found == reason
+    assert looked[:2] == [3 * HOUR, 6 * HOUR]
+    assert max(looked) <= 8 * HOUR
 
 
 def test_a_stop_condition_ends_the_run_and_reverts() -> None:
@@ -146,7 +176,7 @@ def test_the_steady_state_is_verified_where_users_were_last(asked_s: float, ok: 
 
     _, records, _ = conduct(treatment(TWO, horizon="9h"), signals={"availability": availability})
     assert [line["ok"] for line in records.of("steady_state.after")] == [ok]
-    assert looked == [3 * HOUR, 3 * HOUR, 6 * HOUR, *([] if ok else [8 * HOUR + 600])]
+    assert looked == [HOUR, 3 * HOUR, 6 * HOUR, *([] if ok else [8 * HOUR + 600])]
 
 
 def test_what_was_never_reverted_is_not_verified() -> None:

@@ -284,3 +284,55 @@ def test_every_scenario_of_the_library_is_valid_classified_and_described() -> No
     for scenario in load_library([LIBRARY]):
         assert scenario.classification is not None, scenario.name
         assert scenario.description, scenario.name
+
+
+@pytest.mark.parametrize(
+    ("at", "lasts", "horizon"),
+    [("11h15m28s387ms", "2h33m6s154ms", "13h48m34s541ms"), ("4h22m5s684ms", "16h10m59s379ms", "20h33m5s63ms")],
+)
+def test_what_is_to_the_millisecond_the_horizon_is_not_past_it(at: str, lasts: str, horizon: str) -> None:
+    for length, wanted in ((lasts, "outcome: caught"), ("100ms", f"detect_within: {lasts}")):
+        scenario = parse_scenario(
+            f"name: s\nhorizon: {horizon}\nfaults:\n"
+            f"  - {{fault: process.kill, point: 'service:serving', at: {at}, for: {length}}}\n"
+            f"expect: [{{{wanted}}}]\n"
+        )
+        assert len(scenario.expect) == 1
+
+
+def test_faults_that_follow_one_another_to_the_millisecond_are_not_in_effect_at_once() -> None:
+    fault = "fault: process.kill, point: 'service:serving'"
+    text = (
+        f"name: s\nfaults:\n  - {{id: a, {fault}, at: 100ms, for: 200ms}}\n  - {{id: b, {fault}, at: 300ms}}\n"
+        "expect: [{outcome: caught}]\nblast_radius: {max_faults: 1}\n"
+    )
+    assert len(parse_scenario(text).faults) == 2
+
+
+@pytest.mark.parametrize(
+    ("stale", "down", "message"),
+    [
+        ("at: 15m, for: 30m", "at: 0s, for: 30m", "begins while 'down' lets nobody in to store:store"),
+        ("at: 15m, for: 5m", "at: 0s, for: 30m", "begins while 'down'"),
+        ("at: 0s, for: 30m", "at: 0s, for: 30m", "begins while 'down'"),
+        ("at: 0s, for: 30m", "at: 15m, for: 30m", "ends while 'down' lets nobody in to store:store"),
+        ("at: 0s, for: 1h", "at: 15m, for: 30m", None),
+        ("at: 0s, for: 15m", "at: 15m, for: 30m", None),
+        ("at: 30m, for: 15m", "at: 0s, for: 30m", None),
+    ],
+)
+@pytest.mark.parametrize("mode", ["refuse", "hang"])
+def test_nothing_is_asked_of_a_store_that_lets_nobody_in(stale: str, down: str, message: str | None, mode: str) -> None:
+    text = (
+        "name: s\nfaults:\n"
+        f"  - {{id: down, fault: store.outage, point: 'store:store', with: {{mode: {mode}}}, {down}}}\n"
+        f"  - {{id: stale, fault: store.stale_values, point: 'store:store', {stale}}}\n"
+        "expect: [{outcome: caught}]\n"
+    )
+    if message is None:
+        assert len(parse_scenario(text).faults) == 2
+        return
+    with pytest.raises(ScenarioError, match=message) as caught:
+        parse_scenario(text)
+    assert [problem.line for problem in caught.value.problems] == [4]
+    parse_scenario(text.replace("stale_values, point: 'store:store'", "stale_values, point: 'store:replica'"))

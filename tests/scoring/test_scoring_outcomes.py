@@ -19,7 +19,9 @@ from synthetic import (
 )
 
 from harness.scoring import MalformedJournal, Scorecard, score
+from harness.scoring.expectations import unjudged
 from harness.scoring.findings import ExperimentFinding, FaultFinding, Grade, RecoveryKind
+from harness.scoring.plan import Expectation
 from harness.verdict import Outcome, Verdict
 
 A, B = WARMUP + 2 * HOUR, WARMUP + 6 * HOUR
@@ -204,3 +206,10 @@ def test_lines_that_break_the_contract_are_named() -> None:
     del lines[1]["status"]
     with pytest.raises(MalformedJournal, match=r"line 2 of the journal \(request\): field 'status' is missing"):
         score(lines)
+
+
+def test_who_warmed_up_while_nobody_asked_is_told_what_to_change() -> None:
+    claim = Expectation("detect", within_s=1800.0)
+    told = unjudged(claim, "the treatment run was not in steady state: availability: no data, expected at least 0.99")
+    assert told.fix.startswith("Let the warm-up include hours in which users ask")
+    assert unjudged(claim, "availability: 0.5, expected at least 0.99").fix.startswith("Mend what stopped the run")

@@ -13,9 +13,10 @@ from harness.sim.store import StoreServer
 from harness.targets.reference import layout
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import CROWD, Crowd
-from harness.targets.reference.driver import SimDriver, Touches
+from harness.targets.reference.driver import SimDriver, SimStore
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.store_agent import StoreAgent
+from harness.targets.reference.touches import Touches
 
 
 class Lab:
@@ -41,9 +42,8 @@ class Lab:
                 self.world,
                 self.touches,
                 libraries,
-                agent,
+                {layout.STORE: SimStore(agent, self.store.forget)},
                 "http://gateway:8001",
-                self.store.forget,
                 Crowd(partial(self.world.spawn, CROWD), "http://serving:8000/predict", [], self.touches.note),
                 Artifacts(self._folder / "registry", b"key"),
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -18,36 +20,47 @@ from harness.sim.network import Link
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.clocks import Clocks
 from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
 from harness.targets.reference.layout import HOSTS
 from harness.targets.reference.libraries import Libraries
 from harness.targets.reference.store_agent import StoreAgent, store_errors
 from harness.targets.reference.touches import Touches
 
 
+@dataclass(frozen=True, slots=True)
+class SimStore:
+    """A way into a store, and what makes it come back empty."""
+
+    agent: StoreAgent
+    forget: Callable[[], None]
+
+
 class SimDriver:
-    """`chaos.engine.Driver` on a world. ``control`` is the base URL of the feed gateway's control API."""
+    """`chaos.engine.Driver` on a world. ``stores`` has those that this deployment has, by name; ``control`` is the
+    base URL of the feed gateway's control API."""
 
     def __init__(
         self,
         world: World,
         touches: Touches,
         libraries: Libraries,
-        agent: StoreAgent,
+        stores: Mapping[str, SimStore],
         control: str,
-        reset_store: Callable[[], None],
         crowd: Crowd,
         artifacts: Artifacts,
     ) -> None:
         self._world = world
         self._touches = touches
         self._libraries = libraries
-        self._agent = agent
+        self._stores = stores
         self._control = control
-        self._reset_store = reset_store
         self._crowd = crowd
         self._artifacts = artifacts
         self._clocks = Clocks(world, touches)
         self._fault_of: dict[str, str] = {}
+        self._holds = Holds()
+        self._answers: dict[str, Callable[[], asyncio.Protocol]] = {}
+        self._resets: dict[str, int] = {}
         world.network.on_touched = self._toxic_acted
 
     def _toxic_acted(self, link: Link, toxic: str) -> None:
@@ -58,8 +71,10 @@ class SimDriver:
         """``entries``: what the store holds."""
         if what != "entries":
             raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
+        if point.name not in self._stores:
+            return {"entries": {}}  # this profile has no such store
         with store_errors():
-            return {"entries": await self._agent.entries()}
+            return {"entries": await self._stores[point.name].agent.entries()}
 
     async def evidence(self, fault_id: str) -> Evidence | None:
         """What the fault touched; for toxics, how many transfers they acted on."""
@@ -110,12 +125,20 @@ class SimDriver:
         def answered() -> None:
             self._touches.note(fault_id, "requests")
 
-        for link in self._links(point):
-            self._world.network.set_answer(link, stub(args["status"], answered))
+        self._holds.take(ANSWERING, point.name, fault_id)
+        self._answers[fault_id] = stub(args["status"], answered)
+        self._resets[fault_id] = self._set_answer(point, self._answers[fault_id])
 
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        for link in self._links(point):
-            self._world.network.set_answer(link, None)
+        others = self._holds.let_go(ANSWERING, point.name, fault_id)
+        self._answers.pop(fault_id, None)
+        resets = self._set_answer(point, self._answers[others[-1]] if others else None)
+        resets += self._resets.pop(fault_id, 0)
+        if resets and self._touches.evidence(fault_id) is None:
+            self._touches.note(fault_id, "transfers", resets)  # nobody asked, but whoever does must connect anew
+
+    def _set_answer(self, point: Point, answer: Callable[[], asyncio.Protocol] | None) -> int:
+        return sum(self._world.network.set_answer(link, answer) for link in self._links(point))
 
     def _links(self, point: Point) -> list[str]:
         """Links of the pipeline's hosts; the harness's own way to them stays clean."""
@@ -127,22 +150,42 @@ class SimDriver:
     # -- processes
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(DOWN, point.name, fault_id)
         if self._world.network.hosts[point.name].state != "down":
             self._world.kill(point.name)
             self._touches.note(fault_id, "processes")
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        if args.get("empty") and self._world.network.hosts[point.name].state == "down":
-            self._reset_store()
+        others = self._holds.let_go(DOWN, point.name, fault_id)
+        host = self._world.network.hosts[point.name]
+        if host.life is None:
+            return  # this profile has no such service
+        if host.state == "down":
+            if args.get("empty") and point.name in self._stores:
+                self._stores[point.name].forget()
+            if others:
+                self._touch_for(others)
+                return
         await self._world.start(point.name)
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(STILL, point.name, fault_id)
         if self._world.network.hosts[point.name].state == "running":
             self._world.pause(point.name)
             self._touches.note(fault_id, "processes")
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        others = self._holds.let_go(STILL, point.name, fault_id)
+        if others and self._world.network.hosts[point.name].state == "paused":
+            self._touch_for(others)
+            return
         self._world.resume(point.name)
+
+    def _touch_for(self, fault_ids: Sequence[str]) -> None:
+        """It is theirs from now on that a process is down or stands still, if they found it so."""
+        for fault_id in fault_ids:
+            if self._touches.evidence(fault_id) is None:
+                self._touches.note(fault_id, "processes")
 
     # -- clocks
 
@@ -155,11 +198,13 @@ class SimDriver:
     # -- data in the store
 
     async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._agent.hold(args["hold_id"], args["entries"])
+        if point.name in self._stores:
+            self._stores[point.name].agent.hold(args["hold_id"], args["entries"])
 
     async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        with store_errors():
-            await self._agent.release(args["hold_id"])
+        if point.name in self._stores:
+            with store_errors():
+                await self._stores[point.name].agent.release(args["hold_id"])
 
     # -- dependencies
 

@@ -21,7 +21,7 @@ from harness.sim.store import StoreServer
 from harness.targets.base import Arm, Recorder
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import CROWD, Crowd
-from harness.targets.reference.driver import SimDriver
+from harness.targets.reference.driver import SimDriver, SimStore
 from harness.targets.reference.kept_fits import KeptFits
 from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, SERVICES, STORE
 from harness.targets.reference.libraries import Libraries
@@ -140,18 +140,20 @@ class SimulatedStage:
         await self._world.start("users")
         await self._world.start(CROWD)
         await self._world.start(_OPERATOR)
-        redis = Redis(host=STORE, port=_STORE_PORT)
-        agent = StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys))
+        servers = {STORE: self._store, REPLICA: self._replica}
         self._driver = SimDriver(
             self._world,
             self._touches,
             self._libraries,
-            agent,
+            {name: SimStore(self._agent(name), servers[name].forget) for name in stores},
             f"http://gateway:{_CONTROL_PORT}",
-            self._store.forget,
             self._crowd,
             Artifacts(self._deployment.folder / "registry", self._deployment.key),
         )
+
+    def _agent(self, store: str) -> StoreAgent:
+        redis = Redis(host=store, port=_STORE_PORT)
+        return StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys))
 
     def _add_hosts(self) -> None:
         world = self._world

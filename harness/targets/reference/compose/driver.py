@@ -22,6 +22,7 @@ from harness.targets.reference.compose.limits import cpu_limit, memory_limit, se
 from harness.targets.reference.compose.link_bytes import LinkBytes
 from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.wiring import LINK_PORTS, upstream
+from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 
@@ -62,12 +63,16 @@ class ComposeDriver:
         self._traces: dict[str, dict[str, Trace]] = {}
         self._passing: dict[str, list[LinkBytes]] = {}
         self._known: dict[str, Evidence] = {}
+        self._holds = Holds()
+        self._answers: dict[str, str] = {}
 
     # -- what the engine of faults asks
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds; ``limits``: CPUs and bytes of memory that a service may use, and uses."""
         if what == "entries":
+            if point.name != STORE:
+                raise InjectionError(f"{point}: in containers the data of {STORE} alone can be reached")
             return {"entries": await self._with_store(self._agent.entries())}
         if what == "limits":
             return await self._engine(f"looking at {point.name}", self._limits, point.name)
@@ -153,7 +158,9 @@ class ComposeDriver:
         """Every link to the service leads to the outpost instead, where each request gets one status."""
         path = f"/answers/{quote(fault_id, safe='')}"
         port = (await self._outpost("PUT", path, {"status": args["status"]}))["port"]
-        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=f"outpost:{port}"))
+        self._holds.take(ANSWERING, point.name, fault_id)
+        self._answers[fault_id] = answering = f"outpost:{port}"
+        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=answering))
 
         async def trace() -> tuple[int, str]:
             return (await self._outpost("GET", path))["requests"], "requests"
@@ -162,11 +169,14 @@ class ComposeDriver:
 
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=upstream(point.name)))
+        others = self._holds.let_go(ANSWERING, point.name, fault_id)
+        back_to = self._answers[others[-1]] if others else upstream(point.name)
+        await self._on_links(_links(point), lambda client, link: client.update(link, upstream=back_to))
 
     # -- containers
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(DOWN, point.name, fault_id)
         self._trace_event(fault_id, point.name, "die", "processes")
         await self._engine(f"killing {point.name}", self._kill_now, point.name)
 
@@ -179,7 +189,9 @@ class ComposeDriver:
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        if args.get("empty") and point.kind is PointKind.STORE:
+        if self._holds.let_go(DOWN, point.name, fault_id):
+            return
+        if args.get("empty") and point.name == STORE:
             await self._start_empty(point)
         else:
             await self._engine(f"starting {point.name}", lambda name: self._stack.container(name).start(), point.name)
@@ -205,11 +217,14 @@ class ComposeDriver:
         await self._on_links(links, lambda client, link: client.update(link, enabled=True))
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(STILL, point.name, fault_id)
         self._trace_event(fault_id, point.name, "pause", "processes")
         await self._engine(f"pausing {point.name}", self._set_paused, point.name, True)
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
+        if self._holds.let_go(STILL, point.name, fault_id):
+            return
         await self._engine(f"resuming {point.name}", self._set_paused, point.name, False)
 
     def _set_paused(self, service: str, paused: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from harness.live.supervisor import Supervisor
 from harness.live.volumes import Volumes
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
+from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
@@ -48,7 +49,8 @@ VOLUMES: Mapping[str, str] = {
 class LocalDriver:
     """`chaos.engine.Driver` on the processes of one arm. ``lease`` is held by the stage; what hangs on it goes with it.
 
-    ``store_data`` says where a store keeps what it must remember.
+    ``agents`` has the way into each store of this deployment; ``store_data`` says where a store keeps what it must
+    remember.
     """
 
     supervisor: Supervisor
@@ -56,7 +58,7 @@ class LocalDriver:
     proxy: ProxyClient
     gateway: GatewayClient
     overlays: Overlays
-    agent: StoreAgent
+    agents: Mapping[str, StoreAgent]
     touches: Touches
     traces: Traces
     stubs: dict[str, Stub]
@@ -66,13 +68,16 @@ class LocalDriver:
     artifacts: Artifacts
     volumes: Volumes | None
     clocks: WrongClocks
+    holds: Holds = field(default_factory=Holds)
 
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds."""
         if what != "entries":
             raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
+        if point.name not in self.agents:
+            return {"entries": {}}  # this profile has no such store
         with store_errors():
-            return {"entries": await self.agent.entries()}
+            return {"entries": await self.agents[point.name].entries()}
 
     async def evidence(self, fault_id: str) -> Evidence | None:
         """What the fault touched, as counted by whatever it acted in."""
@@ -130,12 +135,15 @@ class LocalDriver:
         if stub is None:
             stub = self.stubs[fault_id] = Stub(args["status"], lambda: self.touches.note(fault_id, "requests"))
             await stub.open()
+        self.holds.take(ANSWERING, point.name, fault_id)
         for link in self._links(point):
             await asyncio.to_thread(self.proxy.update, link, upstream=stub.address)
 
     async def _unanswer(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        others = self.holds.let_go(ANSWERING, point.name, fault_id)
         for link in self._links(point):
-            await asyncio.to_thread(self.proxy.update, link, upstream=self.wiring.upstream(link))
+            upstream = self.stubs[others[-1]].address if others else self.wiring.upstream(link)
+            await asyncio.to_thread(self.proxy.update, link, upstream=upstream)
         stub = self.stubs.pop(fault_id, None)
         if stub is not None:
             stub.close()
@@ -151,24 +159,32 @@ class LocalDriver:
     # -- processes
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.holds.take(DOWN, point.name, fault_id)
         if await self.supervisor.kill(point.name):
             self.touches.note(fault_id, "processes")
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         if point.name not in self.supervisor:
             return  # this profile has no such service
+        others = self.holds.let_go(DOWN, point.name, fault_id)
         if args.get("empty") and point.kind == PointKind.STORE and self.supervisor.child(point.name) is None:
             data = self.store_data(point.name)
             shutil.rmtree(data, ignore_errors=True)
             data.mkdir(exist_ok=True)
+        if others and self.supervisor.child(point.name) is None:
+            for other in others:  # from now on it is theirs that it is down
+                self.touches.note(other, "processes")
+            return
         await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self.holds.take(STILL, point.name, fault_id)
         if await self.supervisor.pause(point.name):
             self.touches.note(fault_id, "processes")
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.supervisor.resume(point.name)
+        if not self.holds.let_go(STILL, point.name, fault_id):
+            self.supervisor.resume(point.name)
 
     # -- clocks
 
@@ -208,11 +224,13 @@ class LocalDriver:
     # -- data in the store
 
     async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.agent.hold(args["hold_id"], args["entries"])
+        if point.name in self.agents:
+            self.agents[point.name].hold(args["hold_id"], args["entries"])
 
     async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        with store_errors():
-            await self.agent.release(args["hold_id"])
+        if point.name in self.agents:
+            with store_errors():
+                await self.agents[point.name].release(args["hold_id"])
 
     # -- dependencies
 

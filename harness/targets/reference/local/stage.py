@@ -168,8 +168,7 @@ class LocalStage:
         surroundings = Surroundings(self._recorder, self._supervisor.restart, pin)
         await surroundings.open(wiring.ports["alerts"])
         self._open.push_async_callback(surroundings.close)
-        stores = (STORE, REPLICA) if self._profile.second_store else (STORE,)
-        await self._start(programs.proxy(), *map(programs.store, stores))
+        await self._start(programs.proxy(), *map(programs.store, self._stores()))
         await self._connect(wiring, overlays, programs)
         services = (*assembly.services_of(self._profile), *((CONSUMER,) if self._entry == CONSUMER else ()))
         early = [name for name in services if name not in _LATER]
@@ -198,10 +197,6 @@ class LocalStage:
         wiring.entered(await asyncio.to_thread(proxy.proxies))
         gateway = GatewayClient(wiring.url("control"))
         self._open.push_async_callback(gateway.close)
-        redis = Redis(host=HOST, port=wiring.ports[STORE])
-        self._open.push_async_callback(redis.aclose)
-        every_s = max(EVERY_S / self.time_scale, _HOLD_EVERY_S)
-        agent = StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys), every_s=every_s)
         traces = Traces(self._touches)
         self._driver = LocalDriver(
             supervisor=self._supervisor,
@@ -209,7 +204,7 @@ class LocalStage:
             proxy=proxy,
             gateway=gateway,
             overlays=overlays,
-            agent=agent,
+            agents={name: self._agent(wiring.ports[name]) for name in self._stores()},
             touches=self._touches,
             traces=traces,
             stubs={},
@@ -220,6 +215,15 @@ class LocalStage:
             volumes=self._volumes,
             clocks=programs.clocks,
         )
+
+    def _stores(self) -> tuple[str, ...]:
+        return (STORE, REPLICA) if self._profile.second_store else (STORE,)
+
+    def _agent(self, port: int) -> StoreAgent:
+        redis = Redis(host=HOST, port=port)
+        self._open.push_async_callback(redis.aclose)
+        every_s = max(EVERY_S / self.time_scale, _HOLD_EVERY_S)
+        return StoreAgent(redis, lambda hold_id, keys: self._touches.note(hold_id, "keys", keys), every_s=every_s)
 
     async def _gather(self, wiring: Wiring) -> Crowd | LocustLoad:
         """Users, who ask along their link, and the crowd, which asks the service itself."""
