@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,20 @@ def can_be_nobody() -> bool:
     return subprocess.run([*AS_NOBODY, "true"], capture_output=True, check=False).returncode == 0
 
 
+@pytest.fixture
+def with_compose() -> Iterator[str]:
+    """A folder for the search path with a docker-compose in it, as not every machine has one; open to everybody."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        program = Path(folder) / "docker-compose"
+        program.write_text("#!/bin/sh\nexit 1\n")
+        program.chmod(0o755)
+        yield folder
+
+
 @pytest.mark.skipif(not can_be_nobody(), reason="needs root, and setpriv of util-linux")
 @pytest.mark.parametrize("command", [["run", "tests/compose/scenarios", "--backend", "compose"], ["doctor"]])
-def test_a_user_without_rights_on_the_engine(tmp_path: Path, command: list[str]) -> None:
+def test_a_user_without_rights_on_the_engine(tmp_path: Path, with_compose: str, command: list[str]) -> None:
     """A socket that answers, but not to everybody."""
     place = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listening:
@@ -68,6 +80,7 @@ def test_a_user_without_rights_on_the_engine(tmp_path: Path, command: list[str])
                 **os.environ,
                 "DOCKER_HOST": f"unix://{place}",
                 "HOME": "/nonexistent",
+                "PATH": f"{with_compose}:{os.environ['PATH']}",
                 "PYTHONPATH": str(ROOT),
             },
             cwd=ROOT,
@@ -95,10 +108,14 @@ def test_what_engines_say_gets_a_fix(said: str, fix: str) -> None:
     assert fix in explain(said)
 
 
-def test_the_command_line_says_it_in_one_line_and_does_not_hang() -> None:
+def test_the_command_line_says_it_in_one_line_and_does_not_hang(with_compose: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "harness.cli", "run", "tests/compose/scenarios", "--backend", "compose"],
-        env={"DOCKER_HOST": "unix:///nowhere/docker.sock", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        env={
+            "DOCKER_HOST": "unix:///nowhere/docker.sock",
+            "PATH": f"{with_compose}:/usr/bin:/bin",
+            "HOME": "/nonexistent",
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,
