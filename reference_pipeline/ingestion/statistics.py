@@ -111,6 +111,8 @@ class Recent:
         self._names = [c.name for c in contract.columns if c.watched or not c.required or c.allowed or c.learnt]
         if contract.time_column is not None:
             self._names += [name for name in ("sched_dep", contract.time_column) if name in contract.names]
+        if contract.mode != "snapshot":
+            self._names += [name for name in contract.keys if name not in self._names]
         self.columns: dict[str, npt.NDArray[Any]] = {}
         #: Start (epoch seconds) and rows of the latest batches.
         self.windows: tuple[tuple[float, int], ...] = ()
@@ -128,9 +130,11 @@ class Recent:
     def with_rows(self, columns: Columns, window: tuple[float, int] | None = None) -> Recent:
         """What this would be after a batch's rows; as many are kept as the contract says (200 of a snapshot).
 
-        ``window`` is the batch's start and how many rows it came with.
+        ``window`` is the batch's start and how many rows it came with; history has none. A row that came before, from
+        another provider or in another version of its batch, makes way for the new one.
         """
         keep = self._contract.recent_rows or 200
+        stays = np.ones(self.rows, dtype=np.bool_) if window is None else self._not_among(columns)
         after = Recent(self._contract)
         last = self._contract.recent_windows
         if window is not None and last:
@@ -138,8 +142,17 @@ class Recent:
         for name in self._names:
             new = columns[name]
             old = self.columns.get(name)
-            after.columns[name] = (new if old is None else np.concatenate((old, new)))[-keep:]
+            after.columns[name] = (new if old is None else np.concatenate((old[stays], new)))[-keep:]
         return after
+
+    def _not_among(self, columns: Columns) -> npt.NDArray[np.bool_]:
+        """Which of the rows here are not in the other ones, by their keys; all of a snapshot, which knows no others."""
+        keys = self._contract.keys
+        if self._contract.mode == "snapshot" or not self.rows:
+            return np.ones(self.rows, dtype=np.bool_)
+        others = set(zip(*(columns[name].tolist() for name in keys), strict=True))
+        here = zip(*(self.columns[name].tolist() for name in keys), strict=True)
+        return np.array([key not in others for key in here], dtype=np.bool_)
 
     def null_rates(self) -> dict[str, float]:
         """The share of missing values of each optional column, among the rows that should have one."""
