@@ -66,7 +66,7 @@ def start(folder: Path, *options: str, days: int = 20) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(holds: Callable[[], object], what: str, *, seconds: float = 120) -> None:
+def wait_until(holds: Callable[[], object], what: str, *, seconds: float = 300) -> None:
     """Polls for a condition of other processes; fails the test if it never comes."""
     deadline = time.monotonic() + seconds
     while not holds():
