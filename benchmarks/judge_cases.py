@@ -187,7 +187,7 @@ def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: fl
     """A/A: each control against the control of each other seed, with a fault on record that did nothing to it.
 
     Detections are then chance, and come at the rate of false alarms; so is harm, and comes on one run in
-    ``1 / (1 - band_coverage)`` at most.
+    ``1 / (1 - band_coverage)`` at most. A pair ends with the shorter of the two, as a run ends with its control.
     """
     starts = {r["arm"]: r for r in journal if r["kind"] == "arm.start" and r["role"] == "control"}
     lines = {arm: [r for r in journal if r["arm"] == arm and r["kind"] != "arm.start"] for arm in starts}
@@ -200,7 +200,12 @@ def controls_as_treatments(journal: Sequence[Record], acts_s: float, lasts_s: fl
         more = {"arm": name, "role": "treatment", "scenario": spec["name"], "control": other, "spec": spec}
         acts = start["warmup_s"] + acts_s
         common = {"arm": name, "fault_id": "nothing"}
-        body: list[Record] = [{**record, "arm": name} for record in lines[arm]]
+        end = min(float(lines[arm][-1]["t"]), float(lines[other][-1]["t"]))
+        body: list[Record] = [
+            {**record, "arm": name, "t": min(float(record["t"]), end)}
+            for record in lines[arm]
+            if record["t"] <= end or record["kind"] == "arm.end"
+        ]
         body += [
             {**common, "t": acts, "kind": "fault.intent", "fault": fault["fault"], "point": fault["point"]},
             {**common, "t": acts, "kind": "fault.evidence", "touched": 1, "what": "rows"},
