@@ -56,7 +56,7 @@ CASES = (
     # Serving
     Case("store_timeout_s", "feature-store-hangs", ("harm", "prediction_availability"), _LOST),
     Case("second_store", "stale-features", ("harm", "data_quality"), _LOST, "world_class"),
-    Case("breaker", "feature-store-hangs", ("prediction_availability",), _LOST, "mature-store_timeout_s"),
+    Case("breaker", "tracker-can-not-be-written", ("model_freshness", "incident_duration"), _TRAINING),
     Case("cached_features_s", "feature-store-down", ("data_quality",), _LATER),
     # Without it no release comes about; the model before may be as good.
     Case("simplified_model", "serving-returns-raw-scores", ("automated_recovery_rate", "incident_duration"), _RELEASE),
@@ -104,7 +104,13 @@ CASES = (
         "mature-checks.feature_age-checks.fallbacks",
     ),
     Case("checks.predictions", "serving-returns-raw-scores", ("mttd",), _LATER, "mature-simplified_model"),
-    Case("checks.quality", "early-is-late", ("mttd",), _LATER, "mature-validation"),
+    Case(
+        "checks.quality",
+        "serving-returns-raw-scores",
+        ("mttd",),
+        _LATER,
+        "mature-simplified_model-checks.predictions",
+    ),
     Case("checks.model_age", "training-cannot-import", ("mttd",), _TRAINING, "mature-checks.training-checks.jobs"),
     Case("checks.replica", "stale-features", ("mttd",), _LATER, "world_class"),
     Case("checks.releases", "streaming-segment-release", ("mttd", "model_freshness"), _RELEASE, "world_class"),
