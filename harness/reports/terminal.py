@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.reports.command_lines import broken
 from harness.reports.narrative import (
     BRACKETS_NOTE,
     GRADES,
@@ -84,7 +85,7 @@ def _parts(scorecard: Scorecard, rerun: Rerun | None, unrun: str, shown: int, wi
     profiles = scorecard.profiles
     parts += _named("Users were harmed and nobody was told", {p.profile: silent_ones(scorecard, p) for p in profiles})
     parts += _named("Not steady again after the faults", {p.profile: unsteady_ones(scorecard, p) for p in profiles})
-    parts += _failures(scorecard, rerun, shown)
+    parts += _failures(scorecard, rerun, shown, width)
     return parts
 
 
@@ -181,7 +182,7 @@ def _named(title: str, found: Mapping[str, Sequence[ExperimentFinding]]) -> list
     return [Text(), Text(title, style="bold red"), *lines] if lines else []
 
 
-def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int) -> list[RenderableType]:
+def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int, width: int) -> list[RenderableType]:
     """The worst repeat of each scenario and profile that did not pass."""
     groups: dict[tuple[str, str], list[ExperimentFinding]] = {}
     for experiment in scorecard.experiments:
@@ -193,14 +194,15 @@ def _failures(scorecard: Scorecard, rerun: Rerun | None, shown: int) -> list[Ren
     parts: list[RenderableType] = []
     for experiment, group in open_ones[:shown]:
         alike = sum(other.verdict is experiment.verdict for other in group)
-        parts += [Text(), _failure(experiment, f", {alike} of {len(group)} repeats" if len(group) > 1 else "", rerun)]
+        repeats = f", {alike} of {len(group)} repeats" if len(group) > 1 else ""
+        parts += [Text(), _failure(experiment, repeats, rerun, width)]
     if len(open_ones) > shown:
         rest = len(open_ones) - shown
         parts += [Text(), Text(f"... and {rest} more that did not pass; the report has them all.", style="dim")]
     return parts
 
 
-def _failure(experiment: ExperimentFinding, repeats: str, rerun: Rerun | None) -> RenderableType:
+def _failure(experiment: ExperimentFinding, repeats: str, rerun: Rerun | None, width: int) -> RenderableType:
     style = _VERDICT_STYLE[experiment.verdict]
     head = Text.assemble(
         (experiment.verdict.value, f"bold {style}"),
@@ -210,9 +212,16 @@ def _failure(experiment: ExperimentFinding, repeats: str, rerun: Rerun | None) -
     body: list[RenderableType] = [_claim(claim) for claim in claims]
     if not claims:
         body = [Text("; ".join(plain(reason) for reason in experiment.reasons))]
+    parts: list[RenderableType] = [Padding(part, (0, 0, 0, 2)) for part in body]
     if rerun is not None:
-        body.append(Text.assemble(("rerun  ", "dim"), plain(rerun(experiment))))
-    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in body))
+        parts.append(_command("  rerun  ", plain(rerun(experiment)), width))
+    return Group(head, *parts)
+
+
+def _command(name: str, command: str, width: int) -> Text:
+    # As a text and not in a table or a padding: those fill lines with blanks, and a backslash must be a line's last.
+    lines = broken(command, width - len(name)).replace("\n", "\n" + " " * len(name))
+    return Text.assemble((name, "dim"), lines)
 
 
 def _claim(claim: ExpectationFinding) -> RenderableType:

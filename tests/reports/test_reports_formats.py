@@ -180,3 +180,13 @@ def test_a_hundred_scenarios_stay_small(scorecard: Scorecard, rerun: Rerun) -> N
     assert len(text.encode()) < 3_000_000
     assert text.count('class="scenario"') == 100
     assert "<details open" not in text
+
+
+def test_a_long_command_can_be_copied_from_the_terminal(scorecard: Scorecard) -> None:
+    command = "pipequake run 'a folder/scenario.yaml' --profile ad_hoc --only scenario --seed 1"
+    console = Console(file=io.StringIO(), width=60, force_terminal=False, legacy_windows=False)
+    terminal.render(scorecard, console, rerun=lambda e: command)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    first = lines.index("  rerun  pipequake run 'a folder/scenario.yaml' \\")  # a blank behind it would be a word
+    assert lines[first + 1] == "         --profile ad_hoc --only scenario --seed 1"
