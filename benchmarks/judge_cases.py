@@ -72,7 +72,7 @@ CASES = (
     ),
     # Deployment
     Case("gate_segments", "library-forgets-the-objective", ("data_quality",), _RELEASE),
-    Case("canary_s", "release-that-calls-everything-late", ("harm", "data_quality"), _RELEASE),
+    Case("canary_s", "release-that-calls-everything-late", ("deployment_success", "mttd"), _RELEASE),
     Case("shadow", "streaming-segment-release", ("harm", "mttd"), _RELEASE, "world_class"),
     Case("verify_artifacts", "model-exchanged-before-a-restart", ("harm", "data_quality"), _LOST),
     Case("approves_settings", "views-switched-off-past-the-review", ("harm", "data_quality"), _LOST, "world_class"),
