@@ -72,6 +72,11 @@ class Child:
             if _state(self.pid) in ("T", ""):
                 break
             await asyncio.sleep(0.01)
+        return self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the kernel says that it stands still."""
         return _state(self.pid) == "T"
 
     def _watch(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chaos.engine import Evidence
 from chaos.fault import Action
 from chaos.points import Point
 from harness.targets.reference.compose.driver import ComposeDriver
@@ -262,3 +263,56 @@ def test_an_overlay_is_imported_after_a_restart_and_leaves_no_trace(stack: Stack
     loaded = lambda: time.sleep(12) is None  # noqa: E731  it starts, and asks for its model
     assert carry_out(stack, "env:serving", do, undo, loaded) == (1, "loads")
     assert comes_back(stack)
+
+
+def test_faults_that_overlap_on_a_container_leave_each_other_alone(stack: Stack) -> None:
+    """Two of a kind on one service, and the first one ends first: what each does is there until it ends itself."""
+    where = Point.parse("service:features")
+
+    def quota() -> object:
+        return stack.container("features").attrs["HostConfig"]["CpuQuota"]
+
+    def joined() -> bool:
+        return any(
+            name.endswith("_pipeline") for name in stack.container("features").attrs["NetworkSettings"]["Networks"]
+        )
+
+    async def main() -> None:
+        store = store_client(stack.description.urls["store"])
+        with EngineEvents(stack.project, dict(stack.description.containers), lambda event: None) as events:
+            driver = ComposeDriver(stack, store, events)
+
+            async def perform(verb: str, fault_id: str, **args: Any) -> None:
+                await driver.perform(fault_id, where, Action(verb, {"fault_id": fault_id, **args}))
+
+            before = (await driver.observe(where, "limits"))["cpus"]
+            await perform("limit_cpu", "a", cpus=0.5)
+            assert (await driver.observe(where, "limits"))["cpus"] == before  # what the second is to give back
+            await perform("limit_cpu", "b", cpus=0.2)
+            assert quota() == 20_000
+            await perform("unlimit_cpu", "a", cpus=before)
+            assert quota() == 20_000
+            await perform("unlimit_cpu", "b", cpus=before)
+            assert quota() == before * 100_000
+
+            for fault_id in ("c", "d"):
+                await perform("disconnect", fault_id)
+            await perform("connect", "c")
+            assert not joined()
+            await perform("connect", "d")
+            assert joined()
+
+            await perform("kill", "e")
+            await perform("kill", "f")
+            await perform("pause", "g")
+            await perform("start", "e")
+            assert status(stack, "features") == "exited"
+            await perform("start", "f")
+            assert status(stack, "features") == "paused"
+            await perform("resume", "g")
+            for fault_id in "cdefg":
+                assert await driver.evidence(fault_id) == Evidence(1, "processes"), fault_id
+        await store.aclose()
+
+    asyncio.run(main())
+    assert comes_back(stack, "features")

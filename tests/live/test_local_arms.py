@@ -144,3 +144,29 @@ def test_a_disk_without_room_is_told_and_leaves_nothing(tmp_path: Path, monkeypa
     with pytest.raises(TargetError, match=r"cannot be set up in .*: No space left on device\. Free some space"):
         Played(tmp_path, arm(profile="ad_hoc"), monkeypatch)
     assert list(tmp_path.glob("*.live.json")) == []
+
+
+def test_faults_that_overlap_on_a_process_leave_each_other_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = """\
+  - {id: killed, fault: process.kill, point: "service:features", at: 4m, for: 8m}
+  - {id: killed-too, fault: process.kill, point: "service:features", at: 6m, for: 10m}
+  - {id: frozen, fault: process.pause, point: "service:features", at: 8m, for: 14m}
+  - {id: frozen-too, fault: process.pause, point: "service:features", at: 18m, for: 10m}
+  - {id: library, fault: dependency.incompatible_library, point: "env:features", at: 7m, for: 2m}
+"""
+    played = Played(tmp_path, arm(faults, profile="ad_hoc", horizon="32m"), monkeypatch)
+    assert (played.reason, played.of("fault.failed")) == ("horizon", [])
+    first: dict[str, float] = {}
+    for line in played.of("fault.evidence", what="processes"):
+        first.setdefault(line["fault_id"], line["t"])
+    applied, reverted = (
+        {line["fault_id"]: line["t"] for line in played.of(kind)} for kind in ("fault.applied", "fault.reverted")
+    )
+    assert first["killed"] < applied["killed-too"]
+    # Each other one found the process as it wants it, or none, and acts from the end of the one before.
+    for before, after in (("killed", "killed-too"), ("killed-too", "frozen"), ("frozen", "frozen-too")):
+        assert first[after] == pytest.approx(reverted[before], abs=60)
+    assert not played.of("fault.evidence", fault_id="library")  # no process started that could have imported it
+    played.nothing_is_left()

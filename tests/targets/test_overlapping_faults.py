@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from bare_world import Lab
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chaos.engine import Engine, Evidence, Injection
 from chaos.fault import Action
@@ -52,6 +55,52 @@ def test_a_process_stays_as_it_is_until_the_last_of_its_faults_ends(
         lasting = "ab".replace(first_to_end, "")
         assert lab.touches.evidence(lasting) == Evidence(1, "processes")
         await engine.revert(lasting)
+        assert host.state == "running"
+
+    Lab(tmp_path).run(script)
+
+
+@given(steps=st.lists(st.sampled_from(["kill", "pause", "outage", "hang"]), min_size=2, max_size=12))
+@settings(max_examples=60)
+def test_whatever_the_order_a_process_is_as_its_faults_want_it(steps: list[str]) -> None:
+    faults: dict[str, tuple[str, dict[str, object]]] = {
+        "kill": ("process.kill", {}),
+        "pause": ("process.pause", {}),
+        "outage": ("store.outage", {"mode": "refuse"}),
+        "hang": ("store.outage", {"mode": "hang"}),
+    }
+
+    async def script(lab: Lab) -> None:
+        engine = Engine(lab.driver, Nowhere(), lab.world.loop.time)
+        host = lab.world.network.hosts["store"]
+        active: set[str] = set()
+        for step in [*steps, *faults]:  # named a second time, a fault ends
+            if step in active:
+                await engine.revert(step)
+            elif len(active) < len(faults) and step in steps:
+                await engine.inject(injection(step, faults[step][0], "store:store", **faults[step][1]))
+            active ^= {step}
+            active &= set(steps)
+            wanted = "down" if active & {"kill", "outage"} else "paused" if active else "running"
+            assert host.state == wanted
+        await engine.revert_all()
+        assert host.state == "running"
+
+    with TemporaryDirectory() as folder:
+        Lab(Path(folder)).run(script)
+
+
+def test_a_process_that_comes_back_stands_still_for_the_sake_of_a_fault_that_lasts(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        engine = Engine(lab.driver, Nowhere(), lab.world.loop.time)
+        host = lab.world.network.hosts["features"]
+        await engine.inject(injection("killed", "process.kill", "service:features"))
+        await engine.inject(injection("frozen", "process.pause", "service:features"))
+        assert lab.touches.evidence("frozen") is None  # there is nothing to stop
+        await engine.revert("killed")
+        assert host.state == "paused"
+        assert lab.touches.evidence("frozen") == Evidence(1, "processes")
+        await engine.revert("frozen")
         assert host.state == "running"
 
     Lab(tmp_path).run(script)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,9 +164,10 @@ class SimDriver:
             if args.get("empty") and point.name in self._stores:
                 self._stores[point.name].forget()
             if others:
-                self._touch_for(others)
+                self._touches.note_found(others, "processes")
                 return
-        await self._world.start(point.name)
+            await self._world.start(point.name)
+            self._keep_still(point.name)
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._holds.take(STILL, point.name, fault_id)
@@ -177,15 +178,16 @@ class SimDriver:
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         others = self._holds.let_go(STILL, point.name, fault_id)
         if others and self._world.network.hosts[point.name].state == "paused":
-            self._touch_for(others)
+            self._touches.note_found(others, "processes")
             return
         self._world.resume(point.name)
 
-    def _touch_for(self, fault_ids: Sequence[str]) -> None:
-        """It is theirs from now on that a process is down or stands still, if they found it so."""
-        for fault_id in fault_ids:
-            if self._touches.evidence(fault_id) is None:
-                self._touches.note(fault_id, "processes")
+    def _keep_still(self, name: str) -> None:
+        """A process that a fault's end has brought back stands still where others want it so."""
+        still = self._holds.held(STILL, name)
+        if still and self._world.network.hosts[name].state == "running":
+            self._world.pause(name)
+            self._touches.note_found(still, "processes")
 
     # -- clocks
 

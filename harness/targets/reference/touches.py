@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chaos.engine import Evidence
 
@@ -25,6 +25,12 @@ class Touches:
         by_kind[what] = by_kind.get(what, 0) + count
         if self.listener is not None:
             self.listener(fault_id, what, count)
+
+    def note_found(self, fault_ids: Iterable[str], what: str) -> None:
+        """From now on it is the doing of these faults that something is as they found it, if they did nothing yet."""
+        for fault_id in fault_ids:
+            if self.evidence(fault_id) is None:
+                self.note(fault_id, what)
 
     def evidence(self, fault_id: str) -> Evidence | None:
         """The finest count there is."""

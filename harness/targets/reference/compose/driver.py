@@ -18,11 +18,11 @@ from chaos.points import Point, PointKind
 from harness.errors import TargetError
 from harness.targets.reference.compose.engine import PROJECT_LABEL, engine_errors
 from harness.targets.reference.compose.events import EngineEvents
-from harness.targets.reference.compose.limits import cpu_limit, memory_limit, set_cpu_limit, set_memory_limit, stats
+from harness.targets.reference.compose.limits import CPU, MEMORY, Resource, stats
 from harness.targets.reference.compose.link_bytes import LinkBytes
 from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.wiring import LINK_PORTS, upstream
-from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
+from harness.targets.reference.holds import ANSWERING, DOWN, OFFLINE, STILL, Caps, Holds
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 
@@ -39,6 +39,8 @@ Trace = Callable[[], Awaitable[tuple[int, str]]]
 #: How long a container may take to end before the engine kills it, in seconds.
 _GRACE_S = 2
 _PING_S, _PINGS = 0.1, 100
+#: A container whose process is gone, in the engine's words.
+_ENDED = ("created", "exited", "dead")
 #: Toxics for whose sake connections that are open are closed: Toxiproxy resets only those that come after it.
 _CLOSING = ("reset_peer",)
 
@@ -64,6 +66,8 @@ class ComposeDriver:
         self._passing: dict[str, list[LinkBytes]] = {}
         self._known: dict[str, Evidence] = {}
         self._holds = Holds()
+        self._caps = Caps()
+        self._emptied: set[str] = set()
         self._answers: dict[str, str] = {}
 
     # -- what the engine of faults asks
@@ -108,6 +112,11 @@ class ComposeDriver:
         """Before an undo: what the fault has touched is counted for the last time."""
         await self.evidence(fault_id)
         self._traces.pop(fault_id, None)
+
+    def _found(self, fault_ids: Sequence[str]) -> None:
+        """It is the doing of these faults from now on that a process is as they found it, if they did nothing yet."""
+        for fault_id in fault_ids:
+            self._known.setdefault(fault_id, Evidence(1, "processes"))
 
     def _trace(self, fault_id: str, key: str, trace: Trace) -> None:
         self._traces.setdefault(fault_id, {}).setdefault(key, trace)
@@ -189,21 +198,37 @@ class ComposeDriver:
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        if self._holds.let_go(DOWN, point.name, fault_id):
-            return
+        others = self._holds.let_go(DOWN, point.name, fault_id)
         if args.get("empty") and point.name == STORE:
+            self._emptied.add(point.name)
+        if await self._status(point.name) not in _ENDED:
+            self._emptied.discard(point.name)
+            return  # it was started meanwhile
+        if others:
+            self._found(others)
+            return
+        if point.name in self._emptied:
             await self._start_empty(point)
+            self._emptied.discard(point.name)
         else:
             await self._engine(f"starting {point.name}", lambda name: self._stack.container(name).start(), point.name)
+        await self._keep_still(point.name)
+
+    async def _keep_still(self, service: str) -> None:
+        """A process that a fault has brought back stands still where others want it so."""
+        still = self._holds.held(STILL, service)
+        if still:
+            await self._engine(f"pausing {service}", self._set_paused, service, True)
+            self._found(still)
+
+    async def _status(self, service: str) -> str:
+        return await self._engine(
+            f"looking at {service}", lambda name: str(self._stack.container(name).status), service
+        )
 
     async def _start_empty(self, point: Point) -> None:
         """The store comes back without its data; nobody else reaches it before that is done."""
         links = _links(point)
-        if (
-            await self._engine("looking at the store", lambda name: self._stack.container(name).status, STORE)
-            == "running"
-        ):
-            return  # done before
         await self._on_links(links, lambda client, link: client.update(link, enabled=False))
         await self._engine("starting the store", lambda name: self._stack.container(name).start(), STORE)
         for attempt in range(_PINGS):
@@ -223,7 +248,9 @@ class ComposeDriver:
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        if self._holds.let_go(STILL, point.name, fault_id):
+        others = self._holds.let_go(STILL, point.name, fault_id)
+        if others and await self._status(point.name) == "paused":
+            self._found(others)
             return
         await self._engine(f"resuming {point.name}", self._set_paused, point.name, False)
 
@@ -235,11 +262,16 @@ class ComposeDriver:
             container.unpause()
 
     async def _disconnect(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        self._holds.take(OFFLINE, point.name, fault_id)
         self._trace_event(fault_id, point.name, "disconnect", "processes")
         await self._engine(f"disconnecting {point.name}", self._set_connected, point.name, False)
 
     async def _connect(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
+        others = self._holds.let_go(OFFLINE, point.name, fault_id)
+        if others:
+            self._found(others)
+            return
         await self._engine(f"connecting {point.name}", self._set_connected, point.name, True)
 
     def _set_connected(self, service: str, connected: bool) -> None:
@@ -257,22 +289,20 @@ class ComposeDriver:
     # -- limits
 
     async def _limit_cpu(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        await self._limit(fault_id, point, set_cpu_limit, args["cpus"], "throttled periods")
+        await self._limit(fault_id, point, CPU, args["cpus"])
 
     async def _unlimit_cpu(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        await self._unlimit(fault_id, point, set_cpu_limit, args["cpus"])
+        await self._unlimit(fault_id, point, CPU, args["cpus"])
 
     async def _limit_memory(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._trace_event(fault_id, point.name, "oom", "processes")
-        await self._limit(fault_id, point, set_memory_limit, args["bytes"], "allocations")
+        await self._limit(fault_id, point, MEMORY, args["bytes"])
 
     async def _unlimit_memory(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        await self._unlimit(fault_id, point, set_memory_limit, args["bytes"])
+        await self._unlimit(fault_id, point, MEMORY, args["bytes"])
 
-    async def _limit(
-        self, fault_id: str, point: Point, change: Callable[[Any, float], None], value: float, counted: str
-    ) -> None:
-        service = point.name
+    async def _limit(self, fault_id: str, point: Point, resource: Resource, value: float) -> None:
+        service, counted = point.name, resource.counted
         before = await self._engine(f"looking at {service}", lambda name: stats(self._stack.container(name)), service)
 
         async def trace() -> tuple[int, str]:
@@ -280,17 +310,28 @@ class ComposeDriver:
             return now.get(counted, 0) - before.get(counted, 0), counted
 
         self._trace(fault_id, counted, trace)
-        await self._engine(f"limiting {service}", lambda name: change(self._stack.container(name), value), service)
 
-    async def _unlimit(self, fault_id: str, point: Point, change: Callable[[Any, float], None], value: float) -> None:
+        def limit() -> None:
+            container = self._stack.container(service)
+            now = self._caps.take(resource.of(service), fault_id, value, before=resource.read(container))
+            resource.change(container, now)
+
+        await self._engine(f"limiting {service}", limit)
+
+    async def _unlimit(self, fault_id: str, point: Point, resource: Resource, value: float) -> None:
         await self._settle(fault_id)
         service = point.name
-        await self._engine(f"limiting {service}", lambda name: change(self._stack.container(name), value), service)
+        now = self._caps.let_go(resource.of(service), fault_id, before=value)
+        await self._engine(f"limiting {service}", lambda: resource.change(self._stack.container(service), now))
 
     def _limits(self, service: str) -> dict[str, Any]:
+        """What it may use without any fault, which is what is given back; and what it uses."""
         container = self._stack.container(service)
-        used = stats(container).get("memory bytes", 0)
-        return {"cpus": cpu_limit(container), "memory_bytes": memory_limit(container), "memory_used_bytes": used}
+        found: dict[str, Any] = {"memory_used_bytes": stats(container).get("memory bytes", 0)}
+        for name, resource in (("cpus", CPU), ("memory_bytes", MEMORY)):
+            before = self._caps.before(resource.of(service))
+            found[name] = resource.read(container) if before is None else before
+        return found
 
     # -- data in the store
 
@@ -319,13 +360,23 @@ class ComposeDriver:
             return (await self._outpost("GET", path))["loads"], "loads"
 
         self._trace(fault_id, "overlay", trace)
-        await self.restart(point.name)
+        await self._start_anew(point.name)
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
         path = f"/overlays/{point.name}/{quote(args['overlay_id'], safe='')}"
         if await self._outpost("DELETE", path, missing_ok=True) is not None:
-            await self.restart(point.name)
+            await self._start_anew(point.name)
+
+    async def _start_anew(self, service: str) -> None:
+        """For the sake of what is there to import; a process that faults keep down does so when it comes back."""
+        status = await self._status(service)
+        if status in _ENDED and self._holds.held(DOWN, service):
+            return
+        if status == "paused":
+            await self._engine(f"resuming {service}", self._set_paused, service, False)
+        await self.restart(service)
+        await self._keep_still(service)
 
     async def restart(self, service: str) -> None:
         """Ends a service's process and starts it again."""

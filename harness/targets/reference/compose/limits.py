@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-__all__ = ["cpu_limit", "memory_limit", "set_cpu_limit", "set_memory_limit", "stats"]
+__all__ = ["CPU", "MEMORY", "Resource", "cpu_limit", "memory_limit", "set_cpu_limit", "set_memory_limit", "stats"]
 
 _PERIOD_US = 100_000
 
@@ -45,3 +47,22 @@ def stats(container: Container) -> dict[str, int]:
         "allocations": int(memory.get("failcnt") or 0),
         "memory bytes": int(memory.get("usage") or 0),  # with what it caches: the kernel refuses a limit below it
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something of which a container may use so much: how that is read and changed, and which of the `stats` counts how
+    often it was held back."""
+
+    name: str
+    read: Callable[[Container], float]
+    change: Callable[[Container, float], None]
+    counted: str
+
+    def of(self, service: str) -> str:
+        """What a service may use of it, by a name."""
+        return f"{self.name} of {service}"
+
+
+CPU = Resource("CPUs", cpu_limit, set_cpu_limit, "throttled periods")
+MEMORY = Resource("memory", memory_limit, set_memory_limit, "allocations")

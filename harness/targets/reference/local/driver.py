@@ -171,19 +171,29 @@ class LocalDriver:
             data = self.store_data(point.name)
             shutil.rmtree(data, ignore_errors=True)
             data.mkdir(exist_ok=True)
-        if others and self.supervisor.child(point.name) is None:
-            for other in others:  # from now on it is theirs that it is down
-                self.touches.note(other, "processes")
+        if self.supervisor.child(point.name) is not None:
+            return
+        if others:
+            self.touches.note_found(others, "processes")
             return
         await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
+        still = self.holds.held(STILL, point.name)
+        if still and await self.supervisor.pause(point.name):
+            self.touches.note_found(still, "processes")
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self.holds.take(STILL, point.name, fault_id)
-        if await self.supervisor.pause(point.name):
+        child = self.supervisor.child(point.name)
+        found_so = child is not None and child.stopped
+        if await self.supervisor.pause(point.name) and not found_so:
             self.touches.note(fault_id, "processes")
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        if not self.holds.let_go(STILL, point.name, fault_id):
+        others = self.holds.let_go(STILL, point.name, fault_id)
+        child = self.supervisor.child(point.name)
+        if others and child is not None and child.stopped:
+            self.touches.note_found(others, "processes")
+        else:
             self.supervisor.resume(point.name)
 
     # -- clocks
@@ -245,12 +255,20 @@ class LocalDriver:
 
         self.traces.follow(fault_id, overlay_id, count)
         if self.overlays.has_modules(point.name, overlay_id):  # settings are read anew by themselves
-            await self.supervisor.replace(point.name)
+            await self._replace(point.name)
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         modules = self.overlays.has_modules(point.name, args["overlay_id"])
         if self.overlays.remove(point.name, args["overlay_id"]) and modules:
-            await self.supervisor.replace(point.name)
+            await self._replace(point.name)
+
+    async def _replace(self, service: str) -> None:
+        """Starts a process anew, to import what is there now; one that faults keep down does so when it comes back."""
+        if self.holds.held(DOWN, service) and self.supervisor.child(service) is None:
+            return
+        await self.supervisor.replace(service)
+        if self.holds.held(STILL, service):
+            await self.supervisor.pause(service)
 
     # -- models
 
