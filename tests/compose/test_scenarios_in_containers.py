@@ -50,6 +50,7 @@ def of(journal: list[dict[str, Any]], name: str, kind: str) -> list[dict[str, An
 
 def test_the_controls_ran_to_their_end_with_answers_for_nearly_everybody(journal: list[dict[str, Any]]) -> None:
     assert {end["reason"] for end in of(journal, "control", "arm.end")} == {"horizon"}
+    assert not of(journal, "control", "service.died")
     requests = of(journal, "control", "request")
     assert len(requests) > 100
     assert sum(request["status"] == 200 for request in requests) >= 0.98 * len(requests)

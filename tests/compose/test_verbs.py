@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +16,7 @@ from chaos.engine import Evidence
 from chaos.fault import Action
 from chaos.points import Point
 from harness.targets.reference.compose.driver import ComposeDriver
-from harness.targets.reference.compose.events import EngineEvents
+from harness.targets.reference.compose.events import EngineEvent, EngineEvents
 from harness.targets.reference.compose.stack import Stack
 from harness.targets.reference.compose.stage import store_client
 
@@ -316,3 +318,20 @@ def test_faults_that_overlap_on_a_container_leave_each_other_alone(stack: Stack)
 
     asyncio.run(main())
     assert comes_back(stack, "features")
+
+
+def test_a_process_that_dies_by_itself_is_told_from_one_that_was_ended(stack: Stack) -> None:
+    seen: list[EngineEvent] = []
+    with EngineEvents(stack.project, dict(stack.description.containers), seen.append):
+        stack.container("features").restart(timeout=1)
+        assert comes_back(stack, "features")
+        stack.container("features").kill()
+        stack.container("features").start()
+        assert comes_back(stack, "features")
+        os.kill(stack.container("features").attrs["State"]["Pid"], signal.SIGKILL)  # the engine has no part in it
+        deadline = time.monotonic() + 30
+        while [event.action for event in seen].count("die") < 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+    stack.container("features").start()
+    assert comes_back(stack, "features")
+    assert [event.died_of for event in seen if event.action == "die"] == ["", "", "exit code 137"]

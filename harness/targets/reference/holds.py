@@ -56,6 +56,10 @@ class Caps:
         """What it was before any fault; None if none has ever capped it."""
         return self._before.get(what)
 
+    def capped(self, what: str) -> bool:
+        """Whether a fault caps it now."""
+        return bool(self._by.get(what))
+
     def take(self, what: str, fault_id: str, value: float, *, before: float) -> float:
         """A fault caps it where it stands at ``before``; what it is to be now."""
         self._before.setdefault(what, before)

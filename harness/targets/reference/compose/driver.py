@@ -324,6 +324,10 @@ class ComposeDriver:
         now = self._caps.let_go(resource.of(service), fault_id, before=value)
         await self._engine(f"limiting {service}", lambda: resource.change(self._stack.container(service), now))
 
+    def caps_memory(self, service: str) -> bool:
+        """Whether a fault lets a service have less memory than it should."""
+        return self._caps.capped(MEMORY.of(service))
+
     def _limits(self, service: str) -> dict[str, Any]:
         """What it may use without any fault, which is what is given back; and what it uses."""
         container = self._stack.container(service)

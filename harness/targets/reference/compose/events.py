@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.targets.reference.compose.engine import PROJECT_LABEL, SERVICE_LABEL, connect
@@ -19,10 +19,14 @@ _ACTIONS = ("die", "kill", "oom", "pause", "unpause", "start", "connect", "disco
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """One thing that happened to a service's container: ``action`` in the engine's words."""
+    """One thing that happened to a service's container: ``action`` in the engine's words.
+
+    ``died_of`` is said of a process that nobody had the engine end.
+    """
 
     service: str
     action: str
+    died_of: str = field(default="", compare=False)
 
 
 class EngineEvents:
@@ -36,6 +40,7 @@ class EngineEvents:
         self._service_of = {container: service for service, container in containers.items()}
         self._on_event = on_event
         self._counts: dict[EngineEvent, int] = {}
+        self._told_to_end: set[str] = set()
         self._stream: Any = None
         self._client: DockerClient | None = None
         self._thread = threading.Thread(target=self._follow, name="engine-events", daemon=True)
@@ -62,9 +67,20 @@ class EngineEvents:
         for raw in self._stream:
             service = self._service(raw)
             if service is not None:
-                event = EngineEvent(service, raw.get("Action", ""))
+                event = self._event(service, raw)
                 self._counts[event] = self._counts.get(event, 0) + 1
                 self._on_event(event)
+
+    def _event(self, service: str, raw: dict[str, Any]) -> EngineEvent:
+        action, died_of = raw.get("Action", ""), ""
+        if action == "kill":  # by whatever signal: the engine tells it before it stops or starts anew, too
+            self._told_to_end.add(service)
+        elif action == "die":
+            if service not in self._told_to_end:
+                code = raw.get("Actor", {}).get("Attributes", {}).get("exitCode", "unknown")
+                died_of = f"exit code {code}"
+            self._told_to_end.discard(service)
+        return EngineEvent(service, action, died_of)
 
     def _service(self, raw: dict[str, Any]) -> str | None:
         attributes = raw.get("Actor", {}).get("Attributes", {})

@@ -278,6 +278,9 @@ class ComposeStage:
 
     def _happened(self, event: EngineEvent) -> None:
         self._news.set()
+        # What dies as it starts ends the arm, with what it said. Without memory one may die for the sake of a fault.
+        if event.died_of and self._origin is not None and not self._driver.caps_memory(event.service):
+            self._recorder.write("service.died", {"service": event.service, "why": event.died_of})
         if event.action == "die" and self._profile.supervised and event.service in SERVERS:
             self._spawn(self._start_later(event.service))
 
