@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numpy as np
 import pyarrow as pa
 
 from chaos.data.columns import large_numbers, mapped, numbers, with_numbers
-from chaos.data.decimals import exactly, rounded_units, scaled
+from chaos.data.decimals import exactly, rounded_whole, scaled
 
 
 def affine(
@@ -32,8 +31,6 @@ def affine(
     large = large_numbers(data)
     if not len(large):
         return new
-    limits = np.iinfo(data.dtype)
-    found = rounded_units(data[large].astype(object), *by)
     changed = numbers(new).copy()
-    changed[large] = np.minimum(np.maximum(found, int(limits.min)), int(limits.max)).astype(data.dtype)
+    changed[large] = rounded_whole(data[large], *by)
     return with_numbers(values, changed)

@@ -17,6 +17,8 @@ Units = NDArray[np.object_]
 
 #: Digits behind the point of a value that takes the place of none, where a column does not say how many there are.
 ROOM = 18
+#: What whole numbers of 64 bits with a sign stay below.
+_ROOM_64 = 2**63
 
 
 def exactly(number: Number) -> Fraction:
@@ -75,12 +77,59 @@ def rounded_units(data: Units, factor: Fraction, offset: Fraction = Fraction(0))
     >>> rounded_units(np.array([1, 3, 4], dtype=object), Fraction(1, 2)).tolist()
     [0, 2, 2]
     """
+    if not len(data):
+        return data
     over = factor.denominator * offset.denominator
-    above = data * (factor.numerator * offset.denominator) + offset.numerator * factor.denominator
-    whole = above // over
-    left = 2 * (above - whole * over)
-    up = (left > over) | ((left == over) & (whole % 2 == 1))
-    return np.asarray(whole + up.astype(object)) if len(data) else data
+    times, plus = factor.numerator * offset.denominator, offset.numerator * factor.denominator
+    # A half more, rounded down: only a number that lies in the middle may have to go to the other side.
+    twice = data * (2 * times) + (2 * plus + over)
+    bits = over.bit_length()
+    if over == 1 << bits - 1:  # shifted much faster than divided
+        whole = np.asarray(np.right_shift(twice, bits))
+        middle = np.flatnonzero(np.bitwise_and(twice, 2 * over - 1) == 0) if over > 1 else ()
+    else:
+        whole = np.asarray(twice // (2 * over))
+        middle = np.flatnonzero(whole * (2 * over) == twice) if over % 2 == 0 else ()
+    if len(middle):
+        whole[middle] -= whole[middle] % 2
+    return whole
+
+
+def within(data: Units, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Whole numbers in a dtype of them, clipped to its limits.
+
+    >>> within(np.array([-1, 300], dtype=object), np.dtype("u1")).tolist()
+    [0, 255]
+    """
+    limits = np.iinfo(dtype)
+    return np.minimum(np.maximum(data, int(limits.min)), int(limits.max)).astype(dtype)
+
+
+def rounded_whole(data: NDArray[Any], factor: Fraction, offset: Fraction = Fraction(0)) -> NDArray[Any]:
+    """`rounded_units` of whole numbers of 64 bits, clipped to these; in them as far as they have room for it.
+
+    >>> rounded_whole(np.array([2**62, -3]), Fraction(3, 2)).tolist()
+    [6917529027641081856, -4]
+    """
+    over = factor.denominator * offset.denominator
+    times, plus = factor.numerator * offset.denominator, offset.numerator * factor.denominator
+    if 2 * over * (abs(times) + 1) + 2 * abs(plus) >= _ROOM_64:
+        return within(rounded_units(data.astype(object), factor, offset), data.dtype)
+    fits = np.abs(data * (times / over) + plus / over) < float(_ROOM_64 // 2)
+    if data.dtype == np.uint64:
+        fits &= data < np.uint64(_ROOM_64)
+    inner = np.where(fits, data, 0).astype(np.int64)
+    # Whole multiples of the denominator, and what is left: its product with the numerator is small.
+    count = inner // over
+    twice = (inner - count * over) * (2 * times) + (2 * plus + over)
+    more = twice // (2 * over)
+    found = count * times + more
+    if over % 2 == 0:
+        found -= (more * (2 * over) == twice) & (found % 2 == 1)
+    out = (np.maximum(found, 0) if data.dtype == np.uint64 else found).astype(data.dtype)
+    if not fits.all():
+        out[~fits] = within(rounded_units(data[~fits].astype(object), factor, offset), data.dtype)
+    return out
 
 
 def scaled(array: pa.Array, factor: Fraction, offset: Fraction) -> pa.Array:

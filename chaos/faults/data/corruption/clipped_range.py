@@ -48,8 +48,10 @@ class ClippedRange(NumberFault):
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         import numpy as np
 
-        from chaos.data.precise import between, mapped_precisely
+        from chaos.data.precise import clipped, mapped_precisely
 
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
-        return mapped_precisely(values, lambda v: np.clip(v, low, high), lambda v, _: between(v, self.low, self.high))
+        return mapped_precisely(
+            values, lambda v: np.clip(v, low, high), lambda old, _, unit: clipped(old, self.low, self.high, unit)
+        )

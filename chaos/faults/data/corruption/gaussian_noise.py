@@ -34,7 +34,14 @@ class GaussianNoise(NumberFault):
     sigma: float = Field(gt=0.0, description="The standard deviation of the error, in the column's own unit.")
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
-        from chaos.data.precise import drawn_number, mapped_precisely
+        from fractions import Fraction
 
-        error = self.sigma * victims.normals("error")
-        return mapped_precisely(values, lambda v: v + error, lambda v, row: v + drawn_number(error[row]))
+        import numpy as np
+
+        from chaos.data.precise import mapped_precisely, moved_by
+
+        with np.errstate(over="ignore"):
+            error = self.sigma * victims.normals("error")
+        return mapped_precisely(
+            values, lambda v: v + error, lambda old, rows, unit: moved_by(old, error[rows], Fraction(0), unit)
+        )

@@ -40,9 +40,15 @@ class MultiplicativeNoise(NumberFault):
     )
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
+        from fractions import Fraction
+
         import numpy as np
 
-        from chaos.data.precise import drawn_number, mapped_precisely
+        from chaos.data.precise import mapped_precisely, moved_by
 
         factor = np.exp(self.sigma * victims.normals("factor"))
-        return mapped_precisely(values, lambda v: v * factor, lambda v, row: v * drawn_number(factor[row]))
+        return mapped_precisely(
+            values,
+            lambda v: v * factor,
+            lambda old, rows, _: moved_by(old, factor[rows], Fraction(1), Fraction(0), onto=False),
+        )

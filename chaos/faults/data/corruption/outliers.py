@@ -61,7 +61,7 @@ class Outliers(ColumnFault):
 
         from chaos.data.affine import affine
         from chaos.data.columns import floats, mapped, picked
-        from chaos.data.decimals import exactly
+        from chaos.data.decimals import exactly, rounded_whole
         from chaos.data.precise import mapped_precisely
 
         if self.low is None and self.high is None:
@@ -70,7 +70,9 @@ class Outliers(ColumnFault):
                 return picked(floats(values) != 0.0, far, new)
             times = exactly(self.magnitude)
             return mapped_precisely(
-                values, lambda v: np.where(v == 0, self.magnitude, v * self.magnitude), lambda v, _: v * times
+                values,
+                lambda v: np.where(v == 0, self.magnitude, v * self.magnitude),
+                lambda old, *_: rounded_whole(old, times),
             )
         beyond = _beyond(self.low, self.high, self.magnitude, victims)
         return mapped(values, lambda _: beyond)

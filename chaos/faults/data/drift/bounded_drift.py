@@ -12,12 +12,12 @@ from chaos.data.course import Course
 from chaos.registry import register
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     import pyarrow as pa
 
     from chaos.data.cells import Victims
     from chaos.data.columns import Floats
+    from chaos.data.precise import Whole
+    from chaos.data.rows import I64
 
 __all__ = ["BoundedDrift"]
 
@@ -56,10 +56,13 @@ class BoundedDrift(Course, NumberFault):
         return self
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
+        from fractions import Fraction
+        from math import ceil, floor
+
         import numpy as np
 
         from chaos.data.decimals import exactly
-        from chaos.data.precise import between, drawn_number, mapped_precisely
+        from chaos.data.precise import clipped, mapped_precisely, moved_by
 
         edge = self.low if self.towards == "low" else self.high
         way = self.strength * self.progress(victims)
@@ -68,10 +71,10 @@ class BoundedDrift(Course, NumberFault):
             new = np.clip(v + way * (edge - v), self.low, self.high)
             return np.where((v >= self.low) & (v <= self.high), new, v)
 
-        def moved_precisely(v: Fraction, row: int) -> Fraction:
-            if not low <= v <= high:
-                return v
-            return between(v + drawn_number(way[row]) * (exactly(edge) - v), self.low, self.high)
+        def moved_precisely(old: Whole, rows: I64, unit: Fraction) -> Whole:
+            inside = clipped(old, ceil(low * unit), floor(high * unit), Fraction(1)) == old
+            new = clipped(moved_by(old, way[rows], Fraction(-1), exactly(edge) * unit), low, high, unit)
+            return np.where(inside, new, old)
 
         low, high = exactly(self.low), exactly(self.high)
         return mapped_precisely(values, moved, moved_precisely)

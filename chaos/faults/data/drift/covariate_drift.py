@@ -54,12 +54,12 @@ class CovariateDrift(Course, NumberFault):
 
     def change(self, values: pa.Array, victims: Victims) -> pa.Array:
         from chaos.data.decimals import exactly
-        from chaos.data.precise import drawn_number, mapped_precisely
+        from chaos.data.precise import mapped_precisely, moved_by
 
         done = self.progress(victims)
         shift, scale, around = exactly(self.shift), exactly(self.scale), exactly(self.around)
         return mapped_precisely(
             values,
             lambda v: v + done * ((v - self.around) * (self.scale - 1.0) + self.shift),
-            lambda v, row: v + drawn_number(done[row]) * ((v - around) * (scale - 1) + shift),
+            lambda old, rows, unit: moved_by(old, done[rows], scale - 1, (shift - around * (scale - 1)) * unit),
         )
