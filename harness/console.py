@@ -13,8 +13,11 @@ _LEAST = 80
 
 
 def report_console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal, but wide enough for a table; or for a scorecard where there is none."""
-    console = Console(stderr=stderr, highlight=False)
-    if console.is_terminal and console.width >= _LEAST:
-        return console
-    return Console(stderr=stderr, highlight=False, width=_LEAST if console.is_terminal else _WIDTH)
+    """A console as wide as the terminal, but wide enough for a table; or for a scorecard where there is none.
+
+    What is in brackets or between colons is text: names and paths are users' own, and ``runs[a]`` is a folder.
+    """
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal or console.width < _LEAST:
+        console.width = _LEAST if console.is_terminal else _WIDTH
+    return console

@@ -38,7 +38,7 @@ def publish(folder: RunFolder, console: Console, *, as_json: bool) -> ExitCode:
     else:
         terminal.render(report.scorecard, console, rerun=report.rerun, unrun=report.unrun_text)
         shown = next((FILES[form] for form in ("html", "markdown", ALWAYS) if form in (*wanted, ALWAYS)), "")
-        console.print(f"\nreport: {folder.path / shown}", highlight=False, soft_wrap=True)
+        console.print(f"\nreport: {folder.path / shown}", highlight=False, markup=False, soft_wrap=True)
     return report.scorecard.verdict.exit_code
 
 

@@ -49,6 +49,8 @@ class Settings:
     def over(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Options of `pipequake run`, each that was not given taken from here, or else its default.
 
+        Raises `SettingsError` if the scenarios are to come from here and are not there.
+
         >>> Settings(jobs=4).over({"paths": (), "profiles": ("ad_hoc",), "jobs": None, "results": None})["jobs"]
         4
         """
@@ -62,7 +64,22 @@ class Settings:
             "reports": self.reports,
         }
         kept = {name: value for name, value in options.items() if value not in (None, ())}
+        if "paths" not in kept:
+            self._look_for_scenarios()
         return {**options, **here, **kept}
+
+    def _look_for_scenarios(self) -> None:
+        """Who gave no path can't know where a missing one was written."""
+        if self.file is None:
+            return
+        missing = [path for path in self.scenarios if not path.exists()]
+        line, column = _place_in(self.file, "scenarios") if missing else (0, 0)
+        told = [
+            Problem(_shown(self.file), line, column, "scenarios", f"{path}: no such file. Write where they are.")
+            for path in missing
+        ]
+        if told:
+            raise SettingsError(told)
 
 
 def find_settings(start: Path | None = None) -> Settings:
@@ -102,9 +119,19 @@ def read_settings(file: Path) -> Settings:
         raise SettingsError([Problem(shown, 0, 0, "", "not UTF-8 text. Save it with the encoding UTF-8.")]) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([_syntax(shown, str(error))]) from None
-    section = "" if file.name == NAME else "tool.pipequake"
+    section = _section(file)
     table = raw if not section else raw.get("tool", {}).get("pipequake", {})
     return _Reader(shown, text, section).read(table, file)
+
+
+def _section(file: Path) -> str:
+    """The table that holds the configuration in a file; empty for the whole of it."""
+    return "" if file.name == NAME else "tool.pipequake"
+
+
+def _place_in(file: Path, key: str) -> tuple[int, int]:
+    """Line and column of a key in a configuration that was read before."""
+    return _Reader(_shown(file), file.read_text(encoding="utf-8"), _section(file))._place(key)
 
 
 def _tool_table(project: Path) -> object:

@@ -3,6 +3,7 @@ may lack a character."""
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -15,6 +16,10 @@ __all__ = ["outlive_readers"]
 
 #: A pipe that nobody reads any more, and a terminal that is gone.
 _NO_READER = (errno.EPIPE, errno.EIO)
+
+#: What tables and plots are made of besides ASCII, and what stands for it in an encoding without it: a column for a
+#: column, so that what is beneath each other stays so.
+_LOOKALIKES = dict(zip("·—–×…━┤▁▂▃▄▅▆▇█", "---x.-|___==###", strict=True))
 
 
 class _Outliving(io.FileIO):
@@ -34,8 +39,36 @@ class _Outliving(io.FileIO):
             raise kind(f"the output can't be written ({error.strerror or error}). Send it somewhere else.") from None
 
 
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
+    """An error handler of codecs: a lookalike, or else the character's number, which tells more than a "?"."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lookalike = _LOOKALIKES.get(error.object[error.start])
+    if lookalike is None:
+        return codecs.backslashreplace_errors(_first(error))
+    return lookalike, error.start + 1
+
+
+def _replace_or_escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The same where bytes of file names that are no text are to come out as they came in, as with LC_ALL=C."""
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return codecs.lookup_error("surrogateescape")(_first(error))
+    return _replace(error)
+
+
+def _first(error: UnicodeEncodeError) -> UnicodeEncodeError:
+    """Only the first of the characters, as the next one may be replaced in another way."""
+    return UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
+
+
+#: What is done with a character that the stream's encoding lacks, by what Python would do.
+_HANDLERS = {"strict": ("pipequake.replace", _replace), "surrogateescape": ("pipequake.escape", _replace_or_escape)}
+
+
 def outlive_readers() -> None:
     """Makes this process's standard streams go on when their readers are gone, and with every character."""
+    for name, handler in _HANDLERS.values():
+        codecs.register_error(name, handler)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)  # None where it is closed, something else where a program put it there
         if not isinstance(stream, io.TextIOWrapper):
@@ -44,7 +77,7 @@ def outlive_readers() -> None:
         wrapped = io.TextIOWrapper(
             io.BufferedWriter(raw) if isinstance(stream.buffer, io.BufferedWriter) else raw,  # raw with python -u
             encoding=stream.encoding,
-            errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+            errors=_HANDLERS[stream.errors][0] if stream.errors in _HANDLERS else stream.errors,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

@@ -28,7 +28,7 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
         raise UsageError(f"--remove takes the baseline's name alone: {run} would not be removed. Leave it out.")
     elif remove:
         remove_baseline(results, name)
-        console.print(f"baseline {plain(name)} removed", markup=False)
+        console.print(f"baseline {plain(name)} removed")
     else:
         folder = RunFolder.open(run or newest_run(results))
         folder.require_ended()
@@ -39,7 +39,7 @@ def baseline_command(results: Path, name: str | None, run: Path | None, *, remov
             print(_CUT_SHORT.format(run=folder.path), file=sys.stderr)
         path = save_baseline(results, name, folder, scorecard.to_json())
         kept = f"baseline {plain(name)}: {folder.path.resolve().name}, kept in {path}"
-        console.print(kept, markup=False, soft_wrap=True)
+        console.print(kept, soft_wrap=True)
     return ExitCode.PASSED
 
 
@@ -65,6 +65,6 @@ def _list(results: Path) -> None:
         git = manifest.get("git") or {}
         code = f"{git.get('branch') or ''} {str(git.get('commit') or '')[:7]}".strip()
         texts = [one.path.name, str(manifest.get("baseline_of")), str(manifest.get("started")), code]
-        console.print("  ".join(plain(text) for text in texts if text), markup=False, soft_wrap=True)
+        console.print("  ".join(plain(text) for text in texts if text), soft_wrap=True)
     if not found:
-        console.print("no baseline is saved; `pipequake baseline NAME RUN` saves one", markup=False)
+        console.print("no baseline is saved; `pipequake baseline NAME RUN` saves one")

@@ -7,6 +7,7 @@ import json
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from chaos.catalogue import FaultDescription, catalogue, describe
 from chaos.registry import registry
@@ -32,11 +33,14 @@ def show_faults(name: str | None, *, as_json: bool) -> None:
 def _show_one(fault: FaultDescription) -> None:
     console = report_console()
     console.print(
-        f"[bold]{fault.name}[/]  at {', '.join(fault.points)}; {fault.reversibility}; {', '.join(fault.backends)}\n"
+        Text.assemble(
+            (fault.name, "bold"),
+            f"  at {', '.join(fault.points)}; {fault.reversibility}; {', '.join(fault.backends)}\n",
+        )
     )
-    console.print(fault.summary + "\n", markup=False)
+    console.print(fault.summary + "\n")
     table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
     for param in fault.params:
         table.add_row(param.name, param.type, "required" if param.default is None else param.default, param.description)
     console.print(table)
-    console.print("\n" + fault.example, markup=False)
+    console.print("\n" + fault.example)

@@ -187,11 +187,11 @@ async def _host(
                 f"{why}: every fault was reverted. Go on with\n"
                 f"  pipequake gameday --resume {shlex.quote(str(folder.path))}\n"
                 f"or write the report with `--resume ... --conclude`.",
-                highlight=False,
+                soft_wrap=True,
             )
             return ExitCode.INCONCLUSIVE
         for problem in await controls:
-            console.print(f"error in {problem}", highlight=False)
+            console.print(f"error in {problem}", soft_wrap=True)
         code = await asyncio.to_thread(_finish, folder, board, arms, log, console)
         director.reported()
         await _either(asyncio.sleep(options.linger_s), leave.wait())

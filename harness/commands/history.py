@@ -86,7 +86,7 @@ def history_command(selection: Selection, *, limit: int, as_json: bool) -> int:
         show_runs(lines, report_console())
     else:
         nothing = "no run matches" if filters != Filters() else f"no run in {selection.results}"
-        report_console().print(f"{nothing}; `pipequake run` makes one", markup=False)
+        report_console().print(f"{nothing}; `pipequake run` makes one")
     show_remarks(remarks, _errors(), every=selection.all_remarks)
     return ExitCode.PASSED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from chaos.undo import pending
 from harness.console import report_console
@@ -35,7 +36,7 @@ def recover_command(results: Path) -> int:
     worst = ExitCode.PASSED
     for folder in unfinished:
         if folder.in_use():
-            console.print(f"{folder.path}: still running, left alone")
+            console.print(f"{folder.path}: still running, left alone", soft_wrap=True)
             continue
         if (folder.path / "gameday.jsonl").exists():
             console.print(
@@ -43,14 +44,14 @@ def recover_command(results: Path) -> int:
                 soft_wrap=True,
             )
             continue
-        console.print(f"{folder.path}: interrupted")
+        console.print(f"{folder.path}: interrupted", soft_wrap=True)
         try:
             if not recover_run(folder, target, console):
                 worst = max(worst, ExitCode.DIRTY)
                 continue
             publish(folder, console, as_json=False)
         except HarnessError as error:  # the others must not stay as they are because of this one
-            console.print(f"  {error}", markup=False, soft_wrap=True)  # a path in it stays whole
+            console.print(f"  {error}", soft_wrap=True)  # a path in it stays whole
             worst = max(worst, error.exit_code)
             continue
         if not any(later.name > folder.path.name for later in results.glob("20*")):
@@ -64,21 +65,22 @@ def recover_run(folder: RunFolder, target: Target, console: Console) -> bool:
     """Takes back everything that one dead run left, and puts its journal together; False if something stays."""
     with folder.locked(within_s=_WATCHDOG_S) as alone:
         live = bool(stranded_arms(folder.path))
-        outcome = rescue(
-            folder.path, target, by="recover", say=lambda text: console.print(f"  {text}", markup=False), alone=alone
-        )
+        outcome = rescue(folder.path, target, by="recover", say=lambda text: console.print(f"  {text}"), alone=alone)
         dirty = [rescued for rescued in outcome if not rescued.clean]
         if dirty:
             console.print(
-                "  [bold red]The target is left dirty.[/] End what is named above by hand, then "
-                "`pipequake recover` again."
+                Text.assemble(
+                    ("  The target is left dirty.", "bold red"),
+                    " End what is named above by hand, then `pipequake recover` again.",
+                )
             )
             return False
         folder.merge_unmerged()
         _note_interruption(folder)
         for entry in [] if live else pending(read_journal(folder.journal)):
+            name = entry.fault if entry.fault_id == entry.fault else f"{entry.fault_id} ({entry.fault})"
             console.print(
-                f"  {entry.fault_id} ({entry.fault} at {entry.point}) was in effect in a simulated world, "
+                f"  {name} at {entry.point} was in effect in a simulated world, "
                 "which ended with its process: nothing is left of it"
             )
     return True

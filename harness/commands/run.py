@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from harness.commands.costs import cost_lines, cost_text
 from harness.commands.pace import Pace
@@ -165,7 +166,7 @@ def _conclude(
         raise
     pace = None if options.backend == SIMULATOR else Pace.of(read_journal(folder.journal))
     if pace is not None:
-        console.print(pace.text(), style="bold yellow" if pace.too_fast else "dim", markup=False, highlight=False)
+        console.print(pace.text(), style="bold yellow" if pace.too_fast else "dim")
     console.print(cost_text(arms, done), style="dim", highlight=False)
     if options.verbose:
         for line in cost_lines(arms, done):
@@ -174,7 +175,8 @@ def _conclude(
     if interrupted:
         console.print(
             f"{f'stopped: {stopped}' if stopped else 'interrupted'}: every fault was reverted; "
-            f"{len(done)} of {len(arms)} arms ended. Journal: {folder.journal}"
+            f"{len(done)} of {len(arms)} arms ended. Journal: {folder.journal}",
+            soft_wrap=True,
         )
     if any(d.reason == "dirty" for d in done):
         code = ExitCode.DIRTY
@@ -190,7 +192,7 @@ def _conclude(
 
 def _tell_errors(console: Console, done: Sequence[Done]) -> None:
     for failed in (d for d in done if d.error):
-        console.print(f"[bold red]error[/] in {failed.arm_id}: {failed.error}", highlight=False)
+        console.print(Text.assemble(("error", "bold red"), f" in {failed.arm_id}: {failed.error}"), soft_wrap=True)
 
 
 def run_into(

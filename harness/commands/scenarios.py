@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,4 +45,5 @@ def copy_library(target: Path) -> None:
     except (OSError, shutil.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{target} can't be made ({reason}). Give a new folder where you may write.") from error
-    report_console().print(f"copied to {target}; run them with: pipequake run {target}")
+    run = f"pipequake run {shlex.quote(str(target))}"
+    report_console().print(f"copied to {target}; run them with: {run}", soft_wrap=True)

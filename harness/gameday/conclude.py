@@ -40,5 +40,5 @@ def conclude(folder: RunFolder, board: Board, arms: RoundArms, events: Sequence[
     found = find(board.game, events, board.entries, names, score(read_journal(folder.journal)))
     folder.write("gameday.html", html.render(found))
     folder.write("gameday.md", markdown.render(found))
-    console.print(f"after action: {folder.path / 'gameday.html'}", highlight=False)
+    console.print(f"after action: {folder.path / 'gameday.html'}", highlight=False, markup=False, soft_wrap=True)
     return code

@@ -355,6 +355,6 @@ def false_alarms_text(profile: ProfileFinding) -> str:
     """The false-alarm rate with its bound: what MTTD must be read with."""
     rate = profile.metric("false_alarm_rate")
     if rate.value is None:
-        return "false alarms not measured"
+        return "an unknown rate of false alarms"
     bound = "" if rate.high is None else f" (at most {number_text(rate.high)})"
     return f"{number_text(rate.value)} false alarms a day{bound}"

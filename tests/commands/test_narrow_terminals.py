@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 import harness.console
 from harness.commands.progress import Progress
@@ -29,6 +30,16 @@ def test_reports_have_room_for_their_tables_and_the_bar_fits_the_terminal(monkey
     assert console.is_terminal
     assert console.width == 80
     assert Progress(console)._bar.console.width == 40
+
+
+def test_what_is_in_brackets_or_between_colons_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("a [red]title[/]")
+    table.add_row("a :bug: in [b]")
+    harness.console.report_console().print("[red]runs[/] [/nothing] :100:")
+    harness.console.report_console().print(table)
+    shown = capsys.readouterr().out
+    for text in ("[red]runs[/] [/nothing] :100:", "a [red]title[/]", "a :bug: in [b]"):
+        assert text in shown
 
 
 def test_names_of_runs_stay_whole() -> None:

@@ -101,6 +101,34 @@ def test_any_character_can_be_printed_on_any_terminal(finished: Path) -> None:
     assert json.loads(done.stdout)["verdict"] == "failed"
 
 
+ASCII = ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+
+
+@pytest.mark.parametrize("terminal", ASCII, ids=["asked for", "locale"])
+@pytest.mark.parametrize("arguments", [["score", "results/latest"], ["trend", "quick"], ["history"]])
+def test_what_stands_for_a_character_is_as_wide_as_it(
+    finished: Path, arguments: list[str], terminal: dict[str, str]
+) -> None:
+    whole = pipequake(*arguments, cwd=finished, PYTHONIOENCODING="utf-8")
+    plain = pipequake(*arguments, cwd=finished, **terminal)
+    assert plain.returncode == whole.returncode, plain.stderr
+    assert not whole.stdout.isascii()
+    assert plain.stdout.isascii()
+    assert [len(line) for line in plain.stdout.splitlines()] == [len(line) for line in whole.stdout.splitlines()]
+
+
+def test_brackets_in_paths_are_no_markup_and_long_paths_stay_whole(tmp_path: Path) -> None:
+    results = f"[red]runs[/b]/{'long ' * 30}"
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    done = pipequake("run", "quick.yaml", "--results", results, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"report: {results}/20" in done.stdout
+    (tmp_path / results / "latest" / "arms").mkdir()
+    assert f"{results}/20" in pipequake("recover", "--results", results, cwd=tmp_path).stdout
+    copied = pipequake("scenarios", "--copy", "my [library]", cwd=tmp_path).stdout
+    assert copied == "copied to my [library]; run them with: pipequake run 'my [library]'\n"
+
+
 def test_paths_that_are_no_text_are_run_and_reported(tmp_path: Path) -> None:
     odd = os.fsdecode(b"odd\xff")
     (tmp_path / f"{odd}.yaml").write_text(QUICK)

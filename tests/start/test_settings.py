@@ -139,7 +139,7 @@ def test_run_reads_it_and_tells_mistakes_without_a_traceback(tmp_path: Path) -> 
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    assert run().stderr.startswith("error: nowhere.yaml: no such file.")
+    assert run().stderr == "error: pipequake.toml:1:1: scenarios: nowhere.yaml: no such file. Write where they are.\n"
     assert "elsewhere.yaml: no such file" in run("elsewhere.yaml").stderr
     (tmp_path / "pipequake.toml").write_text("job = 1\n")
     done = run()
