@@ -20,7 +20,7 @@ from harness.live.supervisor import Supervisor
 from harness.live.volumes import Volumes
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
-from harness.targets.reference.holds import ANSWERING, Holds
+from harness.targets.reference.holds import ANSWERING, FULL, PROTECTED, Holds
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
@@ -198,18 +198,35 @@ class LocalDriver:
     # -- disks
 
     async def _fill_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).fill(VOLUMES[point.name])
-        self.touches.note(fault_id, "volumes")
+        volumes = self._mounted(point)
+        found_so = self.holds.held(FULL, point.name) or self.holds.held(PROTECTED, point.name)
+        self.holds.take(FULL, point.name, fault_id)
+        volumes.fill(VOLUMES[point.name])
+        if not found_so:
+            self.touches.note(fault_id, "volumes")
 
     async def _free_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).free(VOLUMES[point.name])
+        volumes = self._mounted(point)
+        others = self.holds.let_go(FULL, point.name, fault_id)
+        if not others:
+            volumes.free(VOLUMES[point.name])
+        elif not self.holds.held(PROTECTED, point.name):
+            self.touches.note_found(others, "volumes")
 
     async def _protect_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).protect(VOLUMES[point.name])
-        self.touches.note(fault_id, "volumes")
+        volumes = self._mounted(point)
+        found_so = self.holds.held(PROTECTED, point.name)
+        self.holds.take(PROTECTED, point.name, fault_id)
+        volumes.protect(VOLUMES[point.name])
+        if not found_so:
+            self.touches.note(fault_id, "volumes")
 
     async def _unprotect_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).unprotect(VOLUMES[point.name])
+        volumes = self._mounted(point)
+        others = self.holds.let_go(PROTECTED, point.name, fault_id)
+        if not others:
+            volumes.unprotect(VOLUMES[point.name])
+        self.touches.note_found(others or self.holds.held(FULL, point.name), "volumes")
 
     def _mounted(self, point: Point) -> Volumes:
         if self.volumes is None or point.name not in VOLUMES:
