@@ -30,6 +30,8 @@ class Volumes:
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         """Mounts them. Raises `TargetError` where that can't be done."""
         self._paths = {name: root / name for name in names}
+        self._full: set[str] = set()
+        self._protected: set[str] = set()
         try:
             self._libc = ctypes.CDLL(None, use_errno=True)
             _check(self._libc.unshare(_CLONE_NEWNS))
@@ -46,7 +48,37 @@ class Volumes:
 
     def fill(self, name: str) -> None:
         """Takes all the room that is left: whoever writes gets ENOSPC. Raises ``OSError`` if it can't be done."""
+        self._full.add(name)
+        self._set(name)
+
+    def free(self, name: str) -> None:
+        """There is room again."""
+        self._full.discard(name)
+        self._set(name)
+
+    def protect(self, name: str) -> None:
+        """Makes it read-only: whoever writes gets EROFS. Raises ``OSError``, also while a file is open for writing."""
+        self._protected.add(name)
+        self._set(name)
+
+    def unprotect(self, name: str) -> None:
+        """It can be written again, if there is room."""
+        self._protected.discard(name)
+        self._set(name)
+
+    def _set(self, name: str) -> None:
+        """One mount is both: read-only, whatever room there is, or full, or neither."""
         path = self._paths[name]
+        if name in self._protected:
+            self._mount("pipequake", path, None, _MS_REMOUNT | _MS_RDONLY, f"size={_SIZE}")
+            if not _refuses(path, errno.EROFS):
+                raise OSError(errno.EINVAL, f"{path} can still be written")
+        elif name in self._full:
+            self._fill(path)
+        else:
+            self._mount("pipequake", path, None, _MS_REMOUNT, f"size={_SIZE}")
+
+    def _fill(self, path: Path) -> None:
         for _ in range(_ATTEMPTS):
             found = os.statvfs(path)
             used = max((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_frsize)
@@ -55,21 +87,6 @@ class Volumes:
             if _refuses(path, errno.ENOSPC):
                 return
         raise OSError(errno.EBUSY, f"{path} is written to faster than it can be filled")
-
-    def free(self, name: str) -> None:
-        """There is room again."""
-        self._mount("pipequake", self._paths[name], None, _MS_REMOUNT, f"size={_SIZE}")
-
-    def protect(self, name: str) -> None:
-        """Makes it read-only: whoever writes gets EROFS. Raises ``OSError``, also while a file is open for writing."""
-        path = self._paths[name]
-        self._mount("pipequake", path, None, _MS_REMOUNT | _MS_RDONLY, f"size={_SIZE}")
-        if not _refuses(path, errno.EROFS):
-            raise OSError(errno.EINVAL, f"{path} can still be written")
-
-    def unprotect(self, name: str) -> None:
-        """It can be written again."""
-        self.free(name)
 
     def unmount(self) -> None:
         """The end of all of them, with what is in them."""

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import httpx
@@ -53,7 +54,7 @@ def carry_out(
     async def main() -> tuple[int, str]:
         store = store_client(stack.description.urls["store"])
         with EngineEvents(stack.project, dict(stack.description.containers), lambda event: None) as events:
-            driver = ComposeDriver(stack, store, events, hold_every_s=0.2)
+            driver = ComposeDriver(stack, {"store": store}, events, hold_every_s=0.2)
             where = Point.parse(point)
             try:
                 for _ in range(2):
@@ -175,7 +176,7 @@ def test_what_passed_before_a_toxic_is_no_evidence_of_it(stack: Stack) -> None:
 
     async def main() -> list[object]:
         store = store_client(stack.description.urls["store"])
-        driver = ComposeDriver(stack, store, None)
+        driver = ComposeDriver(stack, {"store": store}, None)
         link = Point.parse("link:serving->store")
         await driver.perform("f1", link, Action("add_toxic", {"toxic": SLOW_STORE}))
         seen = [await driver.evidence("f1")]
@@ -282,7 +283,7 @@ def test_faults_that_overlap_on_a_container_leave_each_other_alone(stack: Stack)
     async def main() -> None:
         store = store_client(stack.description.urls["store"])
         with EngineEvents(stack.project, dict(stack.description.containers), lambda event: None) as events:
-            driver = ComposeDriver(stack, store, events)
+            driver = ComposeDriver(stack, {"store": store}, events)
 
             async def perform(verb: str, fault_id: str, **args: Any) -> None:
                 await driver.perform(fault_id, where, Action(verb, {"fault_id": fault_id, **args}))
@@ -335,3 +336,97 @@ def test_a_process_that_dies_by_itself_is_told_from_one_that_was_ended(stack: St
     stack.container("features").start()
     assert comes_back(stack, "features")
     assert [event.died_of for event in seen if event.action == "die"] == ["", "", "exit code 137"]
+
+
+def test_a_service_that_the_profile_lacks_is_never_started(stack: Stack) -> None:
+    """Whatever is done to its container, which was made and never started."""
+
+    async def main() -> list[object]:
+        with EngineEvents(stack.project, dict(stack.description.containers), lambda event: None) as events:
+            driver = ComposeDriver(stack, {}, events)
+            where = Point.parse("service:mirror")
+            verbs = ("kill", "pause", "disconnect", "connect", "resume", "start")
+            for verb in verbs:
+                await driver.perform(verb, where, Action(verb, {"fault_id": verb}))
+            await asyncio.sleep(0.5)
+            return [await driver.evidence(verb) for verb in verbs]
+
+    assert set(asyncio.run(main())) == {None}
+    assert status(stack, "mirror") == "created"
+
+
+def test_faults_on_the_data_of_the_second_store(stack: Stack) -> None:
+    """The replica's values are held and come back, and it can lose them, also while it is off the network."""
+    stack.container("replica").start()
+    where = Point.parse("store:replica")
+
+    async def main() -> None:
+        replica, store = (store_client(stack.description.urls[name]) for name in ("replica", "store"))
+        with EngineEvents(stack.project, dict(stack.description.containers), lambda event: None) as events:
+            driver = ComposeDriver(stack, {"replica": replica, "store": store}, events, hold_every_s=0.2)
+
+            async def perform(verb: str, fault_id: str, **args: Any) -> None:
+                await driver.perform(fault_id, where, Action(verb, {"fault_id": fault_id, **args}))
+
+            await store.set("test:key", "of the store")
+            await replica.set("test:key", "old")
+            assert (await driver.observe(where, "entries"))["entries"]["test:key"] == "old"
+            await perform("hold", "a", hold_id="a", entries={"test:key": "old"})
+            await perform("hold", "b", hold_id="b", entries={"test:key": "wrong"})
+            await replica.set("test:key", "new")
+            await asyncio.sleep(1.0)
+            assert await replica.get("test:key") == b"wrong"
+            await perform("release", "b", hold_id="b")
+            assert await replica.get("test:key") == b"old"
+            await perform("release", "a", hold_id="a")
+            assert await replica.get("test:key") == b"new"
+            assert await driver.evidence("b") == Evidence(1, "keys")
+
+            await perform("kill", "c")
+            await perform("disconnect", "d")
+            await perform("start", "c", empty=True)
+            assert not stack.container("replica").attrs["NetworkSettings"]["Networks"]
+            await perform("connect", "d")
+            assert await replica.dbsize() == 0
+            assert await store.get("test:key") == b"of the store"
+        for client in (replica, store):
+            await client.aclose()
+
+    try:
+        asyncio.run(main())
+    finally:
+        stack.container("replica").kill()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_the_order_a_container_is_as_its_faults_want_it(stack: Stack, seed: int) -> None:
+    """Kills, pauses and cuts, each begun and ended at random; in the end all is as it was."""
+    where, draw = Point.parse("service:planes"), Random(seed)
+    kinds = {"kill": "start", "pause": "resume", "disconnect": "connect", "limit_cpu": "unlimit_cpu"}
+    caps = {"limit_cpu 1": 0.5, "limit_cpu 2": 0.25}
+
+    async def main() -> None:
+        driver = ComposeDriver(stack, {}, None)
+        active: list[str] = []
+
+        async def turn(step: str) -> None:
+            verb, limit = step.split()[0], caps.get(step, 1.0)
+            if step in active:
+                active.remove(step)
+                verb, limit = kinds[verb], 1.0
+            else:
+                active.append(step)
+            await driver.perform(step, where, Action(verb, {"fault_id": step, "cpus": limit}))
+            container, on = stack.container("planes"), {name.split()[0] for name in active}
+            assert container.status == ("exited" if "kill" in on else "paused" if "pause" in on else "running")
+            assert bool(container.attrs["NetworkSettings"]["Networks"]) == ("disconnect" not in on)
+            quota = min([1.0, *(caps[name] for name in active if name in caps)])
+            assert container.attrs["HostConfig"]["CpuQuota"] == quota * 100_000
+
+        for step in draw.choices([f"{verb} {number}" for verb in kinds for number in (1, 2)], k=14):
+            await turn(step)
+        while active:
+            await turn(draw.choice(active))
+
+    asyncio.run(main())
+    assert comes_back(stack, "planes")

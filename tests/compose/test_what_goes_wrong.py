@@ -177,7 +177,7 @@ def test_a_port_that_is_taken(engine: Any, monkeypatch: pytest.MonkeyPatch) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(stack, "_PORT_VARIABLES", ())
         monkeypatch.setenv("PIPEQUAKE_TOXIPROXY_PORT", str(taken.getsockname()[1]))
-        for name in ("SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER"):
+        for name in ("SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER", "REPLICA"):
             monkeypatch.setenv(f"PIPEQUAKE_{name}_PORT", "")
         made = Stack.create(configs())
         try:

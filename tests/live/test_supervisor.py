@@ -200,6 +200,9 @@ def test_volumes_fill_up_and_turn_read_only_for_real_and_nobody_else_sees_them(t
         said += [write(root / "full" / "one"), write(root / "fixed" / "one")]
         volumes.unprotect("fixed")
         said += [write(root / "fixed" / "one")]
+        for do in (volumes.protect, volumes.fill, volumes.unprotect, volumes.protect, volumes.free, volumes.unprotect):
+            do("fixed")
+            said += [write(root / "fixed" / "two")]
         with (root / "fixed" / "open").open("w"):
             try:
                 volumes.protect("fixed")
@@ -221,6 +224,12 @@ def test_volumes_fill_up_and_turn_read_only_for_real_and_nobody_else_sees_them(t
         "No space left on device",
         "100000",
         "written",
+        "Read-only file system",
+        "written",
+        "Read-only file system",
+        "Read-only file system",
+        "No space left on device",
+        "Read-only file system",
         "Read-only file system",
         "written",
         "Device or resource busy",

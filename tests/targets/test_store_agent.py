@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from bare_world import Lab
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chaos.errors import InjectionError
 from chaos.fault import Action
@@ -117,3 +120,70 @@ def test_an_unknown_verb_is_refused_by_name(tmp_path: Path) -> None:
             await lab.driver.perform("f", STORE, Action("melt"))
 
     Lab(tmp_path).run(script)
+
+
+@pytest.mark.parametrize("first_to_end", ["f", "g"])
+def test_holds_of_one_entry_leave_what_the_pipeline_wrote_last(tmp_path: Path, first_to_end: str) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old")
+        await lab.driver.perform("f", STORE, hold("f", a="old"))
+        await lab.driver.perform("g", STORE, hold("g", a="wrong"))
+        await lab.redis.set("a", "new")
+        await asyncio.sleep(4 * EVERY_S)
+        assert await lab.redis.get("a") == b"wrong"
+        await lab.driver.perform(first_to_end, STORE, release(first_to_end))
+        lasting = "fg".replace(first_to_end, "")
+        assert await lab.redis.get("a") == {"f": b"old", "g": b"wrong"}[lasting]
+        await asyncio.sleep(4 * EVERY_S)
+        assert await lab.redis.get("a") == {"f": b"old", "g": b"wrong"}[lasting]
+        await lab.driver.perform(lasting, STORE, release(lasting))
+        assert await lab.redis.get("a") == b"new"
+
+    Lab(tmp_path).run(script)
+
+
+def test_a_release_leaves_alone_what_was_written_just_before_it(tmp_path: Path) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.redis.set("a", "old")
+        await lab.driver.perform("f", STORE, hold("f", a="old"))
+        await lab.redis.set("a", "new")
+        await asyncio.sleep(1.5 * EVERY_S)
+        await lab.redis.set("a", "newer")
+        await lab.driver.perform("f", STORE, release("f"))
+        assert await lab.redis.get("a") == b"newer"
+
+    Lab(tmp_path).run(script)
+
+
+STEPS = st.lists(st.sampled_from(["f", "g", "h", "write", "wait"]), max_size=16)
+
+
+@given(steps=STEPS)
+@settings(max_examples=60)
+def test_whatever_the_order_held_entries_are_held_and_come_back_as_the_pipeline_wrote_them(steps: list[str]) -> None:
+    keys = {"f": ("a",), "g": ("a", "b"), "h": ("b",)}
+
+    async def script(lab: Lab) -> None:
+        written = {"a": "0", "b": "0"}
+        await lab.redis.mset(written)
+        active: list[str] = []
+        for number, step in enumerate([*steps, "wait", "f", "g", "h"]):
+            if step == "write":
+                written = dict.fromkeys(written, f"written {number}")
+                await lab.redis.mset(written)
+            elif step == "wait":
+                await asyncio.sleep(2 * EVERY_S)
+                held = {key: hold_id for hold_id in active for key in keys[hold_id]}
+                for key, value in written.items():
+                    expected = f"{held[key]} wants {key}" if key in held else value
+                    assert await lab.redis.get(key) == expected.encode()
+            elif step in active:
+                active.remove(step)
+                await lab.driver.perform(step, STORE, release(step))
+            elif number < len(steps):
+                active.append(step)
+                await lab.driver.perform(step, STORE, hold(step, **{key: f"{step} wants {key}" for key in keys[step]}))
+        assert {key: (await lab.redis.get(key)).decode() for key in written} == written
+
+    with TemporaryDirectory() as folder:
+        Lab(Path(folder)).run(script)

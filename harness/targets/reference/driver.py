@@ -20,9 +20,10 @@ from harness.sim.network import Link
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.clocks import Clocks
 from harness.targets.reference.crowd import Crowd
-from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
+from harness.targets.reference.holds import ANSWERING, Holds
 from harness.targets.reference.layout import HOSTS
 from harness.targets.reference.libraries import Libraries
+from harness.targets.reference.processes import ABSENT, DEAD, PAUSED, RUNNING, Processes
 from harness.targets.reference.store_agent import StoreAgent, store_errors
 from harness.targets.reference.touches import Touches
 
@@ -59,6 +60,12 @@ class SimDriver:
         self._clocks = Clocks(world, touches)
         self._fault_of: dict[str, str] = {}
         self._holds = Holds()
+        self._processes = Processes(
+            _Hosts(world, stores),
+            lambda fault_id: touches.note(fault_id, "processes"),
+            lambda fault_ids: touches.note_found(fault_ids, "processes"),
+            self._holds,
+        )
         self._answers: dict[str, Callable[[], asyncio.Protocol]] = {}
         self._resets: dict[str, int] = {}
         world.network.on_touched = self._toxic_acted
@@ -150,44 +157,16 @@ class SimDriver:
     # -- processes
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._holds.take(DOWN, point.name, fault_id)
-        if self._world.network.hosts[point.name].state != "down":
-            self._world.kill(point.name)
-            self._touches.note(fault_id, "processes")
+        await self._processes.kill(fault_id, point.name)
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        others = self._holds.let_go(DOWN, point.name, fault_id)
-        host = self._world.network.hosts[point.name]
-        if host.life is None:
-            return  # this profile has no such service
-        if host.state == "down":
-            if args.get("empty") and point.name in self._stores:
-                self._stores[point.name].forget()
-            if others:
-                self._touches.note_found(others, "processes")
-                return
-            await self._world.start(point.name)
-            self._keep_still(point.name)
+        await self._processes.start(fault_id, point.name, empty=bool(args.get("empty")))
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._holds.take(STILL, point.name, fault_id)
-        if self._world.network.hosts[point.name].state == "running":
-            self._world.pause(point.name)
-            self._touches.note(fault_id, "processes")
+        await self._processes.pause(fault_id, point.name)
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        others = self._holds.let_go(STILL, point.name, fault_id)
-        if others and self._world.network.hosts[point.name].state == "paused":
-            self._touches.note_found(others, "processes")
-            return
-        self._world.resume(point.name)
-
-    def _keep_still(self, name: str) -> None:
-        """A process that a fault's end has brought back stands still where others want it so."""
-        still = self._holds.held(STILL, name)
-        if still and self._world.network.hosts[name].state == "running":
-            self._world.pause(name)
-            self._touches.note_found(still, "processes")
+        await self._processes.resume(fault_id, point.name)
 
     # -- clocks
 
@@ -239,3 +218,39 @@ class SimDriver:
 
     async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self._crowd.unalter(args["alter_id"])
+
+
+class _Hosts:
+    """`harness.targets.reference.processes.Hands` on the hosts of a world."""
+
+    def __init__(self, world: World, stores: Mapping[str, SimStore]) -> None:
+        self._world = world
+        self._stores = stores
+
+    async def state_of(self, name: str) -> str:
+        host = self._world.network.hosts[name]
+        if host.life is None:
+            return ABSENT  # this profile has no such service
+        return {"down": DEAD, "paused": PAUSED}.get(host.state, RUNNING)
+
+    async def end(self, name: str) -> bool:
+        self._world.kill(name)
+        return True
+
+    async def begin(self, name: str) -> None:
+        await self._world.start(name)
+
+    async def begin_anew(self, name: str) -> None:
+        self._world.kill(name)
+        await self._world.start(name)
+
+    async def freeze(self, name: str) -> bool:
+        self._world.pause(name)
+        return self._world.network.hosts[name].state == "paused"
+
+    async def thaw(self, name: str) -> None:
+        self._world.resume(name)
+
+    async def forget(self, name: str) -> None:
+        if name in self._stores:
+            self._stores[name].forget()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["ANSWERING", "DOWN", "OFFLINE", "STILL", "Caps", "Holds"]
+__all__ = ["ANSWERING", "DOWN", "FULL", "OFFLINE", "PROTECTED", "STILL", "Caps", "Holds"]
 
 DOWN, STILL, OFFLINE, ANSWERING = "down", "still", "offline", "answering"
+FULL, PROTECTED = "full", "protected"
 
 
 class Holds:

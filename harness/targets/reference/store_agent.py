@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -17,75 +16,113 @@ from chaos.errors import InjectionError
 EVERY_S = 5.0
 
 
-@dataclass(slots=True)
-class _Hold:
-    entries: Mapping[str, str]
-    fresh: dict[str, str] = field(default_factory=dict)
-    task: asyncio.Task[None] | None = None
-
-
 class StoreAgent:
-    """``on_overwritten`` is told (hold id, keys) whenever newer values were put back to the old ones."""
+    """``on_overwritten`` is told (hold id, keys) whenever values were put back to the old ones.
+
+    Where several hold a key the newest one has it. What the pipeline wrote for it meanwhile is remembered once for all
+    of them, and comes back when the last one lets it go.
+    """
 
     def __init__(self, redis: Redis, on_overwritten: Callable[[str, int], None], *, every_s: float = EVERY_S) -> None:
         self._redis = redis
         self._every_s = every_s
         self._on_overwritten = on_overwritten
-        self._holds: dict[str, _Hold] = {}
+        self._holds: dict[str, Mapping[str, str]] = {}
+        self._fresh: dict[str, str] = {}
+        self._put_here: dict[str, frozenset[str]] = {}
+        self._owed: dict[str, frozenset[str]] = {}
+        self._keeping: asyncio.Task[None] | None = None
 
     async def entries(self) -> dict[str, str]:
         """Every text value of the store."""
         keys = sorted([_text(key) async for key in self._redis.scan_iter(count=1000)])
-        values = await self._redis.mget(keys) if keys else []
-        return {key: _text(value) for key, value in zip(keys, values, strict=True) if value is not None}
+        return await self._values(keys)
 
     def hold(self, hold_id: str, entries: Mapping[str, str]) -> None:
         """Keeps keys at these values until `release`."""
-        if hold_id not in self._holds:
-            hold = self._holds[hold_id] = _Hold(dict(entries))
-            hold.task = asyncio.get_running_loop().create_task(self._keep(hold_id, hold))
+        if hold_id not in self._holds and hold_id not in self._owed:
+            self._holds[hold_id] = dict(entries)
+            self._go_on()
 
     async def release(self, hold_id: str) -> None:
-        """Lets the keys go, each with the newest value that the pipeline had written for it.
+        """Lets the keys go, each with the newest value that the pipeline had written for it, or with another hold's.
 
         Raises ``RedisError`` if the store is out of reach; the keys are let go all the same, and another call puts the
         values back.
         """
-        hold = self._holds.get(hold_id)
-        if hold is None:
+        if hold_id not in self._holds and hold_id not in self._owed:
             return
-        if hold.task is not None:
-            hold.task.cancel()
-            hold.task = None
-        if hold.fresh:
-            await self._put(hold.fresh)
-        del self._holds[hold_id]
+        await self._pause()
+        try:
+            released = frozenset(self._holds.pop(hold_id, ())) | self._owed.get(hold_id, frozenset())
+            self._owed[hold_id] = released & self._put_here.keys()
+            await self._give_back(self._owed[hold_id] - self._wanted().keys())
+            await self._look()
+            del self._owed[hold_id]
+        finally:
+            self._go_on()
+
+    async def _give_back(self, keys: Collection[str]) -> None:
+        """Undoes what was put there; what the pipeline has written since is newer than anything remembered."""
+        current = await self._values(keys)
+        await self._put({key: self._fresh[key] for key, value in current.items() if value in self._put_here[key]})
+        for key in keys:
+            del self._put_here[key], self._fresh[key]
+
+    def _wanted(self) -> dict[str, tuple[str, str]]:
+        """The keys that are held: by whom, and at what value."""
+        return {key: (hold_id, value) for hold_id, held in self._holds.items() for key, value in held.items()}
+
+    async def _look(self) -> None:
+        """Puts back what is not as it is wanted, and remembers what the pipeline had written there."""
+        wanted = self._wanted()
+        keys_of: dict[str, dict[str, str]] = {}
+        for key, value in (await self._values(wanted)).items():
+            hold_id, old = wanted[key]
+            if value == old:
+                continue
+            known = self._put_here.get(key, frozenset())
+            if value not in known:
+                self._fresh[key] = value
+            self._put_here[key] = known | {old}  # whether it arrives or not
+            keys_of.setdefault(hold_id, {})[key] = old
+        for hold_id, values in keys_of.items():
+            await self._put(values)
+            for key, old in values.items():
+                self._put_here[key] = frozenset({old})
+            self._on_overwritten(hold_id, len(values))
+
+    async def _values(self, keys: Collection[str]) -> dict[str, str]:
+        """What the store has of them."""
+        found: list[Any] = await self._redis.mget(list(keys)) if keys else []
+        return {key: _text(value) for key, value in zip(keys, found, strict=True) if value is not None}
 
     async def _put(self, values: Mapping[str, str]) -> None:
         """Writes values without changing when they expire; a key that is gone meanwhile stays gone."""
+        if not values:
+            return
         pipeline = self._redis.pipeline(transaction=False)
         for key, value in sorted(values.items()):
             pipeline.set(key, value, keepttl=True, xx=True)
         await pipeline.execute()
 
-    async def _keep(self, hold_id: str, hold: _Hold) -> None:
-        keys = list(hold.entries)
-        while keys:
+    def _go_on(self) -> None:
+        if self._keeping is None and any(self._holds.values()):
+            self._keeping = asyncio.get_running_loop().create_task(self._keep())
+
+    async def _pause(self) -> None:
+        """Until `_go_on` nobody looks: also not with an answer of the store that is still under way."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    async def _keep(self) -> None:
+        me = asyncio.current_task()
+        while self._keeping is me:  # being cancelled can get lost within `asyncio.wait_for`, which the client uses
             await asyncio.sleep(self._every_s)
-            try:
-                current: list[Any] = await self._redis.mget(keys)
-                changed = {
-                    key: _text(value)
-                    for key, value in zip(keys, current, strict=True)
-                    if value is not None and _text(value) != hold.entries[key]
-                }
-                if changed:
-                    await self._put({key: hold.entries[key] for key in changed})
-            except RedisError:
-                continue  # the store is out of reach: nobody reads from it either
-            hold.fresh.update(changed)
-            if changed:
-                self._on_overwritten(hold_id, len(changed))
+            with suppress(RedisError):  # the store is out of reach: nobody reads from it either
+                await self._look()
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from harness.targets.reference.compose.limits import CPU, MEMORY, Resource, stat
 from harness.targets.reference.compose.link_bytes import LinkBytes
 from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.wiring import LINK_PORTS, upstream
-from harness.targets.reference.holds import ANSWERING, DOWN, OFFLINE, STILL, Caps, Holds
-from harness.targets.reference.layout import STORE
+from harness.targets.reference.holds import ANSWERING, OFFLINE, Caps, Holds
+from harness.targets.reference.processes import ABSENT, DEAD, PAUSED, RUNNING, Processes
 from harness.targets.reference.store_agent import EVERY_S, StoreAgent
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ Trace = Callable[[], Awaitable[tuple[int, str]]]
 #: How long a container may take to end before the engine kills it, in seconds.
 _GRACE_S = 2
 _PING_S, _PINGS = 0.1, 100
-#: A container whose process is gone, in the engine's words.
-_ENDED = ("created", "exited", "dead")
+#: What the engine says of a container that does not simply run; one that was only made is not needed by the profile.
+_STATES = {"created": ABSENT, "exited": DEAD, "dead": DEAD, "paused": PAUSED}
 #: Toxics for whose sake connections that are open are closed: Toxiproxy resets only those that come after it.
 _CLOSING = ("reset_peer",)
 
@@ -48,24 +48,35 @@ _CLOSING = ("reset_peer",)
 class ComposeDriver:
     """`chaos.engine.Driver` on a deployment. Without ``events`` (after a crash) it can undo, and has no evidence.
 
-    ``store`` is a client of the feature store on the harness's own way in; keys that are held are looked after every
-    ``hold_every_s`` seconds.
+    ``stores`` are clients of the stores that this deployment has, on the harness's own ways in; keys that are held are
+    looked after every ``hold_every_s`` seconds.
     """
 
-    def __init__(self, stack: Stack, store: Any, events: EngineEvents | None, *, hold_every_s: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        stores: Mapping[str, Any],
+        events: EngineEvents | None,
+        *,
+        hold_every_s: float = EVERY_S,
+    ) -> None:
         self._stack = stack
-        self._store = store
+        self._stores = stores
         self._events = events
         urls = stack.description.urls
         self._gateway = Caller("feed gateway", urls.get("gateway", ""))
         self._outpost = Caller("outpost", urls.get("outpost", ""))
         self._toxiproxy = Caller("Toxiproxy", urls.get("toxiproxy", ""))
-        self._agent = StoreAgent(store, self._overwritten, every_s=hold_every_s)
+        self._agents = {
+            name: StoreAgent(store, self._overwritten, every_s=hold_every_s) for name, store in stores.items()
+        }
         self._held_keys: dict[str, int] = {}
         self._traces: dict[str, dict[str, Trace]] = {}
         self._passing: dict[str, list[LinkBytes]] = {}
         self._known: dict[str, Evidence] = {}
         self._holds = Holds()
+        # The engine's own events tell who was killed or paused.
+        self._processes = Processes(self, lambda fault_id: None, self._found, self._holds)
         self._caps = Caps()
         self._emptied: set[str] = set()
         self._answers: dict[str, str] = {}
@@ -75,9 +86,9 @@ class ComposeDriver:
     async def observe(self, point: Point, what: str) -> Mapping[str, Any]:
         """``entries``: what the store holds; ``limits``: CPUs and bytes of memory that a service may use, and uses."""
         if what == "entries":
-            if point.name != STORE:
-                raise InjectionError(f"{point}: in containers the data of {STORE} alone can be reached")
-            return {"entries": await self._with_store(self._agent.entries())}
+            if point.name not in self._agents:
+                return {"entries": {}}  # this profile has no such store
+            return {"entries": await self._with_store(self._agents[point.name].entries())}
         if what == "limits":
             return await self._engine(f"looking at {point.name}", self._limits, point.name)
         raise InjectionError(f"{point}: nothing called {what!r} can be observed here")
@@ -185,74 +196,85 @@ class ComposeDriver:
     # -- containers
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._holds.take(DOWN, point.name, fault_id)
         self._trace_event(fault_id, point.name, "die", "processes")
-        await self._engine(f"killing {point.name}", self._kill_now, point.name)
-
-    def _kill_now(self, service: str) -> None:
-        container = self._stack.container(service)
-        if container.status == "paused":
-            container.unpause()
-        if container.status in ("running", "paused", "restarting"):
-            container.kill()
+        await self._processes.kill(fault_id, point.name)
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        others = self._holds.let_go(DOWN, point.name, fault_id)
-        if args.get("empty") and point.name == STORE:
-            self._emptied.add(point.name)
-        if await self._status(point.name) not in _ENDED:
-            self._emptied.discard(point.name)
-            return  # it was started meanwhile
-        if others:
-            self._found(others)
-            return
-        if point.name in self._emptied:
-            await self._start_empty(point)
-            self._emptied.discard(point.name)
-        else:
-            await self._engine(f"starting {point.name}", lambda name: self._stack.container(name).start(), point.name)
-        await self._keep_still(point.name)
-
-    async def _keep_still(self, service: str) -> None:
-        """A process that a fault has brought back stands still where others want it so."""
-        still = self._holds.held(STILL, service)
-        if still:
-            await self._engine(f"pausing {service}", self._set_paused, service, True)
-            self._found(still)
-
-    async def _status(self, service: str) -> str:
-        return await self._engine(
-            f"looking at {service}", lambda name: str(self._stack.container(name).status), service
-        )
-
-    async def _start_empty(self, point: Point) -> None:
-        """The store comes back without its data; nobody else reaches it before that is done."""
-        links = _links(point)
-        await self._on_links(links, lambda client, link: client.update(link, enabled=False))
-        await self._engine("starting the store", lambda name: self._stack.container(name).start(), STORE)
-        for attempt in range(_PINGS):
-            try:
-                await self._store.flushall()
-                break
-            except (RedisError, OSError) as error:
-                if attempt == _PINGS - 1:
-                    raise InjectionError(f"the store does not answer: {error}") from error
-                await asyncio.sleep(_PING_S)
-        await self._on_links(links, lambda client, link: client.update(link, enabled=True))
+        await self._processes.start(fault_id, point.name, empty=bool(args.get("empty")))
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._holds.take(STILL, point.name, fault_id)
         self._trace_event(fault_id, point.name, "pause", "processes")
-        await self._engine(f"pausing {point.name}", self._set_paused, point.name, True)
+        await self._processes.pause(fault_id, point.name)
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        others = self._holds.let_go(STILL, point.name, fault_id)
-        if others and await self._status(point.name) == "paused":
-            self._found(others)
+        await self._processes.resume(fault_id, point.name)
+
+    # What `harness.targets.reference.processes.Processes` does with them
+
+    async def state_of(self, name: str) -> str:
+        """What a container does, in the words of `Processes`."""
+        status = await self._engine(f"looking at {name}", lambda: str(self._stack.container(name).status))
+        return _STATES.get(status, RUNNING)
+
+    async def end(self, name: str) -> bool:
+        """Kills a container."""
+
+        def kill() -> None:
+            container = self._stack.container(name)
+            if container.status == "paused":
+                container.unpause()
+            container.kill()
+
+        await self._engine(f"killing {name}", kill)
+        return True
+
+    async def begin(self, name: str) -> None:
+        """Starts a container; a store that has lost its data comes back without them, before anybody can reach it."""
+        if name not in self._emptied:
+            await self._engine(f"starting {name}", lambda: self._stack.container(name).start())
             return
-        await self._engine(f"resuming {point.name}", self._set_paused, point.name, False)
+        links = _links(Point(PointKind.STORE, name))
+        await self._on_links(links, lambda client, link: client.update(link, enabled=False))
+        await self._engine(f"starting {name}", lambda: self._stack.container(name).start())
+        offline = self._holds.held(OFFLINE, name)
+        if offline:  # for this it must be reached
+            await self._engine(f"connecting {name}", self._set_connected, name, True)
+        await self._empty(name)
+        if offline:
+            await self._engine(f"disconnecting {name}", self._set_connected, name, False)
+        await self._on_links(links, lambda client, link: client.update(link, enabled=True))
+        self._emptied.discard(name)
+
+    async def _empty(self, store: str) -> None:
+        for attempt in range(_PINGS):
+            try:
+                await self._stores[store].flushall()
+                return
+            except (RedisError, OSError) as error:
+                if attempt == _PINGS - 1:
+                    raise InjectionError(f"the {store} does not answer: {error}") from error
+                await asyncio.sleep(_PING_S)
+
+    async def begin_anew(self, name: str) -> None:
+        """Ends a container, also one that is paused, and starts it again."""
+        await self._engine(f"resuming {name}", self._set_paused, name, False)
+        await self.restart(name)
+
+    async def freeze(self, name: str) -> bool:
+        """Pauses a container."""
+        await self._engine(f"pausing {name}", self._set_paused, name, True)
+        return await self.state_of(name) == PAUSED
+
+    async def thaw(self, name: str) -> None:
+        """Lets a container go on."""
+        await self._engine(f"resuming {name}", self._set_paused, name, False)
+
+    async def forget(self, name: str) -> None:
+        """It is emptied when it comes back."""
+        if name in self._stores:
+            self._emptied.add(name)
 
     def _set_paused(self, service: str, paused: bool) -> None:
         container = self._stack.container(service)
@@ -262,6 +284,8 @@ class ComposeDriver:
             container.unpause()
 
     async def _disconnect(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
+        if await self.state_of(point.name) == ABSENT:
+            return  # this profile has no such service
         self._holds.take(OFFLINE, point.name, fault_id)
         self._trace_event(fault_id, point.name, "disconnect", "processes")
         await self._engine(f"disconnecting {point.name}", self._set_connected, point.name, False)
@@ -340,7 +364,9 @@ class ComposeDriver:
     # -- data in the store
 
     async def _hold(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._agent.hold(args["hold_id"], args["entries"])
+        if point.name not in self._agents:
+            return
+        self._agents[point.name].hold(args["hold_id"], args["entries"])
 
         async def trace() -> tuple[int, str]:
             return self._held_keys.get(args["hold_id"], 0), "keys"
@@ -349,7 +375,8 @@ class ComposeDriver:
 
     async def _release(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
-        await self._with_store(self._agent.release(args["hold_id"]))
+        if point.name in self._agents:
+            await self._with_store(self._agents[point.name].release(args["hold_id"]))
 
     def _overwritten(self, hold_id: str, keys: int) -> None:
         self._held_keys[hold_id] = self._held_keys.get(hold_id, 0) + keys
@@ -364,23 +391,13 @@ class ComposeDriver:
             return (await self._outpost("GET", path))["loads"], "loads"
 
         self._trace(fault_id, "overlay", trace)
-        await self._start_anew(point.name)
+        await self._processes.start_anew(point.name)
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         await self._settle(fault_id)
         path = f"/overlays/{point.name}/{quote(args['overlay_id'], safe='')}"
         if await self._outpost("DELETE", path, missing_ok=True) is not None:
-            await self._start_anew(point.name)
-
-    async def _start_anew(self, service: str) -> None:
-        """For the sake of what is there to import; a process that faults keep down does so when it comes back."""
-        status = await self._status(service)
-        if status in _ENDED and self._holds.held(DOWN, service):
-            return
-        if status == "paused":
-            await self._engine(f"resuming {service}", self._set_paused, service, False)
-        await self.restart(service)
-        await self._keep_still(service)
+            await self._processes.start_anew(point.name)
 
     async def restart(self, service: str) -> None:
         """Ends a service's process and starts it again."""

@@ -38,7 +38,17 @@ __all__ = ["OWNER_LABEL", "Description", "Stack", "check_images", "clean_up", "r
 
 OWNER_LABEL = "pipequake.owner"
 #: Variables of docker-compose.yml that choose published ports: empty means that the engine chooses free ones.
-_PORT_VARIABLES = ("TOXIPROXY", "SERVING", "STORE", "GATEWAY", "OUTPOST", "PROMETHEUS", "ALERTMANAGER", "DISPATCH")
+_PORT_VARIABLES = (
+    "TOXIPROXY",
+    "SERVING",
+    "STORE",
+    "GATEWAY",
+    "OUTPOST",
+    "PROMETHEUS",
+    "ALERTMANAGER",
+    "DISPATCH",
+    "REPLICA",
+)
 _TOXIPROXY_PORT = 8474
 _READY_S = 240.0
 _POLL_S = 0.2

@@ -27,7 +27,7 @@ from harness.targets.reference.compose.events import EngineEvent, EngineEvents
 from harness.targets.reference.compose.outside import Caller
 from harness.targets.reference.compose.stack import Description, Stack
 from harness.targets.reference.compose.wiring import OUTPOST_PORT, SERVERS, gateway_config, second_store, service_config
-from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA
+from harness.targets.reference.layout import CONSUMER, MIRROR, REPLICA, STORE
 from harness.targets.reference.locust_load import LocustLoad, Ways
 from harness.targets.reference.receiver import alert_record
 from harness.targets.reference.store_agent import EVERY_S
@@ -128,8 +128,8 @@ class ComposeStage:
         with engine_errors("following the engine's events"):
             await asyncio.to_thread(self._events.__enter__)
         every_s = max(EVERY_S / self._arm.time_scale, _HOLD_EVERY_S)
-        store = store_client(stack.description.urls["store"])
-        self._driver = ComposeDriver(stack, store, self._events, hold_every_s=every_s)
+        stores = {name: store_client(stack.description.urls[name]) for name in self._stores()}
+        self._driver = ComposeDriver(stack, stores, self._events, hold_every_s=every_s)
         await self._gather_users()
         took_s = time.monotonic() - began
         self._recorder.write("arm.deployed", {"took_s": took_s, "time_scale": self._arm.time_scale})
@@ -200,6 +200,9 @@ class ComposeStage:
         """What this profile does without, and these users."""
         needed = {*assembly.services_of(self._profile), self._entry}
         return {MIRROR, CONSUMER, REPLICA} - needed - ({REPLICA} if self._profile.second_store else set())
+
+    def _stores(self) -> tuple[str, ...]:
+        return (STORE, REPLICA) if self._profile.second_store else (STORE,)
 
     async def _gather_users(self) -> None:
         arm = self._arm

@@ -17,6 +17,7 @@ from harness.targets.reference.compose.driver import ComposeDriver
 from harness.targets.reference.compose.engine import connect
 from harness.targets.reference.compose.stack import Stack, check_images, clean_up
 from harness.targets.reference.compose.stage import ComposeStage, store_client
+from harness.targets.reference.layout import REPLICA, STORE
 from harness.targets.reference.pipeline_log import PipelineLog
 from reference_pipeline.data import prepare
 
@@ -95,11 +96,13 @@ class _StrandedStack:
 async def attach(description: Mapping[str, Any]) -> AsyncIterator[_StrandedStack]:
     """What a dead run left, by its description. Raises `TargetError` if the engine can't be reached."""
     stack = await asyncio.to_thread(Stack.attach, description)
-    store = store_client(stack.description.urls.get("store", ""))
+    urls = stack.description.urls
+    stores = {name: store_client(urls[name]) for name in (STORE, REPLICA) if name in urls}
     try:
-        yield _StrandedStack(stack, ComposeDriver(stack, store, None))
+        yield _StrandedStack(stack, ComposeDriver(stack, stores, None))
     finally:
-        await store.aclose()
+        for store in stores.values():
+            await store.aclose()
 
 
 def preflight() -> None:

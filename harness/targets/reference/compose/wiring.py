@@ -33,6 +33,7 @@ ENTRIES: Mapping[str, tuple[int, str]] = {
     "operator->outpost": (20102, f"outpost:{OUTPOST_PORT}"),
     "operator->prometheus": (20103, "prometheus:9090"),
     "operator->alertmanager": (20104, "alertmanager:9093"),
+    "operator->replica": (20105, f"{REPLICA}:{STORE_PORT}"),
 }
 
 _UPSTREAMS = {

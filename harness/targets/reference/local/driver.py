@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from harness.live.supervisor import Supervisor
 from harness.live.volumes import Volumes
 from harness.targets.reference.artifacts import Artifacts
 from harness.targets.reference.crowd import Crowd
-from harness.targets.reference.holds import ANSWERING, DOWN, STILL, Holds
+from harness.targets.reference.holds import ANSWERING, FULL, PROTECTED, Holds
 from harness.targets.reference.layout import STORE
 from harness.targets.reference.local.gateway_client import GatewayClient
 from harness.targets.reference.local.overlays import Overlays
@@ -29,10 +29,11 @@ from harness.targets.reference.local.traces import Traces
 from harness.targets.reference.local.wiring import Wiring
 from harness.targets.reference.local.wrong_clocks import WrongClocks
 from harness.targets.reference.locust_load import LocustLoad
+from harness.targets.reference.processes import ABSENT, DEAD, PAUSED, RUNNING, Processes
 from harness.targets.reference.store_agent import StoreAgent, store_errors
 from harness.targets.reference.touches import Touches
 
-__all__ = ["VOLUMES", "LocalDriver"]
+__all__ = ["VOLUMES", "Children", "LocalDriver"]
 
 #: The folder that each service writes to.
 VOLUMES: Mapping[str, str] = {
@@ -159,42 +160,26 @@ class LocalDriver:
     # -- processes
 
     async def _kill(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.holds.take(DOWN, point.name, fault_id)
-        if await self.supervisor.kill(point.name):
-            self.touches.note(fault_id, "processes")
+        await self._processes.kill(fault_id, point.name)
 
     async def _start(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        if point.name not in self.supervisor:
-            return  # this profile has no such service
-        others = self.holds.let_go(DOWN, point.name, fault_id)
-        if args.get("empty") and point.kind == PointKind.STORE and self.supervisor.child(point.name) is None:
-            data = self.store_data(point.name)
-            shutil.rmtree(data, ignore_errors=True)
-            data.mkdir(exist_ok=True)
-        if self.supervisor.child(point.name) is not None:
-            return
-        if others:
-            self.touches.note_found(others, "processes")
-            return
-        await self.supervisor.launch(point.name)  # how long it takes to answer is a part of the recovery
-        still = self.holds.held(STILL, point.name)
-        if still and await self.supervisor.pause(point.name):
-            self.touches.note_found(still, "processes")
+        # How long it takes to answer is a part of the recovery.
+        await self._processes.start(fault_id, point.name, empty=bool(args.get("empty")))
 
     async def _pause(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self.holds.take(STILL, point.name, fault_id)
-        child = self.supervisor.child(point.name)
-        found_so = child is not None and child.stopped
-        if await self.supervisor.pause(point.name) and not found_so:
-            self.touches.note(fault_id, "processes")
+        await self._processes.pause(fault_id, point.name)
 
     async def _resume(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        others = self.holds.let_go(STILL, point.name, fault_id)
-        child = self.supervisor.child(point.name)
-        if others and child is not None and child.stopped:
-            self.touches.note_found(others, "processes")
-        else:
-            self.supervisor.resume(point.name)
+        await self._processes.resume(fault_id, point.name)
+
+    @property
+    def _processes(self) -> Processes:
+        return Processes(
+            Children(self.supervisor, self.agents, self.store_data),
+            lambda fault_id: self.touches.note(fault_id, "processes"),
+            lambda fault_ids: self.touches.note_found(fault_ids, "processes"),
+            self.holds,
+        )
 
     # -- clocks
 
@@ -213,18 +198,35 @@ class LocalDriver:
     # -- disks
 
     async def _fill_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).fill(VOLUMES[point.name])
-        self.touches.note(fault_id, "volumes")
+        volumes = self._mounted(point)
+        found_so = self.holds.held(FULL, point.name) or self.holds.held(PROTECTED, point.name)
+        self.holds.take(FULL, point.name, fault_id)
+        volumes.fill(VOLUMES[point.name])
+        if not found_so:
+            self.touches.note(fault_id, "volumes")
 
     async def _free_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).free(VOLUMES[point.name])
+        volumes = self._mounted(point)
+        others = self.holds.let_go(FULL, point.name, fault_id)
+        if not others:
+            volumes.free(VOLUMES[point.name])
+        elif not self.holds.held(PROTECTED, point.name):
+            self.touches.note_found(others, "volumes")
 
     async def _protect_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).protect(VOLUMES[point.name])
-        self.touches.note(fault_id, "volumes")
+        volumes = self._mounted(point)
+        found_so = self.holds.held(PROTECTED, point.name)
+        self.holds.take(PROTECTED, point.name, fault_id)
+        volumes.protect(VOLUMES[point.name])
+        if not found_so:
+            self.touches.note(fault_id, "volumes")
 
     async def _unprotect_disk(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
-        self._mounted(point).unprotect(VOLUMES[point.name])
+        volumes = self._mounted(point)
+        others = self.holds.let_go(PROTECTED, point.name, fault_id)
+        if not others:
+            volumes.unprotect(VOLUMES[point.name])
+        self.touches.note_found(others or self.holds.held(FULL, point.name), "volumes")
 
     def _mounted(self, point: Point) -> Volumes:
         if self.volumes is None or point.name not in VOLUMES:
@@ -255,20 +257,12 @@ class LocalDriver:
 
         self.traces.follow(fault_id, overlay_id, count)
         if self.overlays.has_modules(point.name, overlay_id):  # settings are read anew by themselves
-            await self._replace(point.name)
+            await self._processes.start_anew(point.name)
 
     async def _remove_overlay(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         modules = self.overlays.has_modules(point.name, args["overlay_id"])
         if self.overlays.remove(point.name, args["overlay_id"]) and modules:
-            await self._replace(point.name)
-
-    async def _replace(self, service: str) -> None:
-        """Starts a process anew, to import what is there now; one that faults keep down does so when it comes back."""
-        if self.holds.held(DOWN, service) and self.supervisor.child(service) is None:
-            return
-        await self.supervisor.replace(service)
-        if self.holds.held(STILL, service):
-            await self.supervisor.pause(service)
+            await self._processes.start_anew(point.name)
 
     # -- models
 
@@ -293,3 +287,41 @@ class LocalDriver:
 
     async def _unalter(self, fault_id: str, point: Point, args: Mapping[str, Any]) -> None:
         self.crowd.unalter(args["alter_id"])
+
+
+class Children:
+    """`harness.targets.reference.processes.Hands` on the processes of a supervisor."""
+
+    def __init__(self, supervisor: Supervisor, stores: Collection[str], store_data: Callable[[str], Path]) -> None:
+        self._supervisor = supervisor
+        self._stores = stores
+        self._store_data = store_data
+
+    async def state_of(self, name: str) -> str:
+        if name not in self._supervisor:
+            return ABSENT  # this profile has no such service
+        child = self._supervisor.child(name)
+        if child is None:
+            return DEAD
+        return PAUSED if child.stopped else RUNNING
+
+    async def end(self, name: str) -> bool:
+        return await self._supervisor.kill(name)
+
+    async def begin(self, name: str) -> None:
+        await self._supervisor.launch(name)
+
+    async def begin_anew(self, name: str) -> None:
+        await self._supervisor.replace(name)
+
+    async def freeze(self, name: str) -> bool:
+        return await self._supervisor.pause(name)
+
+    async def thaw(self, name: str) -> None:
+        self._supervisor.resume(name)
+
+    async def forget(self, name: str) -> None:
+        if name in self._stores:
+            data = self._store_data(name)
+            shutil.rmtree(data, ignore_errors=True)
+            data.mkdir(exist_ok=True)
