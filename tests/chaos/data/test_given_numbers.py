@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from frame_kinds import frame_of, values_of
 
 import chaos
 from chaos.data.frames import corrupt
@@ -97,3 +98,34 @@ def test_outliers_beyond_fences_that_floats_do_not_tell_apart() -> None:
 def test_nan_is_no_outlier() -> None:
     made = chaos.inject(pa.table({"a": [float("nan"), 1.0]}), "data.outliers", column="a", low=0, rate=1, seed=1)
     assert str(made["a"][0]) == "nan"
+
+
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "pandas-arrow", "polars"])
+def test_nan_is_null_in_numpy_floats_and_a_number_elsewhere(kind: str) -> None:
+    table = pa.table({"a": [1.0, float("nan"), None]})
+    frame = frame_of(kind, table)
+    is_null = kind == "pandas"
+    missing = corrupt(frame, "data.disguised_null", column="a", rate=1, where={"missing": True}, value=-1, seed=1)
+    assert missing.ledger.mask()["a"].tolist() == [False, is_null, True]
+    null = corrupt(frame, "data.null_spike", column="a", rate=1, seed=1)
+    assert null.ledger.changed == (1 if is_null else 2)
+    assert repr(values_of(null.reverted())) == repr(values_of(frame))
+    for limit in ({"above": 0}, {"below": 5}):
+        assert corrupt(frame, "data.null_spike", column="a", rate=1, where=limit, seed=1).ledger.selected == 1
+    for fault, params in (
+        ("data.sign_flip", {}),
+        ("data.unit_change", {"factor": 2}),
+        ("data.clipped_range", {"low": 5}),
+    ):
+        assert corrupt(frame, fault, column="a", seed=1, **{"rate": 1, **params}).ledger.mask()["a"].tolist() == [
+            1,
+            0,
+            0,
+        ]
+
+
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "pandas-arrow", "polars"])
+def test_nan_and_null_are_one_key(kind: str) -> None:
+    frame = frame_of(kind, pa.table({"a": [1.0, 2.0], "k": [float("nan"), None]}))
+    hit = {corrupt(frame, "data.null_spike", column="a", key=["k"], rate=0.5, seed=s).ledger.selected for s in range(9)}
+    assert hit == {0, 2}
