@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import large_numbers, mapped, numbers, with_numbers
-from chaos.data.decimals import exactly, rounded_whole, scaled
+from chaos.data.columns import large_numbers, mapped, numbers, valid, with_numbers
+from chaos.data.decimals import Number, exactly, has_long, rounded_whole, scaled
 
 
 def affine(
-    values: pa.Array, factor: float, offset: float, *, exact: tuple[Fraction, Fraction] | None = None
+    values: pa.Array, factor: Number, offset: Number, *, exact: tuple[Fraction, Fraction] | None = None
 ) -> pa.Array:
     """``value * factor + offset`` in the array's type, rounded half to even and clipped; null stays null.
 
@@ -24,11 +25,12 @@ def affine(
     by = exact or (exactly(factor), exactly(offset))
     if pa.types.is_decimal(values.type):
         return scaled(values, *by)
-    new = mapped(values, lambda v: v * factor + offset)
+    times, plus = float(factor), float(offset)
+    new = mapped(values, lambda v: v * times + plus)
     if not pa.types.is_integer(values.type) or values.type.bit_width < 64:
         return new
     data = numbers(values)
-    large = large_numbers(data)
+    large = np.flatnonzero(valid(values)) if has_long(factor, offset) else large_numbers(data)
     if not len(large):
         return new
     changed = numbers(new).copy()

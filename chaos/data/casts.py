@@ -7,7 +7,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaos.data.columns import plain
+from chaos.data.columns import plain, valid
+from chaos.data.decimals import units
 
 Target = Literal["text", "text_comma", "integer", "float"]
 
@@ -66,7 +67,10 @@ def _numbers(array: pa.Array) -> pa.Array:
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type):
         return array.cast(pa.float64(), safe=False)
     if pa.types.is_decimal(array.type):
-        return array.cast(pa.float64())
+        # Not with Arrow, which makes 0.5000100000000001 of 0.50001; Python rounds a quotient of whole numbers once.
+        above, below = 10 ** max(-array.type.scale, 0), 10 ** max(array.type.scale, 0)
+        quotients = [n * above / below for n in units(array).tolist()]
+        return pa.array(quotients, pa.float64(), mask=~valid(array) if array.null_count else None)
     if pa.types.is_temporal(array.type) and not pa.types.is_interval(array.type):
         return array.cast(pa.int64() if array.type.bit_width == 64 else pa.int32()).cast(pa.float64(), safe=False)
     return pa.array([_number(v) for v in array.to_pylist()], pa.float64())

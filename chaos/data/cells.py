@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from chaos.data.columns import Floats, differs
+from chaos.data.columns import Floats, differs, value_type
 from chaos.data.conditions import weights
 from chaos.data.decimals import ROOM
 from chaos.data.ledger import CellsChanged, Corruption
@@ -151,7 +151,7 @@ def _changes(
         own = {column for column in columns if victims.cells.digits((column,), victims.rows) is not None}
         for column in own:
             old[column] = old[column].cast(pa.decimal128(38, digits))
-    if all(pa.types.is_null(values.type) for values in old.values()):
+    if all(pa.types.is_null(value_type(values.type)) for values in old.values()):
         return []  # nothing else fits in there
     steps = []
     for column, new in edit(old, victims).items():

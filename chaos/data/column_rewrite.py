@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from chaos.data.ledger import Corruption
+    from chaos.data.rows import I64
     from chaos.gateway.batch import Batch
 
 
@@ -26,13 +27,34 @@ class ColumnRewrite(PayloadFault):
     def rewrite(self, values: pa.Array) -> pa.Array:
         """The column's values in the new form, of a type that does not depend on them; never a dictionary."""
 
-    def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
+    def corrupt(self, batch: Batch, *, seed: int, digits: I64 | None = None) -> tuple[Batch, Corruption | None]:
+        """``digits`` are those that each decimal has behind the point, where each may have other ones."""
         from chaos.data.columns import plain, whole  # here: validating a scenario needs no pyarrow
 
         require_values(self, batch)
         values = plain(whole(batch.table, self.column))
-        new = values if str(values.type) == "null" else self.rewrite(values)  # no value, nothing to rewrite
+        if str(values.type) == "null":
+            new = values  # no value, nothing to rewrite
+        elif digits is None or self.rewrite(values[:0]).type == values.type:
+            new = self.rewrite(values)
+        else:
+            new = self._rewritten_apart(values, digits)
         return replace_column(self.name, batch, self.column, new)
+
+    def _rewritten_apart(self, values: pa.Array, digits: I64) -> pa.Array:
+        """What each decimal becomes with the digits that it has, and not those of the longest that comes with it."""
+        import numpy as np
+        import pyarrow as pa
+
+        from chaos.data.decimals import ROOM
+
+        parts, places = [], []
+        for count in np.unique(digits).tolist():
+            rows = np.flatnonzero(digits == count)
+            alike = values.take(pa.array(rows)).cast(pa.decimal128(38, ROOM if count < 0 else count))
+            parts.append(self.rewrite(alike))
+            places.append(rows)
+        return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(places))))
 
 
 def require_values(fault: PayloadFault, batch: Batch) -> None:

@@ -30,6 +30,15 @@ def exactly(number: Number) -> Fraction:
     return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
+def has_long(*given: Number | None) -> bool:
+    """Whether one of these is a whole number with more digits than a float keeps.
+
+    >>> has_long(2**53 + 1, None), has_long(2**60, 0.1)
+    (True, False)
+    """
+    return any(isinstance(number, int) and int(float(number)) != number for number in given)
+
+
 def largest_units(kind: pa.DataType) -> int:
     """The largest value of a type of decimals, in units of its last digit.
 

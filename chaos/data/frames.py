@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+import numpy as np
 import pyarrow as pa
 
 from chaos.data.adapters import Adapter, Arrangement, adapter_of
 from chaos.data.chain import Selection
 from chaos.data.column_fault import CellFault, require
+from chaos.data.column_rewrite import ColumnRewrite
 from chaos.data.columns import is_text, whole
+from chaos.data.decimals import ROOM
 from chaos.data.frame_cells import MIXED, FrameCells, mixed
 from chaos.data.ledger import (
     CellsChanged,
@@ -145,9 +148,13 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     wanted = list(dict.fromkeys(column for _, column, _ in fault.column_refs()))
     try:
         table = _seen(adapter, frame, fault, names, wanted)
+        digits = _digits(adapter, frame, fault)
     except MIXED as error:
         raise mixed(fault.name, ", ".join(wanted), error) from None
-    batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
+    if digits is None:
+        batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
+    else:
+        batch, ledger = cast(ColumnRewrite, fault).corrupt(Batch.of(table), seed=seed, digits=digits)
     done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)
     out = frame
     steps = [_in_frame(adapter, step, names, frame) for step in done.steps]
@@ -175,6 +182,13 @@ def _seen(adapter: Adapter, frame: Any, fault: FeedFault, names: list[Any], want
     if not fields:
         return pa.table([blank], names=[""]).select([])  # which has rows
     return pa.Table.from_arrays(contents, schema=pa.schema(fields))
+
+
+def _digits(adapter: Adapter, frame: Any, fault: FeedFault) -> I64 | None:
+    """The digits that each decimal of a column to rewrite has behind the point, where each may have other ones."""
+    if not isinstance(fault, ColumnRewrite) or not adapter.rows(frame):
+        return None
+    return adapter.digits(adapter.column(frame, fault.column), np.arange(adapter.rows(frame)))
 
 
 def _arrangement(after: pa.Table, names: list[Any]) -> Arrangement:
@@ -322,5 +336,12 @@ def _rewritten(adapter: Adapter, frame: Any, step: ColumnReplaced, values: pa.Ar
         values = values.cast(kind)
     if values.type != kind or adapter.is_plain(column):
         return adapter.replace(frame, step.column, values)
-    changed = adapter.scattered(column, step.rows, values.take(pa.array(step.rows)))
-    return adapter.put(frame, {step.column: changed})
+    values = values.take(pa.array(step.rows))
+    digits = adapter.digits(column, step.rows)
+    if digits is None:
+        return adapter.put(frame, {step.column: adapter.scattered(column, step.rows, values)})
+    for count in np.unique(digits).tolist():  # a new decimal has as many digits as the one that it replaces
+        alike = np.flatnonzero(digits == count)
+        part = values.take(pa.array(alike)).cast(pa.decimal128(38, ROOM if count < 0 else count))
+        column = adapter.scattered(column, step.rows[alike], part)
+    return adapter.put(frame, {step.column: column})

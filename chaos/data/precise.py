@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chaos.data.columns import Floats, floats, large_numbers, mapped, numbers, valid, with_numbers
-from chaos.data.decimals import Number, Units, exactly, of_units, rounded_units, rounded_whole, units, within
+from chaos.data.decimals import Number, Units, exactly, has_long, of_units, rounded_units, rounded_whole, units, within
 from chaos.data.rows import I64
 
 #: Whole numbers: Python's, or of 64 bits.
@@ -49,14 +49,19 @@ def beyond_float_digits(values: pa.Array, numeric: Floats | None = None) -> I64:
     return large[valid(values)[large]] if values.null_count else large
 
 
-def mapped_precisely(values: pa.Array, change: Callable[[Floats], Floats], precise: Precise) -> pa.Array:
+def mapped_precisely(
+    values: pa.Array, change: Callable[[Floats], Floats], precise: Precise, *given: Number | None
+) -> pa.Array:
     """As `mapped`, but what has more digits than a float goes through ``precise``.
+
+    That is every value if one of the numbers that it meets, which are ``given``, has more.
 
     >>> mapped_precisely(pa.array([2**53 + 1, 2]), lambda v: v + 1.0, lambda old, rows, unit: old + 1).to_pylist()
     [9007199254740994, 3]
     """
     new = mapped(values, change)
-    large = beyond_float_digits(values)
+    is_exact = pa.types.is_decimal(values.type) or (pa.types.is_integer(values.type) and values.type.bit_width == 64)
+    large = np.flatnonzero(valid(values)) if is_exact and has_long(*given) else beyond_float_digits(values)
     if not len(large):
         return new
     if pa.types.is_decimal(values.type):

@@ -8,13 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from sys import float_info
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from chaos.fault import ColumnKind
 
-Scalar = bool | int | float | str
+
+def _as_python(given: Any) -> Any:
+    """Numbers of other kinds (numpy's, decimals) as Python's, with every digit; raises ``ValueError`` if some are lost.
+
+    >>> _as_python(Decimal(2**60 + 1)) == 2**60 + 1, _as_python(Decimal("1.50"))
+    (True, 1.5)
+    """
+    if hasattr(given, "dtype") and hasattr(given, "item") and not getattr(given, "shape", ()):
+        given = given.item()
+    if isinstance(given, Decimal) and given.is_finite():
+        if given == given.to_integral_value():
+            given = int(given)
+        elif Decimal(repr(float(given))) != given:
+            raise ValueError(f"expected no more digits than a float keeps, got {given}")
+        else:
+            given = float(given)
+    if isinstance(given, int) and not isinstance(given, bool) and abs(given) > float_info.max:
+        raise ValueError(f"expected a number that a float can be as large as, got one of {len(str(given))} digits")
+    return given
+
+
+#: A flag, a number or a text, as it is written.
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_as_python)]
 
 
 def kind_of(item: Scalar) -> str:
@@ -33,7 +57,7 @@ Scalars = Annotated[tuple[Scalar, ...], AfterValidator(_one_kind)]
 
 
 #: A number that is kept as it is written: a large whole one is no float.
-Limit = Annotated[int | float, WithJsonSchema({"type": "number"})]
+Limit = Annotated[int | float, BeforeValidator(_as_python), WithJsonSchema({"type": "number"})]
 
 
 class Condition(BaseModel):

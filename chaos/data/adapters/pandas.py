@@ -22,6 +22,7 @@ from chaos.data.columns import (
     value_type,
 )
 from chaos.data.rows import I64
+from chaos.data.source import read
 
 
 class PandasAdapter:
@@ -60,7 +61,7 @@ class PandasAdapter:
             objects = column.to_numpy()
             return from_objects(objects if rows is None else objects.take(rows), self._type_of_objects(column))
         if rows is None:
-            return _to_arrow(column)
+            return read(_chunks(column), None) if isinstance(dtype, pd.ArrowDtype) else _to_arrow(column)
         if isinstance(dtype, np.dtype):
             return _from_numpy(column.to_numpy().take(rows))
         if isinstance(dtype, pd.CategoricalDtype):

@@ -14,6 +14,8 @@ from chaos.data.rows import I64
 
 #: Whole numbers of 128 bits, where this version of polars has them.
 _POLARS_ALONE = tuple(getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name))
+#: Digits that a decimal in polars has, at most; it takes empty columns of more, and cannot read them.
+_MOST_DIGITS = 38
 
 
 class PolarsAdapter:
@@ -103,6 +105,8 @@ def _to_arrow(series: Any) -> pa.Array:
         raise TypeError("they are objects of Python")
     if series.dtype in _POLARS_ALONE:
         raise TypeError(f"they are {series.dtype}, which is a type of polars alone")
+    if isinstance(series.dtype, pl.Decimal) and (series.dtype.precision or 0) > _MOST_DIGITS:
+        raise TypeError(f"they are {series.dtype}, which polars itself cannot give")
     array = series.rechunk().to_arrow()
     return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
 

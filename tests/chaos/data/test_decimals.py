@@ -251,3 +251,26 @@ def test_whole_numbers_stay_whole_when_they_are_cast_to_whole_numbers() -> None:
     table = pa.table({"a": pa.array([2**53 + 1, 2**63], pa.uint64())})
     made = chaos.inject(table, "schema.change_type", column="a", to="integer", seed=1)
     assert made["a"].to_pylist() == [2**53 + 1, None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "params", "expected"),
+    [
+        ("schema.change_type", {}, ["7", "1.25", None, "100", "0.50001", "-3.5"]),
+        ("schema.change_type", {"to": "text_comma"}, ["7", "1,25", None, "100", "0,50001", "-3,5"]),
+        ("schema.change_type", {"to": "float"}, [7.0, 1.25, None, 100.0, 0.50001, -3.5]),
+        ("schema.number_format", {}, ["7", "1,25", None, "100", "0,50001", "-3,5"]),
+        ("schema.change_precision", {"decimals": 1}, ["7", "1.20", None, "1E+2", "0.50000", "-3.5"]),
+    ],
+)
+def test_objects_are_rewritten_in_their_own_digits(fault: str, params: dict[str, Any], expected: list[Any]) -> None:
+    """Whichever others come with them."""
+    x = [Decimal("7"), Decimal("1.25"), None, Decimal("1E+2"), Decimal("0.50001"), Decimal("-3.5")]
+    frame = pd.DataFrame({"x": pd.Series(x, dtype=object)})
+    for a, b in ((0, 6), (0, 1), (0, 2), (1, 4), (4, 6), (5, 6)):
+        part = frame.iloc[a:b]
+        done = corrupt(part, fault, column="x", seed=1, **params)
+        assert [None if pd.isna(v) else str(v) for v in done.frame["x"]] == [
+            None if v is None else str(v) for v in expected[a:b]
+        ]
+        assert done.reverted().map(str).equals(part.map(str))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import chaos
@@ -483,3 +484,38 @@ def test_positions_begin_at_0_and_a_fault_is_a_fault() -> None:
         chaos.inject(table, "data.null_spike", column="x", rate=1, seed=1, first_row=-1)
     with pytest.raises(TypeError, match="expected the name of a fault, or a fault, got None"):
         chaos.inject(table, None, seed=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.run_end_encoded(pa.int16(), pa.string())], ids=str)
+def test_categories_in_any_layout_of_arrow_in_pandas(kind: pa.DataType) -> None:
+    """All rows of them are read as some are."""
+    words = pa.array(["p", "p", "q"])
+    values = (
+        pc.run_end_encode(words, run_end_type=pa.int16()) if pa.types.is_run_end_encoded(kind) else words.cast(kind)
+    )
+    frame = pd.DataFrame({"a": pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([values])))})
+    done = corrupt(frame, "data.wrong_category", column="a", categories=["p", "q"], rate=1, seed=1)
+    assert done.frame["a"].tolist() == ["q", "q", "p"]
+    assert done.frame["a"].dtype == frame["a"].dtype
+    assert done.reverted().equals(frame)
+
+
+def test_a_categorical_without_categories_has_no_label_to_change() -> None:
+    words = pd.CategoricalDtype(pd.Index([], dtype=object))
+    frame = pd.DataFrame({"a": pd.Categorical([None, None], dtype=words)})
+    done = corrupt(frame, "data.label_noise", column="a", classes=["p", "q"], rate=1, seed=1)
+    assert (done.ledger.selected, done.ledger.changed) == (2, 0)
+    assert done.frame.equals(frame)
+
+
+def test_longer_decimals_than_polars_has_are_refused_by_name() -> None:
+    frame = pl.from_arrow(pa.table({"a": pa.array([], pa.decimal256(50, 3))}))
+    with pytest.raises(InvalidFault, match="cannot give"):
+        corrupt(frame, "data.sign_flip", column="a", rate=1, seed=1)
+
+
+@pytest.mark.parametrize("scale", [5, 0, -2, 18, 30])
+def test_a_decimal_as_a_float_is_the_one_next_to_it(scale: int) -> None:
+    values = pa.array([Decimal(n).scaleb(-scale) for n in (50001, 7, -123456789, 0)] + [None], pa.decimal128(38, scale))
+    expected = [None if v is None else float(v) for v in values.to_pylist()]
+    assert cast(values, "float").to_pylist() == expected

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import NumberFault
+from chaos.data.where import Limit
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class ClippedRange(NumberFault):
     rate: float = Field(
         default=1.0, ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves."
     )
-    low: float | None = Field(default=None, description="The lower edge.")
-    high: float | None = Field(default=None, description="The upper edge.")
+    low: Limit | None = Field(default=None, description="The lower edge.")
+    high: Limit | None = Field(default=None, description="The upper edge.")
 
     @model_validator(mode="after")
     def _edges_in_order(self) -> ClippedRange:
@@ -50,8 +51,12 @@ class ClippedRange(NumberFault):
 
         from chaos.data.precise import clipped, mapped_precisely
 
-        low = -np.inf if self.low is None else self.low
-        high = np.inf if self.high is None else self.high
+        low = -np.inf if self.low is None else float(self.low)
+        high = np.inf if self.high is None else float(self.high)
         return mapped_precisely(
-            values, lambda v: np.clip(v, low, high), lambda old, _, unit: clipped(old, self.low, self.high, unit)
+            values,
+            lambda v: np.clip(v, low, high),
+            lambda old, _, unit: clipped(old, self.low, self.high, unit),
+            self.low,
+            self.high,
         )

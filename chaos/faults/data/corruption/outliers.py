@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import ColumnFault
+from chaos.data.where import Limit
 from chaos.fault import ColumnKind, ColumnRef
 from chaos.registry import register
 
@@ -41,13 +42,13 @@ class Outliers(ColumnFault):
     )
 
     column: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(description="The column to change, of numbers.")
-    magnitude: float = Field(
+    magnitude: Limit = Field(
         default=10.0,
         gt=1.0,
         description="What a value is multiplied by, or how far beyond a single fence it may lie.",
     )
-    low: float | None = Field(default=None, description="The lower fence: outliers lie below it.")
-    high: float | None = Field(default=None, description="The upper fence: outliers lie above it.")
+    low: Limit | None = Field(default=None, description="The lower fence: outliers lie below it.")
+    high: Limit | None = Field(default=None, description="The upper fence: outliers lie above it.")
 
     @model_validator(mode="after")
     def _fences_in_order(self) -> Outliers:
@@ -62,20 +63,22 @@ class Outliers(ColumnFault):
         from chaos.data.affine import affine
         from chaos.data.columns import floats, mapped, picked
         from chaos.data.decimals import exactly, rounded_whole
+        from chaos.data.fences import kept_beyond
         from chaos.data.precise import mapped_precisely
 
         if self.low is None and self.high is None:
             if pa.types.is_decimal(values.type):
                 far, new = affine(values, self.magnitude, 0.0), affine(values, 1.0, self.magnitude)
                 return picked(floats(values) != 0.0, far, new)
-            times = exactly(self.magnitude)
+            times, magnitude = exactly(self.magnitude), float(self.magnitude)
             return mapped_precisely(
                 values,
-                lambda v: np.where(v == 0, self.magnitude, v * self.magnitude),
+                lambda v: np.where(v == 0, magnitude, v * magnitude),
                 lambda old, *_: rounded_whole(old, times),
             )
-        beyond = _beyond(self.low, self.high, self.magnitude, victims)
-        return mapped(values, lambda _: beyond)
+        low, high = (None if fence is None else float(fence) for fence in (self.low, self.high))
+        beyond = _beyond(low, high, float(self.magnitude), victims)
+        return kept_beyond(mapped(values, lambda _: beyond), beyond, self.low, self.high)
 
 
 def _beyond(low: float | None, high: float | None, reach: float, victims: Victims) -> Floats:

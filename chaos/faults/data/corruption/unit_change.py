@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from chaos.data.column_fault import ColumnFault
 from chaos.data.units import CONVERSIONS, exact_conversion
+from chaos.data.where import Limit
 from chaos.errors import suggestion
 from chaos.fault import ColumnKind, ColumnRef
 from chaos.registry import register
@@ -53,8 +54,8 @@ class UnitChange(ColumnFault):
         json_schema_extra={"enum": [*sorted(CONVERSIONS), None]},
         description="A conversion by name, such as fahrenheit_to_celsius, miles_to_km or knots_to_mph.",
     )
-    factor: float | None = Field(default=None, description="What to multiply by, if no conversion is named.")
-    offset: float | None = Field(default=None, description="What to add after multiplying, if no conversion is named.")
+    factor: Limit | None = Field(default=None, description="What to multiply by, if no conversion is named.")
+    offset: Limit | None = Field(default=None, description="What to add after multiplying, if no conversion is named.")
 
     @model_validator(mode="after")
     def _one_of(self) -> UnitChange:

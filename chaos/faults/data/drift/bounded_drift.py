@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from chaos.data.column_fault import NumberFault
 from chaos.data.course import Course
+from chaos.data.where import Limit
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class BoundedDrift(Course, NumberFault):
     rate: float = Field(
         default=1.0, ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves."
     )
-    low: float = Field(description="The lowest value that was ever seen.")
-    high: float = Field(description="The highest value that was ever seen.")
+    low: Limit = Field(description="The lowest value that was ever seen.")
+    high: Limit = Field(description="The highest value that was ever seen.")
     towards: Literal["low", "high"] = Field(default="high", description="Where values move.")
     strength: float = Field(default=0.5, gt=0.0, le=1.0, description="How much of the way they go at full drift.")
 
@@ -65,11 +66,12 @@ class BoundedDrift(Course, NumberFault):
         from chaos.data.precise import clipped, mapped_precisely, moved_by
 
         edge = self.low if self.towards == "low" else self.high
+        first, last, there = float(self.low), float(self.high), float(edge)
         way = self.strength * self.progress(victims)
 
         def moved(v: Floats) -> Floats:
-            new = np.clip(v + way * (edge - v), self.low, self.high)
-            return np.where((v >= self.low) & (v <= self.high), new, v)
+            new = np.clip(v + way * (there - v), first, last)
+            return np.where((v >= first) & (v <= last), new, v)
 
         def moved_precisely(old: Whole, rows: I64, unit: Fraction) -> Whole:
             inside = clipped(old, ceil(low * unit), floor(high * unit), Fraction(1)) == old
@@ -77,4 +79,4 @@ class BoundedDrift(Course, NumberFault):
             return np.where(inside, new, old)
 
         low, high = exactly(self.low), exactly(self.high)
-        return mapped_precisely(values, moved, moved_precisely)
+        return mapped_precisely(values, moved, moved_precisely, self.low, self.high)

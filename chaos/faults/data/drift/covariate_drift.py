@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from chaos.data.column_fault import NumberFault
 from chaos.data.course import Course
+from chaos.data.where import Limit
 from chaos.registry import register
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class CovariateDrift(Course, NumberFault):
     rate: float = Field(
         default=1.0, ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves."
     )
-    shift: float = Field(default=0.0, description="What is added at full drift, in the column's own unit.")
+    shift: Limit = Field(default=0.0, description="What is added at full drift, in the column's own unit.")
     scale: float = Field(default=1.0, gt=0.0, description="How much the spread grows or shrinks at full drift.")
-    around: float = Field(default=0.0, description="The value that scaling leaves in place.")
+    around: Limit = Field(default=0.0, description="The value that scaling leaves in place.")
 
     @model_validator(mode="after")
     def _some_drift(self) -> CovariateDrift:
@@ -57,9 +58,12 @@ class CovariateDrift(Course, NumberFault):
         from chaos.data.precise import mapped_precisely, moved_by
 
         done = self.progress(victims)
+        by, about = float(self.shift), float(self.around)
         shift, scale, around = exactly(self.shift), exactly(self.scale), exactly(self.around)
         return mapped_precisely(
             values,
-            lambda v: v + done * ((v - self.around) * (self.scale - 1.0) + self.shift),
+            lambda v: v + done * ((v - about) * (self.scale - 1.0) + by),
             lambda old, rows, unit: moved_by(old, done[rows], scale - 1, (shift - around * (scale - 1)) * unit),
+            self.shift,
+            self.around,
         )

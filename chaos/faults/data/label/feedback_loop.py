@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from chaos.data.column_fault import ColumnFault
-from chaos.data.where import OTHERS, Condition, Scalar, Where
+from chaos.data.where import OTHERS, Condition, Limit, Scalar, Where
 from chaos.fault import ColumnKind, ColumnRef
 from chaos.registry import register
 
@@ -44,7 +44,7 @@ class FeedbackLoop(ColumnFault):
         default=1.0, ge=0.0, le=1.0, description="The share of rows to hit, of those that `where` leaves."
     )
     score: Annotated[str, ColumnRef(ColumnKind.NUMBER)] = Field(description="The column of the model's scores.")
-    threshold: float = Field(default=0.5, description="From this score on somebody looks.")
+    threshold: Limit = Field(default=0.5, description="From this score on somebody looks.")
     unseen: Scalar = Field(description="The label that is recorded where nobody looks.")
 
     def conditions(self) -> Where:

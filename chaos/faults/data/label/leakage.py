@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import NumberFault
-from chaos.data.where import OTHERS, Condition, Scalar, Where
+from chaos.data.where import OTHERS, Condition, Limit, Scalar, Where
 from chaos.fault import ColumnRef
 from chaos.registry import register
 
@@ -44,7 +44,7 @@ class Leakage(NumberFault):
     )
     label: Annotated[str, ColumnRef()] = Field(description="The column of labels.")
     positive: Scalar = Field(description="The label that shows.")
-    amount: float = Field(description="What is added to the feature then, in its own unit.")
+    amount: Limit = Field(description="What is added to the feature then, in its own unit.")
 
     @model_validator(mode="after")
     def _something_leaks(self) -> Leakage:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from chaos.data.column_fault import NumberFault
-from chaos.data.where import OTHERS, Condition, Scalars, Where
+from chaos.data.where import OTHERS, Condition, Limit, Scalars, Where
 from chaos.fault import ColumnRef
 from chaos.registry import register
 
@@ -43,8 +43,8 @@ class SegmentBias(NumberFault):
     )
     segment: Annotated[str, ColumnRef()] = Field(description="The column that tells segments apart.")
     among: Scalars = Field(min_length=1, description="The segments that are hit.")
-    factor: float = Field(default=1.0, description="What values are multiplied by.")
-    offset: float = Field(default=0.0, description="What is added then, in the column's own unit.")
+    factor: Limit = Field(default=1.0, description="What values are multiplied by.")
+    offset: Limit = Field(default=0.0, description="What is added then, in the column's own unit.")
 
     def conditions(self) -> Where:
         return (*self.where, Condition(column=self.segment, among=self.among))
