@@ -54,7 +54,7 @@ def parse_duration(value: object) -> float:
     if total_ms != total_ms.to_integral_value():
         raise ValueError(f"a duration can't be finer than a millisecond, got {text!r}. Round it.")
     if total_ms > MAX_DURATION_S * 1000:
-        raise ValueError(f"a duration can't be longer than ten years, got {text!r}.")
+        raise ValueError(f"a duration can't be longer than ten years, got {text!r}. Write at most '3650d'.")
     return int(total_ms) / 1000
 
 
@@ -96,7 +96,7 @@ def _shorten(text: str) -> str:
 
 def _hint(text: str) -> str:
     """What the writer probably meant: ``4 hours`` is ``4h``, ``1H`` is ``1h``; else the examples."""
-    parts = re.findall(rf"({_NUMBER})\s*([a-zA-Z]+)", text[:80], re.ASCII)
+    parts = re.findall(rf"(?<![\d.])({_NUMBER})\s*([a-zA-Z]+)", text[:80], re.ASCII)
     if parts:
         guess = "".join(number + _unit(word) for number, word in parts)
         if _DURATION.fullmatch(guess):

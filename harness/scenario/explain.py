@@ -210,8 +210,18 @@ def _message(detail: Any) -> str:
         return f"expected {words} {context[key]}, got {shown(value)}."
     base = kind.removesuffix("_type").removesuffix("_parsing").removesuffix("_from_float")
     if base in _WRONG_TYPE and kind != base:
-        return f"expected {_WRONG_TYPE[base]}, got {shown(value)}."
+        return f"expected {_WRONG_TYPE[base]}, got {shown(value)}.{_remedy(base, value)}"
     return f"{detail['msg'].removeprefix('Input ')}, got {shown(value)}."
+
+
+def _remedy(base: str, value: object) -> str:
+    """How a value of another type is written, where that can be guessed."""
+    if base in ("list", "tuple") and isinstance(value, Mapping):
+        return " Begin each entry with `- `."
+    percent = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?) ?%", value, re.ASCII) if isinstance(value, str) else None
+    if base == "float" and percent:
+        return f" Write {float(percent[1]) / 100:g}."
+    return ""
 
 
 def _choices(detail: Any) -> list[str]:

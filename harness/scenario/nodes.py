@@ -100,8 +100,12 @@ _SYNTAX = (
     ),
     (
         "mapping values are not allowed here",
-        "a ':' isn't allowed here. Put text that contains ': ' in quotes.",
+        "a ':' isn't allowed here. Align the line with its neighbours, or put text that contains ': ' in quotes.",
     ),
+    ("expected ',' or '}'", "a ',' or '}' is missing before this. Write `{key: value, key: value}`."),
+    ("expected ',' or ']'", "a ',' or ']' is missing before this. Write `[one, two]`."),
+    ("expected the node content, but found '<stream end>'", "the file ends within brackets. Close them."),
+    ("found character ", "text can't begin with this character. Put it in quotes."),
     ("found undefined alias", "no anchor of that name was written before. Write the value itself."),
     ("found duplicate anchor", "a second anchor of that name. Rename it, or write the value itself."),
     (
@@ -110,6 +114,9 @@ _SYNTAX = (
     ),
     ("found unexpected end of stream", "the file ends within a quoted text. Close the quote."),
 )
+#: What the parser says of a block that ends where none began: at the beginning of a line, and within one.
+_MISALIGNED = "indented otherwise than the lines that it belongs to. Align it with them."
+_AFTER_A_VALUE = "this follows a value that is complete. Remove it, or put the whole text in quotes."
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
@@ -122,6 +129,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, path: str) -> Proble
     indent = re.match(r"\s*", rows[line - 1]) if line <= len(rows) else None
     if indent is not None and "\t" in indent.group():
         return Problem(path, line, column, "", _SYNTAX[0][1])
+    if said.startswith("expected <block end>"):
+        alone = indent is not None and mark is not None and indent.end() == mark.column
+        return Problem(path, line, column, "", _MISALIGNED if alone else _AFTER_A_VALUE)
     for begins, instead in _SYNTAX:
         if said.startswith(begins):
             return Problem(path, line, column, "", instead)

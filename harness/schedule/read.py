@@ -229,7 +229,7 @@ class _Reader:
     def keys(self, place: Place, raw: Any, known: tuple[str, ...], needed: tuple[str, ...] = ()) -> bool:
         """Whether this is a mapping; unknown and missing keys are reported."""
         if not isinstance(raw, Mapping):
-            self.report(place, "expected keys and values.")
+            self.report(place, f"expected keys and values, got {raw!r:.60}. Keys: {', '.join(known)}.")
             return False
         for key in raw:
             if key not in known:

@@ -48,7 +48,11 @@ def test_durations(text: str, seconds: float) -> None:
         ("30m1h", "expected a duration, got '30m1h'. Write for example '90s', '4h', '1h30m', '2d' or '250ms'."),
         ("1:30", "expected a duration, got '1:30'. Write for example '90s', '4h', '1h30m', '2d' or '250ms'."),
         ("0.1ms", "a duration can't be finer than a millisecond, got '0.1ms'. Round it."),
-        ("4000d", "a duration can't be longer than ten years, got '4000d'."),
+        ("4000d", "a duration can't be longer than ten years, got '4000d'. Write at most '3650d'."),
+        (
+            "1234567890123456d",
+            "expected a duration, got '1234567890123456d'. Write for example '90s', '4h', '1h30m', '2d' or '250ms'.",
+        ),
         (True, "expected a duration, got True. Write for example '90s', '4h', '1h30m', '2d' or '250ms'."),
     ],
 )

@@ -95,6 +95,11 @@ MISTAKES = {
     "moment": ("from: 2026-12-23", "from: 2026-13-23", "4:12: blackouts[0].from: expected a date or a moment"),
     "days": ("mon-fri", "mon-fry", "2:24: business_hours.days: unknown value 'fry'. Did you mean 'fri'?"),
     "clock": ('"08:00"', '"8"', "2:39: business_hours.from: expected a time of day, got '8'."),
+    "no table": (
+        "{at_most: 2h, window: 30d}",
+        "2h",
+        "5:15: error_budget: expected keys and values, got '2h'. Keys: at_",
+    ),
     "no budget": ("at_most: 2h", "at_most: 0s", "5:25: error_budget.at_most: a budget of 0s lets nothing start"),
     "no window": ("window: 30d", "window: 0s", "5:37: error_budget.window: a budget of 0s lets nothing start"),
     "overlap": (
