@@ -252,7 +252,8 @@ def recovering(results: Path) -> str:
 
 def unwritable(results: Path, error: OSError) -> UsageError:
     """The error for a folder of results that can't be written to."""
+    why = "a file is there" if isinstance(error, FileExistsError) else error.strerror or error
     return UsageError(
-        f"results cannot be written to {results} ({error.strerror or error}). "
+        f"results cannot be written to {results} ({why}). "
         "Choose another folder with --results (pytest: --chaos-results)."
     )

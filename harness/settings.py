@@ -148,7 +148,9 @@ def _syntax(shown: str, said: str) -> Problem:
     place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", said)
     line, column = (int(place[1] or 0), int(place[2] or 0)) if place else (0, 0)
     what = said[: place.start()] if place else said
-    return Problem(shown, line, column, "", f"not valid TOML: {what[:1].lower()}{what[1:]}.")
+    # What TOML calls an invalid value is most often a word.
+    remedy = " Write a number, true, false, or text in quotes." if what == "Invalid value" else ""
+    return Problem(shown, line, column, "", f"not valid TOML: {what[:1].lower()}{what[1:]}.{remedy}")
 
 
 def _shown(file: Path) -> str:

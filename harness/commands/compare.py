@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.console import report_console
 from harness.errors import UsageError
 from harness.publish import require_one_policy, scored
-from harness.reports.comparison import markdown, render
+from harness.reports.comparison import left_out_text, markdown, render
 from harness.run_folder import RunFolder
 from harness.scenario.suggest import suggestion
 from harness.scoring import Scorecard
@@ -47,10 +47,10 @@ def _comparisons(first: Path, second: Path | None, profiles: Sequence[str]) -> l
     pairs = _sides(first, one, second or first, other, profiles)
     found = [compare(a, b, one.policy) for a, b in pairs]
     if not any(comparison.pairs for comparison in found):
-        reasons = {reason for comparison in found for reason in comparison.left_out}
+        reasons = dict.fromkeys(left_out_text(one.left_out, one.unpaired).removeprefix("; ") for one in found)
         raise UsageError(
-            f"no experiment of {first} has a counterpart in {second or first} "
-            f"({'; '.join(sorted(reasons)) or 'none was run'}). "
+            f"no experiment of {first} has a counterpart in {second or first}: "
+            f"{'; '.join(filter(None, reasons)) or 'none was run'}. "
             "Run the same scenarios with the same --seed and --repeats on both sides."
         )
     return found

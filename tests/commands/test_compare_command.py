@@ -48,6 +48,13 @@ def test_two_versions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "nothing got worse beyond noise, 1 metric got better" in capsys.readouterr().out
 
 
+def test_what_has_no_counterpart_is_named(tmp_path: Path) -> None:
+    old, new = run(tmp_path / "old", {"p": 60.0}, seeds=(1, 2)), run(tmp_path / "new", {"p": 60.0}, seeds=(3,))
+    told = r"in \S+new: 2 left out: only on the first side \(weather-stops\); 1 left out: only on the second side \(wea"
+    with pytest.raises(UsageError, match=told):
+        compare_command(old, new, (), form="terminal")
+
+
 def test_the_same_run_twice_is_remarked_upon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = run(tmp_path / "both", {"careful": 60.0, "plain": None})
     (tmp_path / "latest").symlink_to(both)
@@ -104,7 +111,7 @@ def test_too_few_pairs_and_other_times_tell_little(tmp_path: Path, capsys: pytes
         (None, ("a", "d"), "has no experiments of profile 'd'. Profiles: "),
         (None, ("a", "b", "c"), "a comparison has two sides: give --profile at most twice."),
         ("other", (), "have no profile in common. Say which: --profile A --profile B."),
-        ("other", ("a", "z"), "only on the first side; only on the second side). Run the same scenarios"),
+        ("other", ("a", "z"), "only on the second side (weather-stops). Run the same scenarios"),
         ("none", (), "is no run: it has no journal.jsonl"),
     ],
 )
@@ -145,7 +152,7 @@ def test_a_run_is_scored_again_with_other_rates_and_keeps_them(
         ("incidents_a_year: often", ":1:19: incidents_a_year: expected a number, got 'often'."),
         ("incidents_a_year: {shema: 1}", ":1:20: incidents_a_year.shema: no fault is of family 'shema'. Did you mean"),
         ("prevention_a_year: {mature: -1}", ":1:29: prevention_a_year.mature: expected a number of at least 0.0"),
-        ("a: [", ":1:5: not valid YAML"),
+        ("a: [", ":1:5: the file ends within brackets."),
         ("[" * 3000, "nested deeper than 50 levels"),
     ],
 )

@@ -207,7 +207,7 @@ def test_after_sigkill_nothing_goes_on_and_recover_finishes_the_reports(tmp_path
     wait_until(lambda: not processes_in_session(process.pid), "the end of every process", seconds=15)
     done = pipequake("recover", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "data.null_spike at feed:weather) was in effect in a simulated world" in " ".join(done.stdout.split())
+    assert " data.null_spike at feed:weather was in effect in a simulated world" in " ".join(done.stdout.split())
     run = next(path for path in (tmp_path / "results").iterdir() if not path.is_symlink())
     assert (run / "report.html").exists()
     card = json.loads((run / "scorecard.json").read_text())

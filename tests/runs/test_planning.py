@@ -153,7 +153,9 @@ def test_a_folder_of_the_users_called_latest_is_left_alone(tmp_path: Path) -> No
 
 def test_results_that_cannot_be_written_are_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"results cannot be written to .*Choose another folder with --results"):
+    with pytest.raises(
+        UsageError, match=r"results cannot be written to .* \(a file is there\)\. Choose another folder with --results"
+    ):
         RunFolder.create(tmp_path / "file", datetime(2026, 1, 1, tzinfo=UTC))
 
 

@@ -88,6 +88,7 @@ MISTAKES = {
     "a table": ("[seed]\nx = 1\n", "pipequake.toml:1:1: seed: expected a whole number"),
     "a stray section": ("seed = 1\n[pipequake]\njobs = 2\n", "pipequake.toml:2:1: pipequake: unknown key."),
     "syntax": ("seed = \n", "pipequake.toml:1:8: not valid TOML: invalid value."),
+    "no quotes": ("profile = mature\n", "pipequake.toml:1:11: not valid TOML: invalid value. Write * text in quotes."),
     "twice": ("seed = 1\nseed = 2\n", "pipequake.toml:2:9: not valid TOML: cannot overwrite a value."),
     "open": ('profile = "x', "pipequake.toml: not valid TOML:"),
     "encoding": (b"\xff\xfe", "pipequake.toml: not UTF-8 text."),
