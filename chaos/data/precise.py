@@ -131,8 +131,8 @@ def _added(old: Whole, errors: Floats) -> Whole:
 def _in_bits(weights: Floats) -> tuple[Units, int]:
     """Whole numbers and one exponent of 2 that make the floats.
 
-    >>> _in_bits(np.array([0.5, -3.0]))
-    (array([1, -6], dtype=object), -1)
+    >>> _in_bits(np.array([0.5, -0.5]))
+    (array([1, -1], dtype=object), -1)
     """
     parts, exponents = np.frexp(np.clip(weights, -_LARGEST, _LARGEST))
     bits = np.ldexp(parts, _MANTISSA).astype(np.int64)

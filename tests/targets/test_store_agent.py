@@ -156,6 +156,8 @@ def test_a_release_leaves_alone_what_was_written_just_before_it(tmp_path: Path) 
 
 
 STEPS = st.lists(st.sampled_from(["f", "g", "h", "write", "wait"]), max_size=16)
+#: Never ends with a look of the agent's: what is written between a look and what it puts there is lost.
+WAIT_S = (2 + 1 / 18) * EVERY_S
 
 
 @given(steps=STEPS)
@@ -172,7 +174,7 @@ def test_whatever_the_order_held_entries_are_held_and_come_back_as_the_pipeline_
                 written = dict.fromkeys(written, f"written {number}")
                 await lab.redis.mset(written)
             elif step == "wait":
-                await asyncio.sleep(2 * EVERY_S)
+                await asyncio.sleep(WAIT_S)
                 held = {key: hold_id for hold_id in active for key in keys[hold_id]}
                 for key, value in written.items():
                     expected = f"{held[key]} wants {key}" if key in held else value
