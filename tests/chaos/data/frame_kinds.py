@@ -28,9 +28,17 @@ def frame_of(kind: str, table: pa.Table) -> Any:
 
 
 def values_of(frame: Any) -> dict[str, list[Any]]:
-    """What a frame holds: nulls of any kind as None, times as whole nanoseconds."""
+    """What a frame holds: nulls of any kind as None, times as whole nanoseconds, objects as they are."""
     adapter = adapter_of(frame)
-    return {str(name): _values(adapter.gather(adapter.column(frame, name), None)) for name in adapter.names(frame)}
+    columns = {str(name): adapter.column(frame, name) for name in adapter.names(frame)}
+    return {name: _objects(column) or _values(adapter.gather(column, None)) for name, column in columns.items()}
+
+
+def _objects(column: Any) -> list[Any] | None:
+    """The decimals of a column of Python objects: an array of them would give all the digits of the longest."""
+    if not isinstance(column, pd.Series) or column.dtype != object or pd.api.types.infer_dtype(column) != "decimal":
+        return None
+    return [None if pd.isna(value) else value for value in column]
 
 
 def _values(array: pa.Array) -> list[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from frame_kinds import DATA_FAULTS, KINDS, frame_of, values_of
@@ -93,4 +95,12 @@ def test_any_fault_on_any_frame(name: str, data: st.DataObject, kind: str, seed:
         return
     finally:
         assert repr(values_of(frame)) == before
+    _check(done, frame)
+
+
+def test_a_decimal_object_keeps_its_digits_beside_one_that_got_more() -> None:
+    frame = pd.DataFrame({"fare": [Decimal("1.50"), None, Decimal("2.25")] * 20, "miles": [0.123456] * 60})
+    done = corrupt(frame, "data.swapped_columns", column="fare", other="miles", rate=0.4, seed=7)
+    digits = {-value.as_tuple().exponent for value in done.frame["fare"].dropna()}
+    assert digits == {2, 6}, "where there was none, it has the digits of the number that came there"
     _check(done, frame)
