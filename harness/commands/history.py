@@ -77,7 +77,10 @@ def history_command(selection: Selection, *, limit: int, as_json: bool) -> int:
     filters = selection.filters(datetime.now(UTC))
 
     def question(store: Store) -> tuple[list[RunLine], tuple[Remark, ...]]:
-        return latest_runs(store, filters, limit), store.remarks
+        found = latest_runs(store, filters, limit)
+        if not found and selection.scenario is not None and selection.scenario not in scenario_names(store):
+            raise UsageError(_no_points(store, selection.scenario))
+        return found, store.remarks
 
     lines, remarks = consult(selection.results, _say, question)
     if as_json:

@@ -40,6 +40,8 @@ def origins(results: Path) -> frozenset[str]:
 def save_baseline(results: Path, name: str, run: RunFolder, scorecard: str) -> Path:
     """Saves a run's scorecard under a name, in place of the one before: there is always one of the two. Raises
     `UsageError`."""
+    if name == "list":  # which somebody who looks for that command would get
+        raise UsageError("a baseline can't be called 'list': `pipequake baseline` alone lists the saved ones.")
     if not _NAME.fullmatch(name):
         raise UsageError(f"a baseline can't be called {name!r}. Use letters, digits, dots, hyphens and underscores.")
     place = results / _FOLDER / name

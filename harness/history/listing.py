@@ -16,10 +16,19 @@ from harness.history.plot import bars_of, draw, shares
 from harness.history.queries import Point, ProfileLine, RunLine
 from harness.reports.narrative import plain
 from harness.scoring.metrics import all_metrics
-from harness.scoring.wording import brief_text, number_text, share_text
+from harness.scoring.wording import brief_text, duration_text, number_text, share_text
 from harness.verdict import Outcome
 
-__all__ = ["metric_title", "revision_text", "show_course", "show_remarks", "show_runs", "value_text", "when_text"]
+__all__ = [
+    "axis_text",
+    "metric_title",
+    "revision_text",
+    "show_course",
+    "show_remarks",
+    "show_runs",
+    "value_text",
+    "when_text",
+]
 
 WIDTH = 100
 _HEIGHT = 6
@@ -107,7 +116,7 @@ def show_course(scenario: str, metric: str, points: Sequence[Point], console: Co
 
 def _plot(metric: str, points: Sequence[Point], across: int) -> list[str]:
     bars = bars_of([point.value for point in points], [point.censored > 0 for point in points], _BARS)
-    return draw(bars, _HEIGHT, lambda value: value_text(metric, value), across=across)
+    return draw(bars, _HEIGHT, lambda value: axis_text(metric, value), across=across)
 
 
 def _outcomes(points: Sequence[Point], indent: int, across: int) -> Text:
@@ -151,6 +160,14 @@ def value_text(metric: str, value: float | None) -> str:
     if unit in ("s", "h"):
         return brief_text(value * (3600.0 if unit == "h" else 1.0))
     return number_text(value)
+
+
+def axis_text(metric: str, value: float) -> str:
+    """A place on an axis: durations in two units, so that half of one reads as half of it."""
+    unit = next(one.unit for one in all_metrics() if one.name == metric)
+    if unit in ("s", "h"):
+        return duration_text(value * (3600.0 if unit == "h" else 1.0))
+    return value_text(metric, value)
 
 
 def when_text(moment: datetime) -> str:

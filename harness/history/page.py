@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib.resources import files
 from itertools import groupby
 
-from harness.history.listing import last_text, metric_title, revision_text, value_text, when_text
+from harness.history.listing import axis_text, last_text, metric_title, revision_text, value_text, when_text
 from harness.history.queries import Point
 from harness.reports.html.markup import Html, el
 
@@ -94,7 +94,7 @@ class _Profile:
         for number in range(_LINES + 1):
             y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * number / _LINES
             yield el("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="grid")
-            text = value_text(self._metric, high * number / _LINES)
+            text = axis_text(self._metric, high * number / _LINES)
             yield el("text", text, x=_LEFT - 8, y=y + 4, text_anchor="end")
         yield el("text", _when(points[0]), x=_LEFT, y=_HEIGHT - 8)
         if len(points) > 1:

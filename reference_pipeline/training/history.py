@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,17 @@ _HOUR = 3600
 _GROUP = 4096
 
 
-def prepare_examples(prepared: Prepared) -> TimeTable:
-    """Examples of every flight of the year, sorted by when their label became known; built if the cache lacks them."""
+def prepare_examples(prepared: Prepared, *, making: Callable[[], object] = lambda: None) -> TimeTable:
+    """Examples of every flight of the year, sorted by when their label became known; built if the cache lacks them.
+
+    ``making`` is called before that.
+    """
     digest = hashlib.blake2b(prepared.version.encode(), digest_size=6)
     for module in (definitions, offline, windows, examples_module):
         digest.update(Path(str(module.__file__)).read_bytes())
     path = prepared.directory / f"examples-{digest.hexdigest()}.parquet"
     if not path.exists():
+        making()
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         pq.write_table(_build(prepared), draft, row_group_size=_GROUP, compression="zstd")
         draft.replace(path)

@@ -180,6 +180,18 @@ def test_a_baselines_name_is_no_path(results: Path, name: str) -> None:
         baseline_command(results, name, None, remove=False)
 
 
+def test_the_command_that_lists_baselines_is_no_name_of_one(results: Path) -> None:
+    with pytest.raises(UsageError, match="`pipequake baseline` alone lists the saved ones"):
+        baseline_command(results, "list", None, remove=False)
+
+
+def test_a_scenario_that_no_run_has_is_told_of(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match="no run has a scenario called 'nope'"):
+        history_command(Selection(results, scenario="nope"), limit=5, as_json=False)
+    assert history_command(Selection(results, scenario="s", verdict="none"), limit=5, as_json=True) == ExitCode.PASSED
+    assert json.loads(capsys.readouterr().out) == []
+
+
 def test_gate_errors_say_what_to_do(results: Path) -> None:
     with pytest.raises(UsageError, match="no baseline") as error:
         gate_command(None, "nightly", (), results, form="terminal")

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from reference_pipeline.data import CacheError, Prepared, prepare
+from reference_pipeline.training.history import prepare_examples
 
 YEAR = (datetime(2013, 1, 1, tzinfo=UTC).timestamp(), datetime(2014, 2, 1, tzinfo=UTC).timestamp())
 
@@ -140,5 +141,14 @@ def test_two_processes_prepare_once(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CacheError, match=r"cannot prepare .*file: .* set PIPEQUAKE_CACHE to a folder"):
+    with pytest.raises(CacheError, match=r"cannot prepare .*file: .*There is a file .* set PIPEQUAKE_CACHE"):
         prepare(tmp_path / "file")
+    with pytest.raises(CacheError, match=r"Not a directory.* There is a file .* set PIPEQUAKE_CACHE to another folder"):
+        prepare(tmp_path / "file" / "within")
+
+
+def test_what_is_in_the_cache_is_not_made_again(prepared: Prepared) -> None:
+    said: list[str] = []
+    prepare_examples(prepared)
+    prepare_examples(prepare(making=lambda: said.append("data")), making=lambda: said.append("examples"))
+    assert said == []

@@ -109,7 +109,7 @@ def test_a_fault_that_was_expected_to_be_inert_may_pass() -> None:
     [
         ({"reason": None}, "the journal stops before the end of the treatment run"),
         ({"reason": "error", "ends": B}, "the treatment run ended by error"),
-        ({"reason": "interrupted", "ends": B}, "the treatment run ended by interrupted"),
+        ({"reason": "interrupted", "ends": B}, "the treatment run was interrupted"),
         ({"steady": False}, "the treatment run was not in steady state after its warm-up: why"),
         ({"drop": lambda record: record["sent"] > A}, "only 8 % of the control's requests have a counterpart"),
         ({"drop": lambda record: True}, "the treatment run has no requests"),

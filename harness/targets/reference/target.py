@@ -79,10 +79,8 @@ class ReferenceTarget:
         from reference_pipeline.training.history import prepare_examples
 
         try:
-            progress("preparing the flights of 2013")
-            prepared = prepare()
-            progress("computing the features of the year")
-            prepare_examples(prepared)
+            prepared = prepare(making=lambda: progress("preparing the flights of 2013"))
+            prepare_examples(prepared, making=lambda: progress("computing the features of the year"))
         except CacheError as error:
             raise TargetError(str(error)) from error
         # What a year of flights took, some 200 MB, would be kept for the whole run.
