@@ -16,6 +16,8 @@ from chaos.data.source import Cells
 #: What a missing key value hashes to.
 _NULL = np.uint64(0xA5A5_0F0F_3C3C_9999)
 
+_DAY_US = 86_400_000_000
+
 
 def row_ids(cells: Cells, key: Sequence[str], start: int) -> RowIds:
     """Ids by the key columns, or by position from ``start`` if there are none.
@@ -69,7 +71,10 @@ def _float_hashes(array: pa.Array) -> U64:
 
 
 def _bits(array: pa.Array) -> U64:
-    """Equal values of one logical type give equal bits, whatever their width, unit or scale."""
+    """Equal values of one logical type give equal bits, whatever their width, unit or scale.
+
+    A date is its midnight: polars has no dates in milliseconds, and makes moments of them.
+    """
     kind = array.type
     if pa.types.is_timestamp(kind):
         array = array.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64())
@@ -78,7 +83,8 @@ def _bits(array: pa.Array) -> U64:
     elif pa.types.is_duration(kind):
         array = array.cast(pa.duration("ns"), safe=False).cast(pa.int64())
     elif pa.types.is_date(kind):
-        array = array.cast(pa.date32(), safe=False).cast(pa.int32())
+        days = pc.fill_null(array.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.int64()), 0)
+        return (days.to_numpy(zero_copy_only=False) * _DAY_US).view(np.uint64)
     elif pa.types.is_uint64(kind):
         return np.array(pc.fill_null(array, 0).to_numpy(zero_copy_only=False), dtype=np.uint64)
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from decimal import Decimal
 from multiprocessing import get_context
 from typing import Any
 
@@ -111,6 +112,40 @@ def test_whole_numbers_with_nulls_name_rows_in_every_kind_of_frame(kind: str) ->
         assert done.mask_rows().tolist() == expected.mask_rows().tolist()
         part = corrupt(frame_of(kind, table.slice(100)), "data.null_spike", seed=3, **params).ledger
         assert part.mask_rows().tolist() == expected.mask_rows().tolist()[100:]
+
+
+#: Types of columns that rows may be named by.
+KEY_TYPES = [
+    *(pa.timestamp(unit, zone) for unit in ("s", "ms", "us", "ns") for zone in (None, "America/New_York")),
+    *(pa.duration(unit) for unit in ("s", "ms", "us", "ns")),
+    *(pa.time32("s"), pa.time64("us")),
+    *(pa.date32(), pa.date64()),
+    *(pa.int8(), pa.uint16(), pa.uint64(), pa.float32(), pa.bool_()),
+    *(pa.decimal128(12, 2), pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int8(), pa.string())),
+]
+
+
+def key_column(kind: pa.DataType) -> pa.Array:
+    """Values of a type, some of them missing, that occur two or three times each."""
+    numbers = [None if i % 9 == 0 else i % 120 for i in range(ROWS)]
+    if pa.types.is_date64(kind):
+        return pa.array([None if n is None else n * 86_400_000 for n in numbers], kind)
+    if pa.types.is_decimal(kind):
+        return pa.array([None if n is None else Decimal(n) / 4 for n in numbers], kind)
+    if pa.types.is_boolean(kind):
+        return pa.array(numbers, pa.int64()).cast(kind)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind):
+        return pa.array(numbers, kind)
+    return pa.array(numbers, pa.int64()).cast(pa.string()).cast(kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", KEY_TYPES, ids=str)
+def test_a_key_of_any_type_names_the_same_rows_in_every_kind_of_frame(key: pa.DataType, kind: str) -> None:
+    table = pa.table({"id": key_column(key), "half": pa.array([i / 2 for i in range(ROWS)])})
+    expected = corrupt(table, "data.null_spike", column="half", rate=0.3, key=["id"], seed=3).ledger
+    done = corrupt(frame_of(kind, table), "data.null_spike", column="half", rate=0.3, key=["id"], seed=3).ledger
+    assert done.mask_rows().tolist() == expected.mask_rows().tolist()
 
 
 def test_ten_partitions_of_one_table_are_not_hit_at_the_same_places() -> None:
