@@ -65,7 +65,9 @@ class StoreAgent:
     async def _give_back(self, keys: Collection[str]) -> None:
         """Undoes what was put there; what the pipeline has written since is newer than anything remembered."""
         current = await self._values(keys)
-        await self._put({key: self._fresh[key] for key, value in current.items() if value in self._put_here[key]})
+        ours: Collection[str] = [key for key, value in current.items() if value in self._put_here[key]]
+        while ours:
+            ours = await self._put({key: self._fresh[key] for key in ours})
         for key in keys:
             del self._put_here[key], self._fresh[key]
 
@@ -81,15 +83,11 @@ class StoreAgent:
             hold_id, old = wanted[key]
             if value == old:
                 continue
-            known = self._put_here.get(key, frozenset())
-            if value not in known:
+            if value not in self._put_here.get(key, ()):
                 self._fresh[key] = value
-            self._put_here[key] = known | {old}  # whether it arrives or not
             keys_of.setdefault(hold_id, {})[key] = old
         for hold_id, values in keys_of.items():
             await self._put(values)
-            for key, old in values.items():
-                self._put_here[key] = frozenset({old})
             self._on_overwritten(hold_id, len(values))
 
     async def _values(self, keys: Collection[str]) -> dict[str, str]:
@@ -97,14 +95,22 @@ class StoreAgent:
         found: list[Any] = await self._redis.mget(list(keys)) if keys else []
         return {key: _text(value) for key, value in zip(keys, found, strict=True) if value is not None}
 
-    async def _put(self, values: Mapping[str, str]) -> None:
-        """Writes values without changing when they expire; a key that is gone meanwhile stays gone."""
-        if not values:
-            return
+    async def _put(self, values: Mapping[str, str]) -> list[str]:
+        """Writes values without changing when they expire; a key that is gone meanwhile stays gone.
+
+        The keys in whose place there was something else than was known: the pipeline wrote it in the last moment, and
+        it is remembered.
+        """
         pipeline = self._redis.pipeline(transaction=False)
         for key, value in sorted(values.items()):
-            pipeline.set(key, value, keepttl=True, xx=True)
-        await pipeline.execute()
+            self._put_here[key] = self._put_here.get(key, frozenset()) | {value}  # whether it arrives or not
+            pipeline.set(key, value, keepttl=True, xx=True, get=True)
+        replaced = dict(zip(sorted(values), await pipeline.execute(), strict=True))
+        met = {key: _text(was) for key, was in replaced.items() if was is not None}
+        late = {key: was for key, was in met.items() if was not in {*self._put_here[key], self._fresh[key]}}
+        self._fresh |= late
+        self._put_here |= {key: frozenset({value}) for key, value in values.items()}
+        return list(late)
 
     def _go_on(self) -> None:
         if self._keeping is None and any(self._holds.values()):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise
 from decimal import Decimal
+from itertools import pairwise
 from multiprocessing import get_context
 from typing import Any
 
