@@ -27,12 +27,11 @@ class ColumnRewrite(PayloadFault):
     def rewrite(self, values: pa.Array) -> pa.Array:
         """The column's values in the new form, of a type that does not depend on them; never a dictionary."""
 
-    def corrupt(self, batch: Batch, *, seed: int, digits: I64 | None = None) -> tuple[Batch, Corruption | None]:
-        """``digits`` are those that each decimal has behind the point, where each may have other ones."""
+    def corrupt(self, batch: Batch, *, seed: int) -> tuple[Batch, Corruption | None]:
         from chaos.data.columns import plain, whole  # here: validating a scenario needs no pyarrow
 
         require_values(self, batch)
-        values = plain(whole(batch.table, self.column))
+        values, digits = plain(whole(batch.table, self.column)), batch.digits.get(self.column)
         if str(values.type) == "null":
             new = values  # no value, nothing to rewrite
         elif digits is None or self.rewrite(values[:0]).type == values.type:

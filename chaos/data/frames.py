@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -148,13 +148,10 @@ def _whole_table(adapter: Adapter, frame: Any, fault: FeedFault, seed: int, firs
     wanted = list(dict.fromkeys(column for _, column, _ in fault.column_refs()))
     try:
         table = _seen(adapter, frame, fault, names, wanted)
-        digits = _digits(adapter, frame, fault)
+        batch = replace(Batch.of(table, first_row=first_row), digits=_digits(adapter, frame, fault))
     except MIXED as error:
         raise mixed(fault.name, ", ".join(wanted), error) from None
-    if digits is None:
-        batch, ledger = fault.corrupt(Batch.of(table, first_row=first_row), seed=seed)
-    else:
-        batch, ledger = cast(ColumnRewrite, fault).corrupt(Batch.of(table), seed=seed, digits=digits)
+    batch, ledger = fault.corrupt(batch, seed=seed)
     done = ledger or Corruption(fault.name, table.num_rows, 0.0, 0, 0)
     out = frame
     steps = [_in_frame(adapter, step, names, frame) for step in done.steps]
@@ -184,11 +181,12 @@ def _seen(adapter: Adapter, frame: Any, fault: FeedFault, names: list[Any], want
     return pa.Table.from_arrays(contents, schema=pa.schema(fields))
 
 
-def _digits(adapter: Adapter, frame: Any, fault: FeedFault) -> I64 | None:
+def _digits(adapter: Adapter, frame: Any, fault: FeedFault) -> dict[str, I64]:
     """The digits that each decimal of a column to rewrite has behind the point, where each may have other ones."""
     if not isinstance(fault, ColumnRewrite) or not adapter.rows(frame):
-        return None
-    return adapter.digits(adapter.column(frame, fault.column), np.arange(adapter.rows(frame)))
+        return {}
+    found = adapter.digits(adapter.column(frame, fault.column), np.arange(adapter.rows(frame)))
+    return {} if found is None else {fault.column: found}
 
 
 def _arrangement(after: pa.Table, names: list[Any]) -> Arrangement:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from chaos.errors import PayloadError
 from chaos.gateway.column_types import type_name
@@ -133,11 +135,16 @@ _KINDS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A table and the manifest it came with. ``compression`` is the Parquet codec of each column, where known."""
+    """A table and the manifest it came with.
+
+    ``compression`` is the Parquet codec of each column, where known. ``digits`` are, for columns that were decimals as
+    Python objects, those that each value has behind the point, or -1 for none: the table's type has the most of them.
+    """
 
     table: pa.Table
     ref: BatchRef
     compression: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    digits: Mapping[str, NDArray[np.int64]] = field(default_factory=dict, kw_only=True)
 
     def with_table(self, table: pa.Table) -> Batch:
         """The batch with another table."""
