@@ -275,6 +275,9 @@ def test_faults_that_overlap_on_a_container_leave_each_other_alone(stack: Stack)
     def quota() -> object:
         return stack.container("features").attrs["HostConfig"]["CpuQuota"]
 
+    def memory() -> int:
+        return int(stack.container("features").attrs["HostConfig"]["Memory"])
+
     def joined() -> bool:
         return any(
             name.endswith("_pipeline") for name in stack.container("features").attrs["NetworkSettings"]["Networks"]
@@ -297,6 +300,17 @@ def test_faults_that_overlap_on_a_container_leave_each_other_alone(stack: Stack)
             assert quota() == 20_000
             await perform("unlimit_cpu", "b", cpus=before)
             assert quota() == before * 100_000
+
+            limits = await driver.observe(where, "limits")
+            allowed, used = int(limits["memory_bytes"]), int(limits["memory_used_bytes"])
+            await perform("limit_memory", "m", bytes=used + 80_000_000)
+            assert (await driver.observe(where, "limits"))["memory_bytes"] == allowed
+            await perform("limit_memory", "n", bytes=used + 160_000_000)
+            assert abs(memory() - used - 80_000_000) < 4096, "the lowest of them holds, in whole pages"
+            await perform("unlimit_memory", "m", bytes=allowed)
+            assert abs(memory() - used - 160_000_000) < 4096
+            await perform("unlimit_memory", "n", bytes=allowed)
+            assert memory() == allowed
 
             for fault_id in ("c", "d"):
                 await perform("disconnect", fault_id)
