@@ -118,10 +118,9 @@ def run(**options: Any) -> None:
     PATHS are scenario files or folders; without any, the folder scenarios/, or else the library of Pipequake. What is
     not given is taken from the configuration (pipequake.toml, or [tool.pipequake] in pyproject.toml), if there is one.
     """
-    from harness.commands.run import RunOptions, run_command
-    from harness.settings import find_settings
+    from harness.commands.run import run_command, run_options
 
-    sys.exit(run_command(RunOptions(**find_settings().over(options))))
+    sys.exit(run_command(run_options(options)))
 
 
 @cli.command()
@@ -455,10 +454,9 @@ def serve(file: Path, dry_run: bool, count: int, once: str | None, release: bool
 
 def _check_run(arguments: Sequence[str]) -> None:
     """Raises what `pipequake run` would raise for its arguments before it runs anything."""
-    from harness.commands.run import RunOptions, check_run
-    from harness.settings import find_settings
+    from harness.commands.run import check_run, run_options
 
-    check_run(RunOptions(**find_settings().over(run.make_context("run", list(arguments)).params)))
+    check_run(run_options(run.make_context("run", list(arguments)).params))
 
 
 @schedule.command("export")

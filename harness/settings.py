@@ -71,15 +71,16 @@ class Settings:
     def _look_for_scenarios(self) -> None:
         """Who gave no path can't know where a missing one was written."""
         if self.file is None:
-            return
+            return  # there is no place to tell of
         missing = [path for path in self.scenarios if not path.exists()]
-        line, column = _place_in(self.file, "scenarios") if missing else (0, 0)
-        told = [
-            Problem(_shown(self.file), line, column, "scenarios", f"{path}: no such file. Write where they are.")
-            for path in missing
-        ]
-        if told:
-            raise SettingsError(told)
+        if missing:
+            raise self.error("scenarios", *(f"{path}: no such file. Write where they are." for path in missing))
+
+    def error(self, key: str, *messages: str) -> SettingsError:
+        """What is wrong with the value of a key that was read, with its place."""
+        assert self.file is not None
+        line, column = _place_in(self.file, key)
+        return SettingsError([Problem(_shown(self.file), line, column, key, message) for message in messages])
 
 
 def find_settings(start: Path | None = None) -> Settings:

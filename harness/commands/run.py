@@ -40,12 +40,13 @@ from harness.scenario.durations import format_duration
 from harness.scenario.model import MAX_RUN_S
 from harness.scenario.suggest import suggestion
 from harness.scoring import Rates
+from harness.settings import find_settings
 from harness.targets import load_target
 from harness.targets.base import HARNESS_LOAD, LOCUST_LOAD, SIMULATOR, Arm, Interrupt, Target
 from harness.verdict import ExitCode
 from harness.workers import Done, on_signals, run_arms, run_trunks
 
-__all__ = ["RunOptions", "check_run", "guarded", "run_command", "run_into", "time_scale_of"]
+__all__ = ["RunOptions", "check_run", "guarded", "run_command", "run_into", "run_options", "time_scale_of"]
 
 DEFAULT_PROFILES = ("mature",)
 #: Outside of the simulator: how many replayed seconds pass in a real one, and how many arms run at the same time.
@@ -125,6 +126,24 @@ def guarded(
     if backend == SIMULATOR:
         return nullcontext(Pulse(stop_file, interrupt))
     return guarded_live_run(target, backend, folder, stop_file, interrupt, say)
+
+
+def run_options(given: Mapping[str, Any]) -> RunOptions:
+    """The options of the command line, and the configuration for those that were not given.
+
+    Raises `SettingsError` for a configuration that says what can't be, as a profile that there is not.
+    """
+    settings, target = find_settings(), load_target()
+    try:
+        key = "profile"
+        for name in () if given["profiles"] else settings.profile:
+            target.check_profile(name)
+        key = "backend"
+        if settings.backend is not None and given["backend"] is None:
+            require_backend(settings.backend, target)
+    except UsageError as error:
+        raise settings.error(key, str(error)) from None
+    return RunOptions(**settings.over(given))
 
 
 def check_run(options: RunOptions) -> None:

@@ -142,6 +142,15 @@ def test_run_reads_it_and_tells_mistakes_without_a_traceback(tmp_path: Path) -> 
 
     assert run().stderr == "error: pipequake.toml:1:1: scenarios: nowhere.yaml: no such file. Write where they are.\n"
     assert "elsewhere.yaml: no such file" in run("elsewhere.yaml").stderr
+    (tmp_path / "pipequake.toml").write_text('backend = "sim"\nprofile = ["mature", "matur"]\n')
+    unknown = "unknown profile 'matur'. Did you mean 'mature'?\n"
+    assert run("elsewhere.yaml").stderr == f"error: pipequake.toml:2:1: profile: {unknown}"
+    assert run("elsewhere.yaml", "--profile", "matur").stderr == f"error: {unknown}"
+    assert "elsewhere.yaml: no such file" in run("elsewhere.yaml", "--profile", "mature").stderr
+    (tmp_path / "pipequake.toml").write_text('backend = "simm"\n')
+    assert run().stderr.startswith(
+        "error: pipequake.toml:1:1: backend: unknown backend 'simm'. Backends of this version: "
+    )
     (tmp_path / "pipequake.toml").write_text("job = 1\n")
     done = run()
     assert (done.returncode, done.stderr) == (2, "error: pipequake.toml:1:1: job: unknown key. Did you mean 'jobs'?\n")
