@@ -80,8 +80,9 @@ def run_trunks(
 
     ``pulse`` is called a few times a second meanwhile.
     """
-    largest_first = sorted(growths, key=lambda growth: -len(growth.branches))
-    jobs = [_Job(_grow, (growth,), growth.wanted) for growth in largest_first]
+    # What takes long begins early: nothing else would be left to do beside it.
+    longest_first = sorted(growths, key=lambda growth: -growth.simulated_s)
+    jobs = [_Job(_grow, (growth,), growth.wanted) for growth in longest_first]
     _run(jobs, processes, on_done, interrupt, pulse, preload=["harness.targets.reference.simulated"])
 
 

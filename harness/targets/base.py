@@ -107,6 +107,11 @@ class Growth:
         """The arms whose end is reported."""
         return [self.control.arm_id] * self.to_end + [arm.arm_id for arm in self.branches]
 
+    @property
+    def simulated_s(self) -> float:
+        """About how long it all is, in seconds of the clock that is simulated."""
+        return self.control.end_s + sum(arm.end_s - arm.warmup_s for arm in self.branches)
+
 
 class Interrupt:
     """Asks a running arm to stop: may be set from a signal handler, before or while it runs."""
