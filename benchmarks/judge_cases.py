@@ -57,7 +57,7 @@ CASES = (
     Case("store_timeout_s", "feature-store-hangs", ("harm", "prediction_availability"), _LOST),
     Case("second_store", "stale-features", ("harm", "data_quality"), _LOST, "world_class"),
     Case("breaker", "tracker-can-not-be-written", ("model_freshness", "incident_duration"), _TRAINING),
-    Case("cached_features_s", "feature-store-down", ("data_quality",), _LATER),
+    Case("cached_features_s", "feature-store-down", ("incident_duration",), _LATER),
     # Without it no release comes about; the model before may be as good.
     Case("simplified_model", "serving-returns-raw-scores", ("automated_recovery_rate", "incident_duration"), _RELEASE),
     Case("view_dropout", "feature-store-empty", ("data_quality",), _LATER),

@@ -65,7 +65,7 @@ def test_while_the_data_is_prepared(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_before_any_arm_has_begun(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path)
-    wait_for_line(process, "computing the features of the year")
+    wait_until(lambda: list(tmp_path.glob("results/*/run.json")), "the folder of the run")
     wait_until(lambda: len(processes_in_session(process.pid)) >= 3, "the first of the other processes")
     process.send_signal(number)
     output = end(process)
