@@ -83,9 +83,7 @@ def _bits(array: pa.Array) -> U64:
     elif pa.types.is_duration(kind):
         array = array.cast(pa.duration("ns"), safe=False).cast(pa.int64())
     elif pa.types.is_date(kind):
-        days = pc.fill_null(array.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.int64()), 0)
-        ticks: U64 = (days.to_numpy(zero_copy_only=False) * _DAY_US).view(np.uint64)
-        return ticks
+        array = pc.multiply(array.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.int64()), _DAY_US)
     elif pa.types.is_uint64(kind):
         return np.array(pc.fill_null(array, 0).to_numpy(zero_copy_only=False), dtype=np.uint64)
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):

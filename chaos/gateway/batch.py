@@ -147,8 +147,8 @@ class Batch:
     digits: Mapping[str, NDArray[np.int64]] = field(default_factory=dict, kw_only=True)
 
     def with_table(self, table: pa.Table) -> Batch:
-        """The batch with another table."""
-        return self if table is self.table else replace(self, table=table)
+        """The batch with another table, which need not have the same values."""
+        return self if table is self.table else replace(self, table=table, digits={})
 
     @property
     def names(self) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import zip_longest
@@ -134,15 +135,14 @@ def run_options(given: Mapping[str, Any]) -> RunOptions:
     Raises `SettingsError` for a configuration that says what can't be, as a profile that there is not.
     """
     settings, target = find_settings(), load_target()
-    try:
-        key = "profile"
-        for name in () if given["profiles"] else settings.profile:
-            target.check_profile(name)
-        key = "backend"
-        if settings.backend is not None and given["backend"] is None:
-            require_backend(settings.backend, target)
-    except UsageError as error:
-        raise settings.error(key, str(error)) from None
+    checks = [("profile", partial(target.check_profile, name)) for name in settings.profile if not given["profiles"]]
+    if settings.backend is not None and given["backend"] is None:
+        checks.append(("backend", partial(require_backend, settings.backend, target)))
+    for key, check in checks:
+        try:
+            check()
+        except UsageError as error:
+            raise settings.error(key, str(error)) from None
     return RunOptions(**settings.over(given))
 
 

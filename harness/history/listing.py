@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import groupby
 from statistics import median
@@ -152,22 +152,19 @@ def metric_title(metric: str) -> str:
     return next(one.title for one in all_metrics() if one.name == metric)
 
 
-def value_text(metric: str, value: float | None) -> str:
-    """A metric's value with its unit, short."""
+def value_text(metric: str, value: float | None, durations: Callable[[float], str] = brief_text) -> str:
+    """A metric's value with its unit, short; ``durations`` writes seconds."""
     unit = next(one.unit for one in all_metrics() if one.name == metric)
     if value is None or unit == "share":
         return share_text(value)
     if unit in ("s", "h"):
-        return brief_text(value * (3600.0 if unit == "h" else 1.0))
+        return durations(value * (3600.0 if unit == "h" else 1.0))
     return number_text(value)
 
 
 def axis_text(metric: str, value: float) -> str:
     """A place on an axis: durations in two units, so that half of one reads as half of it."""
-    unit = next(one.unit for one in all_metrics() if one.name == metric)
-    if unit in ("s", "h"):
-        return duration_text(value * (3600.0 if unit == "h" else 1.0))
-    return value_text(metric, value)
+    return value_text(metric, value, duration_text)
 
 
 def when_text(moment: datetime) -> str:

@@ -49,12 +49,12 @@ def prepare(cache_dir: Path | None = None, *, making: Callable[[], object] = lam
                     _build(root, target)
         except OSError as error:
             raise CacheError(
-                f"cannot prepare the flight data in {root}: {error.strerror or error}. {_cure(root, error)}"
+                f"cannot prepare the flight data in {root}: {error.strerror or error}. {_cure(error)}"
             ) from error
     return Prepared(target, version)
 
 
-def _cure(root: Path, error: OSError) -> str:
+def _cure(error: OSError) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return "There is a file where the cache is to be: move it, or set PIPEQUAKE_CACHE to another folder."
     return "Free some space there or set PIPEQUAKE_CACHE to a folder that can be written."

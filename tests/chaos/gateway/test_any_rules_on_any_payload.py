@@ -20,15 +20,14 @@ from chaos.testing import faults, sample_table
 FORMATS = ("csv", "json", "parquet")
 
 
-def _feed_faults() -> list[str]:
-    examples = {name: registry.create(name, registry.get(name).example[1]) for name in registry.names()}
-    return [name for name, fault in examples.items() if isinstance(fault, FeedFault)]
+EXAMPLES = {name: registry.create(name, registry.get(name).example[1]) for name in registry.names()}
+FEED_FAULTS = [name for name, fault in EXAMPLES.items() if isinstance(fault, FeedFault)]
 
 
 @st.composite
 def rules(draw: st.DrawFn) -> list[Rule]:
     """One to three faults with any parameters."""
-    names = draw(st.lists(st.sampled_from(_feed_faults()), min_size=1, max_size=3))
+    names = draw(st.lists(st.sampled_from(FEED_FAULTS), min_size=1, max_size=3))
     made = [draw(faults(registry.get(name))) for name in names]
     return [Rule(f"r{i}", "weather", fault, draw(st.integers(0, 2**32)), 0.0) for i, fault in enumerate(made)]  # type: ignore[arg-type]
 
